@@ -1,0 +1,117 @@
+//! The settings of one process, typed. How they are written as environment variables stands in `environment`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Secret;
+
+/// Everything a process is told. The same struct is filled from the environment by a pod and written by the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// This pod's name, in logs and as the consumer name in streams.
+    pub pod: String,
+    /// Where public HTTP listens.
+    pub http: SocketAddr,
+    /// Where gRPC listens.
+    pub grpc: SocketAddr,
+    /// Where `/livez`, `/readyz` and `/metrics` listen.
+    pub admin: SocketAddr,
+    /// URL of a peer's gRPC port with `{service}` in it, e.g. `http://demo-{service}:9090`.
+    pub peer_url: String,
+    /// ISO 4217 code of all prices of the shop.
+    pub currency: String,
+    /// The MongoDB deployment; absent for processes that need none.
+    pub mongodb: Option<MongoConfig>,
+    /// The Redis server; absent for processes that need none.
+    pub redis: Option<RedisConfig>,
+    /// How access tokens are verified.
+    pub auth: AuthConfig,
+    /// What only identity needs.
+    pub identity: IdentityConfig,
+    /// What only payment needs.
+    pub payment: PaymentConfig,
+    /// How long an order may wait for its money before it is rejected: 60 s to 24 h, 900 s by default (ruling 13).
+    pub order_deadline: Duration,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+    /// How long after SIGTERM new requests are still taken, so that load balancers notice: 0 to 60 s, 5 s by default (ruling 36).
+    pub drain_delay: Duration,
+}
+
+/// How to reach MongoDB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MongoConfig {
+    /// Connection string; majority read and write concern are set by us, whatever it says.
+    pub uri: Secret,
+    /// Databases are named `<prefix>_<service>`.
+    pub database_prefix: String,
+    /// Most connections per pod, 1 to 500, 10 by default.
+    pub max_pool_size: u32,
+}
+
+/// How to reach Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisConfig {
+    /// `redis://:password@host:6379/0` or `rediss://`.
+    pub url: Secret,
+    /// Put before every key, so that tests and shops may share a server; ends with `:`.
+    pub key_prefix: String,
+}
+
+/// How access tokens are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthConfig {
+    /// The mounted JWKS with the public keys (ruling 26).
+    pub key_set_file: PathBuf,
+    /// Expected `iss`.
+    pub issuer: String,
+    /// Expected `aud`.
+    pub audience: String,
+}
+
+/// What only identity needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityConfig {
+    /// The mounted Ed25519 private key (PKCS #8 PEM); its key id is the JWKS thumbprint (RFC 7638).
+    pub signing_key_file: Option<PathBuf>,
+    /// E-mail of the first admin, from a mounted Secret (ruling 24).
+    pub admin_email_file: Option<PathBuf>,
+    /// Password of the first admin, from the same Secret.
+    pub admin_password_file: Option<PathBuf>,
+    /// Life of an access token, 60 s to 24 h, 600 s by default.
+    pub access_token_ttl: Duration,
+    /// Absolute life of a session, 5 min to 90 d, 30 d by default.
+    pub refresh_token_ttl: Duration,
+    /// A session ends when it was not refreshed for so long; 7 d by default.
+    pub refresh_token_idle: Duration,
+}
+
+/// Which payment provider is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentProvider {
+    /// The sandbox: no real money.
+    Sandbox,
+}
+
+/// What only payment needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentConfig {
+    /// The provider.
+    pub provider: PaymentProvider,
+    /// Base URL of the provider's API.
+    pub url: String,
+    /// The mounted API key.
+    pub api_key_file: Option<PathBuf>,
+}
+
+/// Logs and traces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetryConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,order=debug`.
+    pub log: String,
+    /// OTLP endpoint for traces (gRPC); none: no traces are sent.
+    pub otlp_endpoint: Option<String>,
+    /// Share of traces that start here and are kept, 0 to 100 percent.
+    pub sampling_percent: u8,
+}

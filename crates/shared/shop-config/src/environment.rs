@@ -1,0 +1,362 @@
+//! Environment variables: their names, how they become a [`Config`], and how a `Config` is written back as them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{
+    AuthConfig, Config, IdentityConfig, MongoConfig, PaymentConfig, PaymentProvider, RedisConfig, TelemetryConfig,
+};
+use crate::{ADMIN_PORT, GRPC_PORT, HTTP_PORT, Secret};
+
+/// Every name that a process of ours reads.
+pub mod names {
+    /// Pod name.
+    pub const POD: &str = "SHOPMESH_POD";
+    /// Address of public HTTP.
+    pub const HTTP_ADDRESS: &str = "SHOPMESH_HTTP_ADDRESS";
+    /// Address of gRPC.
+    pub const GRPC_ADDRESS: &str = "SHOPMESH_GRPC_ADDRESS";
+    /// Address of the admin port.
+    pub const ADMIN_ADDRESS: &str = "SHOPMESH_ADMIN_ADDRESS";
+    /// URL template of peers.
+    pub const PEER_URL: &str = "SHOPMESH_PEER_URL";
+    /// Currency of the shop.
+    pub const CURRENCY: &str = "SHOPMESH_CURRENCY";
+    /// MongoDB connection string (S0-17).
+    pub const MONGO_URI: &str = "MONGO_URI";
+    /// The same under the name of requirement document 004 (C17).
+    pub const MONGODB_URL: &str = "MONGODB_URL";
+    /// Prefix of database names.
+    pub const DATABASE_PREFIX: &str = "SHOPMESH_DATABASE_PREFIX";
+    /// Most MongoDB connections.
+    pub const MONGODB_MAX_POOL_SIZE: &str = "SHOPMESH_MONGODB_MAX_POOL_SIZE";
+    /// Redis URL.
+    pub const REDIS_URL: &str = "REDIS_URL";
+    /// Prefix of Redis keys.
+    pub const REDIS_KEY_PREFIX: &str = "SHOPMESH_REDIS_KEY_PREFIX";
+    /// JWKS file.
+    pub const KEY_SET_FILE: &str = "SHOPMESH_KEY_SET_FILE";
+    /// Token issuer.
+    pub const TOKEN_ISSUER: &str = "SHOPMESH_TOKEN_ISSUER";
+    /// Token audience.
+    pub const TOKEN_AUDIENCE: &str = "SHOPMESH_TOKEN_AUDIENCE";
+    /// Private key file.
+    pub const SIGNING_KEY_FILE: &str = "SHOPMESH_SIGNING_KEY_FILE";
+    /// File with the first admin's e-mail.
+    pub const ADMIN_EMAIL_FILE: &str = "SHOPMESH_ADMIN_EMAIL_FILE";
+    /// File with the first admin's password.
+    pub const ADMIN_PASSWORD_FILE: &str = "SHOPMESH_ADMIN_PASSWORD_FILE";
+    /// Access token life in seconds.
+    pub const ACCESS_TOKEN_TTL_SECONDS: &str = "SHOPMESH_ACCESS_TOKEN_TTL_SECONDS";
+    /// Session life in seconds.
+    pub const REFRESH_TOKEN_TTL_SECONDS: &str = "SHOPMESH_REFRESH_TOKEN_TTL_SECONDS";
+    /// Session idle life in seconds.
+    pub const REFRESH_TOKEN_IDLE_SECONDS: &str = "SHOPMESH_REFRESH_TOKEN_IDLE_SECONDS";
+    /// Payment provider.
+    pub const PAYMENT_PROVIDER: &str = "SHOPMESH_PAYMENT_PROVIDER";
+    /// Payment provider's URL.
+    pub const PAYMENT_URL: &str = "SHOPMESH_PAYMENT_URL";
+    /// File with the provider's API key.
+    pub const PAYMENT_API_KEY_FILE: &str = "SHOPMESH_PAYMENT_API_KEY_FILE";
+    /// Order deadline in seconds.
+    pub const ORDER_DEADLINE_SECONDS: &str = "SHOPMESH_ORDER_DEADLINE_SECONDS";
+    /// Log filter.
+    pub const LOG: &str = "SHOPMESH_LOG";
+    /// OTLP endpoint (OpenTelemetry's own name).
+    pub const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    /// Trace sampling in percent.
+    pub const SAMPLING_PERCENT: &str = "SHOPMESH_TRACE_SAMPLING_PERCENT";
+    /// Seconds between SIGTERM and the end of new requests.
+    pub const DRAIN_DELAY_SECONDS: &str = "SHOPMESH_DRAIN_DELAY_SECONDS";
+}
+
+/// A setting is missing or wrong. Names the variable and what it must be, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable must have another value.
+    #[error("{name} {rule}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
+}
+
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Config {
+    /// Reads the settings of this process.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] names the first variable whose value does not fit.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        Self::from_lookup(&|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings from any source of name and value; an empty value counts as absent.
+    ///
+    /// # Errors
+    /// As [`Self::from_env`].
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        let source = Source(lookup);
+        let mongo_uri = source.text(names::MONGO_URI);
+        let mongodb_url = source.text(names::MONGODB_URL);
+        if let (Some(one), Some(two)) = (&mongo_uri, &mongodb_url)
+            && one != two
+        {
+            return Err(invalid(names::MONGODB_URL, "must be the same as MONGO_URI when both are set"));
+        }
+        let mongodb = match mongo_uri.or(mongodb_url) {
+            None => None,
+            Some(uri) => Some(MongoConfig {
+                uri: Secret::new(uri),
+                database_prefix: source.text(names::DATABASE_PREFIX).unwrap_or_else(|| "shopmesh".into()),
+                max_pool_size: source.number(names::MONGODB_MAX_POOL_SIZE, 10, 1, 500, "must be 1 to 500")?,
+            }),
+        };
+        let redis = source.text(names::REDIS_URL).map(|url| RedisConfig {
+            url: Secret::new(url),
+            key_prefix: source.text(names::REDIS_KEY_PREFIX).unwrap_or_else(|| "shop:".into()),
+        });
+        let currency = source.text(names::CURRENCY).unwrap_or_else(|| "EUR".into());
+        if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(invalid(names::CURRENCY, "must be an ISO 4217 code of three upper-case letters"));
+        }
+        Ok(Self {
+            pod: source.text(names::POD).unwrap_or_else(|| "local".into()),
+            http: source.address(names::HTTP_ADDRESS, HTTP_PORT)?,
+            grpc: source.address(names::GRPC_ADDRESS, GRPC_PORT)?,
+            admin: source.address(names::ADMIN_ADDRESS, ADMIN_PORT)?,
+            peer_url: source.text(names::PEER_URL).unwrap_or_else(|| format!("http://127.0.0.1:{GRPC_PORT}")),
+            currency,
+            mongodb,
+            redis,
+            auth: AuthConfig {
+                key_set_file: source.path(names::KEY_SET_FILE).unwrap_or_else(|| "/etc/shopmesh/keys/jwks.json".into()),
+                issuer: source.text(names::TOKEN_ISSUER).unwrap_or_else(|| "shopmesh".into()),
+                audience: source.text(names::TOKEN_AUDIENCE).unwrap_or_else(|| "shopmesh".into()),
+            },
+            identity: IdentityConfig {
+                signing_key_file: source.path(names::SIGNING_KEY_FILE),
+                admin_email_file: source.path(names::ADMIN_EMAIL_FILE),
+                admin_password_file: source.path(names::ADMIN_PASSWORD_FILE),
+                access_token_ttl: source.seconds(
+                    names::ACCESS_TOKEN_TTL_SECONDS,
+                    600,
+                    60,
+                    86_400,
+                    "must be 60 to 86400",
+                )?,
+                refresh_token_ttl: source.seconds(
+                    names::REFRESH_TOKEN_TTL_SECONDS,
+                    2_592_000,
+                    300,
+                    7_776_000,
+                    "must be 300 to 7776000",
+                )?,
+                refresh_token_idle: source.seconds(
+                    names::REFRESH_TOKEN_IDLE_SECONDS,
+                    604_800,
+                    300,
+                    7_776_000,
+                    "must be 300 to 7776000",
+                )?,
+            },
+            payment: PaymentConfig {
+                provider: match source.text(names::PAYMENT_PROVIDER).as_deref() {
+                    None | Some("Sandbox") => PaymentProvider::Sandbox,
+                    Some(_) => return Err(invalid(names::PAYMENT_PROVIDER, "must be Sandbox")),
+                },
+                url: source.text(names::PAYMENT_URL).unwrap_or_else(|| "http://127.0.0.1:8090".into()),
+                api_key_file: source.path(names::PAYMENT_API_KEY_FILE),
+            },
+            order_deadline: source.seconds(names::ORDER_DEADLINE_SECONDS, 900, 5, 86_400, "must be 5 to 86400")?,
+            telemetry: TelemetryConfig {
+                log: source.text(names::LOG).unwrap_or_else(|| "info".into()),
+                otlp_endpoint: source.text(names::OTLP_ENDPOINT),
+                sampling_percent: source.number(names::SAMPLING_PERCENT, 10, 0, 100, "must be 0 to 100")?,
+            },
+            drain_delay: source.seconds(names::DRAIN_DELAY_SECONDS, 5, 0, 60, "must be 0 to 60")?,
+        })
+    }
+
+    /// Writes the settings as environment variables; [`Self::from_lookup`] reads the same settings back.
+    #[must_use]
+    pub fn to_env(&self) -> Vec<(&'static str, String)> {
+        let mut env = vec![
+            (names::POD, self.pod.clone()),
+            (names::HTTP_ADDRESS, self.http.to_string()),
+            (names::GRPC_ADDRESS, self.grpc.to_string()),
+            (names::ADMIN_ADDRESS, self.admin.to_string()),
+            (names::PEER_URL, self.peer_url.clone()),
+            (names::CURRENCY, self.currency.clone()),
+            (names::KEY_SET_FILE, path_text(&self.auth.key_set_file)),
+            (names::TOKEN_ISSUER, self.auth.issuer.clone()),
+            (names::TOKEN_AUDIENCE, self.auth.audience.clone()),
+            (names::ACCESS_TOKEN_TTL_SECONDS, self.identity.access_token_ttl.as_secs().to_string()),
+            (names::REFRESH_TOKEN_TTL_SECONDS, self.identity.refresh_token_ttl.as_secs().to_string()),
+            (names::REFRESH_TOKEN_IDLE_SECONDS, self.identity.refresh_token_idle.as_secs().to_string()),
+            (names::PAYMENT_PROVIDER, self.payment.provider.as_str().to_owned()),
+            (names::PAYMENT_URL, self.payment.url.clone()),
+            (names::ORDER_DEADLINE_SECONDS, self.order_deadline.as_secs().to_string()),
+            (names::LOG, self.telemetry.log.clone()),
+            (names::SAMPLING_PERCENT, self.telemetry.sampling_percent.to_string()),
+            (names::DRAIN_DELAY_SECONDS, self.drain_delay.as_secs().to_string()),
+        ];
+        if let Some(mongodb) = &self.mongodb {
+            env.push((names::MONGO_URI, mongodb.uri.expose().to_owned()));
+            env.push((names::MONGODB_URL, mongodb.uri.expose().to_owned()));
+            env.push((names::DATABASE_PREFIX, mongodb.database_prefix.clone()));
+            env.push((names::MONGODB_MAX_POOL_SIZE, mongodb.max_pool_size.to_string()));
+        }
+        if let Some(redis) = &self.redis {
+            env.push((names::REDIS_URL, redis.url.expose().to_owned()));
+            env.push((names::REDIS_KEY_PREFIX, redis.key_prefix.clone()));
+        }
+        let files = [
+            (names::SIGNING_KEY_FILE, &self.identity.signing_key_file),
+            (names::ADMIN_EMAIL_FILE, &self.identity.admin_email_file),
+            (names::ADMIN_PASSWORD_FILE, &self.identity.admin_password_file),
+            (names::PAYMENT_API_KEY_FILE, &self.payment.api_key_file),
+        ];
+        env.extend(files.into_iter().filter_map(|(name, file)| file.as_ref().map(|path| (name, path_text(path)))));
+        if let Some(endpoint) = &self.telemetry.otlp_endpoint {
+            env.push((names::OTLP_ENDPOINT, endpoint.clone()));
+        }
+        env
+    }
+}
+
+impl PaymentProvider {
+    /// The word in the Shop and in the environment.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "Sandbox",
+        }
+    }
+}
+
+fn path_text(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn invalid(name: &'static str, rule: &'static str) -> ConfigError {
+    ConfigError::Invalid { name, rule }
+}
+
+struct Source<'a>(Lookup<'a>);
+
+impl Source<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.text(name).map(PathBuf::from)
+    }
+
+    fn address(&self, name: &'static str, port: u16) -> Result<std::net::SocketAddr, ConfigError> {
+        match self.text(name) {
+            None => Ok(std::net::SocketAddr::from(([0, 0, 0, 0], port))),
+            Some(text) => {
+                text.parse().map_err(|_| invalid(name, "must be an IP address with a port, such as 0.0.0.0:8080"))
+            }
+        }
+    }
+
+    fn number<N>(&self, name: &'static str, default: N, least: N, most: N, rule: &'static str) -> Result<N, ConfigError>
+    where
+        N: std::str::FromStr + PartialOrd,
+    {
+        let Some(text) = self.text(name) else { return Ok(default) };
+        match text.parse() {
+            Ok(number) if number >= least && number <= most => Ok(number),
+            Ok(_) | Err(_) => Err(invalid(name, rule)),
+        }
+    }
+
+    fn seconds(
+        &self,
+        name: &'static str,
+        default: u64,
+        least: u64,
+        most: u64,
+        rule: &'static str,
+    ) -> Result<Duration, ConfigError> {
+        self.number(name, default, least, most, rule).map(Duration::from_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(env: &[(&'static str, String)]) -> Result<Config, ConfigError> {
+        Config::from_lookup(&|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
+    }
+
+    #[test]
+    fn an_empty_environment_gives_the_documented_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.http.port(), HTTP_PORT);
+        assert_eq!(config.order_deadline, Duration::from_secs(900));
+        assert_eq!(config.mongodb, None);
+    }
+
+    #[test]
+    fn two_different_mongodb_names_are_refused() {
+        let env = [(names::MONGO_URI, "mongodb://a".to_owned()), (names::MONGODB_URL, "mongodb://b".to_owned())];
+        assert!(read(&env).is_err());
+        assert!(read(&env[..1]).unwrap().mongodb.is_some());
+        assert!(read(&env[1..]).unwrap().mongodb.is_some());
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable_and_not_itself() {
+        let error = read(&[(names::HTTP_ADDRESS, "sekrit".to_owned())]).unwrap_err().to_string();
+        assert!(error.contains(names::HTTP_ADDRESS) && !error.contains("sekrit"), "{error}");
+        assert!(read(&[(names::SAMPLING_PERCENT, "101".to_owned())]).is_err());
+        assert!(read(&[(names::CURRENCY, "eur".to_owned())]).is_err());
+    }
+
+    prop_compose! {
+        fn configs()(
+            pod in "[a-z]{1,10}", port in 1_u16.., currency in "[A-Z]{3}", mongo in prop::option::of("mongodb://[a-z]{1,9}"),
+            redis in prop::option::of("redis://[a-z]{1,9}"), pool in 1_u32..500, file in prop::option::of("/[a-z]{1,9}"),
+            seconds in 300_u64..86_400, otlp in prop::option::of("http://[a-z]{1,9}:4317"), percent in 0_u8..=100
+        ) -> Config {
+            let path = file.map(PathBuf::from);
+            Config {
+                pod, currency,
+                http: std::net::SocketAddr::from(([127, 0, 0, 1], port)),
+                grpc: std::net::SocketAddr::from(([0, 0, 0, 0], port)),
+                admin: std::net::SocketAddr::from(([0, 0, 0, 0], port)),
+                peer_url: "http://demo-{service}:9090".into(),
+                mongodb: mongo.map(|uri| MongoConfig { uri: Secret::new(uri), database_prefix: "p".into(), max_pool_size: pool }),
+                redis: redis.map(|url| RedisConfig { url: Secret::new(url), key_prefix: "k:".into() }),
+                auth: AuthConfig { key_set_file: "/keys".into(), issuer: "i".into(), audience: "a".into() },
+                identity: IdentityConfig {
+                    signing_key_file: path.clone(), admin_email_file: path.clone(), admin_password_file: path.clone(),
+                    access_token_ttl: Duration::from_secs(seconds),
+                    refresh_token_ttl: Duration::from_secs(seconds),
+                    refresh_token_idle: Duration::from_secs(seconds),
+                },
+                payment: PaymentConfig { provider: PaymentProvider::Sandbox, url: "http://psp".into(), api_key_file: path },
+                order_deadline: Duration::from_secs(seconds),
+                telemetry: TelemetryConfig { log: "info".into(), otlp_endpoint: otlp, sampling_percent: percent },
+                drain_delay: Duration::from_secs(seconds % 61),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(config in configs()) {
+            prop_assert_eq!(read(&config.to_env()), Ok(config));
+        }
+    }
+}

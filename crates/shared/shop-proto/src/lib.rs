@@ -1,0 +1,66 @@
+//! The gRPC contracts between the services and their generated code. Codegen only: no transport, no conversions.
+//!
+//! `proto/*.proto` is the documentation of every call and field.
+
+/// Generated code, one module per proto package.
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    clippy::wildcard_enum_match_arm,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; documented in proto/"
+)]
+mod generated {
+    pub mod money {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.money.v1");
+        }
+    }
+    pub mod pod {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.pod.v1");
+        }
+    }
+    pub mod catalog {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.catalog.v1");
+        }
+    }
+    pub mod inventory {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.inventory.v1");
+        }
+    }
+    pub mod cart {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.cart.v1");
+        }
+    }
+    pub mod payment {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.payment.v1");
+        }
+    }
+}
+
+pub use generated::cart::v1 as cart;
+pub use generated::catalog::v1 as catalog;
+pub use generated::inventory::v1 as inventory;
+pub use generated::money::v1 as money;
+pub use generated::payment::v1 as payment;
+pub use generated::pod::v1 as pod;
+
+/// Methods that may be called again when their outcome is unknown: the only ones a channel repeats by itself.
+/// Authorize is not among them: it may take the provider long, and the saga repeats it under its own deadline.
+pub const IDEMPOTENT_METHODS: &[&str] = &[
+    "/shopmesh.pod.v1.Pod/Health",
+    "/shopmesh.pod.v1.Pod/OpenApi",
+    "/shopmesh.catalog.v1.Catalog/GetVariants",
+    "/shopmesh.inventory.v1.Inventory/Reserve",
+    "/shopmesh.inventory.v1.Inventory/Commit",
+    "/shopmesh.inventory.v1.Inventory/Release",
+    "/shopmesh.inventory.v1.Inventory/SetOnHand",
+    "/shopmesh.cart.v1.Cart/GetCart",
+    "/shopmesh.payment.v1.Payment/GetPayment",
+];

@@ -1,0 +1,375 @@
+//! Facts that services tell each other: topics, payloads and the envelope they travel in (ruling 12).
+//!
+//! A payload says what has happened and carries what its consumers need, so that they ask nobody back.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{CartId, EventId, Money, OrderId, Quantity, SessionId, Sku, UserId};
+
+/// The kind of an event; its name is the word on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Topic {
+    /// An order was placed (W1).
+    #[serde(rename = "order.created")]
+    OrderCreated,
+    /// An order holds its stock and its money (W6).
+    #[serde(rename = "order.confirmed")]
+    OrderConfirmed,
+    /// An order will not happen (W6).
+    #[serde(rename = "order.rejected")]
+    OrderRejected,
+    /// A confirmed or paid order is being undone (W12).
+    #[serde(rename = "order.cancelling")]
+    OrderCancelling,
+    /// The money of a cancelled order is settled (W13).
+    #[serde(rename = "order.cancelled")]
+    OrderCancelled,
+    /// The money of an order was captured (W10).
+    #[serde(rename = "order.paid")]
+    OrderPaid,
+    /// A hold was placed on the buyer's money (W5).
+    #[serde(rename = "payment.authorized")]
+    PaymentAuthorized,
+    /// The provider said no (W5).
+    #[serde(rename = "payment.declined")]
+    PaymentDeclined,
+    /// The money was taken (W8).
+    #[serde(rename = "payment.captured")]
+    PaymentCaptured,
+    /// A hold was given back, or a payment ended before one was placed.
+    #[serde(rename = "payment.voided")]
+    PaymentVoided,
+    /// Captured money was given back.
+    #[serde(rename = "payment.refunded")]
+    PaymentRefunded,
+    /// The provider refused the capture for good (ruling 15).
+    #[serde(rename = "payment.failed")]
+    PaymentFailed,
+    /// What can be sold of a SKU has changed.
+    #[serde(rename = "stock.changed")]
+    StockChanged,
+    /// Somebody registered.
+    #[serde(rename = "user.created")]
+    UserCreated,
+    /// A session ended before its tokens expired (ruling 26).
+    #[serde(rename = "session.revoked")]
+    SessionRevoked,
+}
+
+/// The service that emits a topic, and whether anybody inside listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// At least one service consumes it from the stream.
+    Inward,
+    /// For others: mirrored on Pub/Sub; nobody inside consumes it from the stream yet (ruling 7).
+    Outward,
+}
+
+impl Topic {
+    /// Every topic there is.
+    pub const ALL: [Self; 15] = [
+        Self::OrderCreated,
+        Self::OrderConfirmed,
+        Self::OrderRejected,
+        Self::OrderCancelling,
+        Self::OrderCancelled,
+        Self::OrderPaid,
+        Self::PaymentAuthorized,
+        Self::PaymentDeclined,
+        Self::PaymentCaptured,
+        Self::PaymentVoided,
+        Self::PaymentRefunded,
+        Self::PaymentFailed,
+        Self::StockChanged,
+        Self::UserCreated,
+        Self::SessionRevoked,
+    ];
+
+    /// The word on the wire, in metrics and in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OrderCreated => "order.created",
+            Self::OrderConfirmed => "order.confirmed",
+            Self::OrderRejected => "order.rejected",
+            Self::OrderCancelling => "order.cancelling",
+            Self::OrderCancelled => "order.cancelled",
+            Self::OrderPaid => "order.paid",
+            Self::PaymentAuthorized => "payment.authorized",
+            Self::PaymentDeclined => "payment.declined",
+            Self::PaymentCaptured => "payment.captured",
+            Self::PaymentVoided => "payment.voided",
+            Self::PaymentRefunded => "payment.refunded",
+            Self::PaymentFailed => "payment.failed",
+            Self::StockChanged => "stock.changed",
+            Self::UserCreated => "user.created",
+            Self::SessionRevoked => "session.revoked",
+        }
+    }
+
+    /// The topic of a word on the wire; `None` for one that this version does not know.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+
+    /// The service that emits it: the stream it travels in.
+    #[must_use]
+    pub const fn producer(self) -> &'static str {
+        match self {
+            Self::OrderCreated
+            | Self::OrderConfirmed
+            | Self::OrderRejected
+            | Self::OrderCancelling
+            | Self::OrderCancelled
+            | Self::OrderPaid => "order",
+            Self::PaymentAuthorized
+            | Self::PaymentDeclined
+            | Self::PaymentCaptured
+            | Self::PaymentVoided
+            | Self::PaymentRefunded
+            | Self::PaymentFailed => "payment",
+            Self::StockChanged => "inventory",
+            Self::UserCreated | Self::SessionRevoked => "identity",
+        }
+    }
+
+    /// Who it is for.
+    #[must_use]
+    pub const fn audience(self) -> Audience {
+        match self {
+            Self::OrderCreated | Self::OrderCancelled | Self::OrderPaid | Self::UserCreated | Self::SessionRevoked => {
+                Audience::Outward
+            }
+            Self::OrderConfirmed
+            | Self::OrderRejected
+            | Self::OrderCancelling
+            | Self::PaymentAuthorized
+            | Self::PaymentDeclined
+            | Self::PaymentCaptured
+            | Self::PaymentVoided
+            | Self::PaymentRefunded
+            | Self::PaymentFailed
+            | Self::StockChanged => Audience::Inward,
+        }
+    }
+}
+
+/// One line of an order, as far as other services care.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LineFact {
+    /// What.
+    pub sku: Sku,
+    /// How many.
+    pub quantity: Quantity,
+}
+
+/// What all facts about an order carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderFact {
+    /// Which order.
+    pub order_id: OrderId,
+    /// The number that people use.
+    pub number: i64,
+    /// Who ordered; absent for guests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// The cart it was made from and that cart's version, when there was one: the cart clears itself on them (ruling 16).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cart: Option<CartFact>,
+    /// What was ordered.
+    pub lines: Vec<LineFact>,
+    /// The grand total.
+    pub total: Money,
+    /// The payment (`<order id>:<attempt>`) that the verdict names, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+    /// Why, for rejections and cancellations: a stable word such as `sold_out` or `requested`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The cart behind an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CartFact {
+    /// Which cart.
+    pub id: CartId,
+    /// The version that was ordered.
+    pub version: i64,
+}
+
+/// What all facts about a payment carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentFact {
+    /// `<order id>:<attempt>`.
+    pub payment_id: String,
+    /// The order it pays for.
+    pub order_id: OrderId,
+    /// The amount held, captured or refunded.
+    pub amount: Money,
+    /// The provider's own word for a refusal, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What can be sold of a SKU, over all locations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StockFact {
+    /// Which variant.
+    pub sku: Sku,
+    /// Pieces that can be sold now.
+    pub available: i64,
+    /// Grows with every change of this SKU; older facts are ignored.
+    pub version: i64,
+}
+
+/// Who registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserFact {
+    /// Who.
+    pub user_id: UserId,
+    /// The number that people use.
+    pub number: i64,
+}
+
+/// Which session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationFact {
+    /// The session whose tokens count no longer.
+    pub session_id: SessionId,
+    /// When the last of its tokens would have expired anyway: after that the entry may be forgotten.
+    pub until: Timestamp,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "topic", content = "body")]
+pub enum Event {
+    /// See [`Topic::OrderCreated`].
+    #[serde(rename = "order.created")]
+    OrderCreated(OrderFact),
+    /// See [`Topic::OrderConfirmed`].
+    #[serde(rename = "order.confirmed")]
+    OrderConfirmed(OrderFact),
+    /// See [`Topic::OrderRejected`].
+    #[serde(rename = "order.rejected")]
+    OrderRejected(OrderFact),
+    /// See [`Topic::OrderCancelling`].
+    #[serde(rename = "order.cancelling")]
+    OrderCancelling(OrderFact),
+    /// See [`Topic::OrderCancelled`].
+    #[serde(rename = "order.cancelled")]
+    OrderCancelled(OrderFact),
+    /// See [`Topic::OrderPaid`].
+    #[serde(rename = "order.paid")]
+    OrderPaid(OrderFact),
+    /// See [`Topic::PaymentAuthorized`].
+    #[serde(rename = "payment.authorized")]
+    PaymentAuthorized(PaymentFact),
+    /// See [`Topic::PaymentDeclined`].
+    #[serde(rename = "payment.declined")]
+    PaymentDeclined(PaymentFact),
+    /// See [`Topic::PaymentCaptured`].
+    #[serde(rename = "payment.captured")]
+    PaymentCaptured(PaymentFact),
+    /// See [`Topic::PaymentVoided`].
+    #[serde(rename = "payment.voided")]
+    PaymentVoided(PaymentFact),
+    /// See [`Topic::PaymentRefunded`].
+    #[serde(rename = "payment.refunded")]
+    PaymentRefunded(PaymentFact),
+    /// See [`Topic::PaymentFailed`].
+    #[serde(rename = "payment.failed")]
+    PaymentFailed(PaymentFact),
+    /// See [`Topic::StockChanged`].
+    #[serde(rename = "stock.changed")]
+    StockChanged(StockFact),
+    /// See [`Topic::UserCreated`].
+    #[serde(rename = "user.created")]
+    UserCreated(UserFact),
+    /// See [`Topic::SessionRevoked`].
+    #[serde(rename = "session.revoked")]
+    SessionRevoked(RevocationFact),
+}
+
+impl Event {
+    /// The kind of this event.
+    #[must_use]
+    pub const fn topic(&self) -> Topic {
+        match self {
+            Self::OrderCreated(_) => Topic::OrderCreated,
+            Self::OrderConfirmed(_) => Topic::OrderConfirmed,
+            Self::OrderRejected(_) => Topic::OrderRejected,
+            Self::OrderCancelling(_) => Topic::OrderCancelling,
+            Self::OrderCancelled(_) => Topic::OrderCancelled,
+            Self::OrderPaid(_) => Topic::OrderPaid,
+            Self::PaymentAuthorized(_) => Topic::PaymentAuthorized,
+            Self::PaymentDeclined(_) => Topic::PaymentDeclined,
+            Self::PaymentCaptured(_) => Topic::PaymentCaptured,
+            Self::PaymentVoided(_) => Topic::PaymentVoided,
+            Self::PaymentRefunded(_) => Topic::PaymentRefunded,
+            Self::PaymentFailed(_) => Topic::PaymentFailed,
+            Self::StockChanged(_) => Topic::StockChanged,
+            Self::UserCreated(_) => Topic::UserCreated,
+            Self::SessionRevoked(_) => Topic::SessionRevoked,
+        }
+    }
+}
+
+/// An event on its way: who it is about, which version of that thing it tells of, and the trace that caused it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    /// The same for every delivery of this event; consumers remember it.
+    pub id: EventId,
+    /// The thing it is about, e.g. the order's id. Events of one aggregate keep their order.
+    pub aggregate: String,
+    /// The version of that thing after the change.
+    pub version: i64,
+    /// When it happened, by the emitting pod's clock.
+    pub occurred_at: Timestamp,
+    /// W3C trace context of the request that caused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// What has happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_is_found_by_its_name() {
+        for topic in Topic::ALL {
+            assert_eq!(Topic::from_name(topic.name()), Some(topic));
+            assert_eq!(serde_json::to_value(topic).unwrap(), topic.name());
+            assert_eq!(topic.name().split('.').count(), 2);
+        }
+        assert_eq!(Topic::from_name("order.unheard_of"), None);
+    }
+
+    #[test]
+    fn an_envelope_survives_json() {
+        let envelope = Envelope {
+            id: EventId::from_uuid(uuid::Uuid::from_u128(1)),
+            aggregate: "mug".into(),
+            version: 3,
+            occurred_at: Timestamp::UNIX_EPOCH,
+            traceparent: None,
+            event: Event::StockChanged(StockFact { sku: "mug".parse().unwrap(), available: 5, version: 3 }),
+        };
+        let json = serde_json::to_string(&envelope).unwrap();
+        assert!(json.contains(r#""topic":"stock.changed""#), "{json}");
+        assert_eq!(serde_json::from_str::<Envelope>(&json).unwrap(), envelope);
+    }
+}

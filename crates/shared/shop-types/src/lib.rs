@@ -1,0 +1,24 @@
+//! The vocabulary of the shop: money, ids, callers, error kinds, events.
+//!
+//! Pure values that every other crate may use. Nothing here does I/O, reads a clock or makes a random number,
+//! and nothing here knows of HTTP, gRPC, MongoDB or Redis.
+
+pub mod caller;
+pub mod clock;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod idempotency;
+pub mod money;
+pub mod page;
+pub mod text;
+
+pub use caller::{Caller, Role};
+pub use clock::Clock;
+pub use error::{Detail, ErrorKind, ServiceError};
+pub use event::{Envelope, Event, Topic};
+pub use id::{CartId, CategoryId, EventId, Id, OrderId, ProductId, SessionId, UserId};
+pub use idempotency::{Fingerprint, IdempotencyKey};
+pub use money::{Currency, Money};
+pub use page::{Page, PageInfo};
+pub use text::{Email, Quantity, Sku};

@@ -1,0 +1,44 @@
+//! Lists in pages: `{items, page{number,size,total,pages,nextCursor}}` (api 1).
+
+use serde::Serialize;
+
+/// Where a page stands in its list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PageInfo {
+    /// This page, from 1.
+    pub number: u32,
+    /// Items asked for per page, 1 to 100.
+    pub size: u32,
+    /// Items in the whole list.
+    pub total: u64,
+    /// Pages in the whole list.
+    pub pages: u64,
+    /// Send it back as `cursor` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Page<T> {
+    /// The items of this page.
+    pub items: Vec<T>,
+    /// Where it stands.
+    pub page: PageInfo,
+}
+
+impl<T> Page<T> {
+    /// A page of a list that is `total` items long.
+    #[must_use]
+    pub fn new(items: Vec<T>, number: u32, size: u32, total: u64) -> Self {
+        let pages = total.div_ceil(u64::from(size.max(1)));
+        Self { items, page: PageInfo { number, size, total, pages, next_cursor: None } }
+    }
+
+    /// The same page of other items.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), page: self.page }
+    }
+}

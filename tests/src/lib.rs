@@ -1,0 +1,1 @@
+//! Shared by the test tiers beside this folder.
