@@ -12,7 +12,6 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 SECONDS = 30
-NOT_YET_INITIALIZED = 94
 
 
 def connect(port, password):
@@ -35,15 +34,12 @@ def until(what, attempt):
 
 
 def configure(admin, member):
-    """Initiates a new set; gives a kept one, whose host has changed, its new name."""
-    try:
-        config = admin.command("replSetGetConfig")["config"]
-    except OperationFailure as failure:
-        if failure.code != NOT_YET_INITIALIZED:
-            raise
+    """Initiates a new set; gives a kept one, whose address has changed, its new one."""
+    me = admin.command("hello")
+    if me.get("isreplicaset"):  # says a member that waits for its first configuration
         admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": member}]})
-        return True
-    if config["members"][0]["host"] != member:
+    elif me.get("hosts") != [member]:
+        config = admin.command("replSetGetConfig")["config"]
         config["members"][0]["host"] = member
         config["version"] += 1
         admin.command("replSetReconfig", config, force=True)
