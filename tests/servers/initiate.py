@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 SECONDS = 30
+ALREADY_INITIALIZED = 23
 
 
 def connect(port, password):
@@ -36,10 +37,17 @@ def until(what, attempt):
 def configure(admin, member):
     """Initiates a new set; gives a kept one, whose address has changed, its new one."""
     me = admin.command("hello")
-    if me.get("isreplicaset"):  # says a member that waits for its first configuration
-        admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": member}]})
-    elif me.get("hosts") != [member]:
-        config = admin.command("replSetGetConfig")["config"]
+    if me.get("hosts") == [member]:
+        return True
+    if me.get("isreplicaset"):  # has no configuration, or none that names an address of its own
+        try:
+            admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": member}]})
+            return True
+        except OperationFailure as failure:
+            if failure.code != ALREADY_INITIALIZED:
+                raise
+    config = admin.command("replSetGetConfig")["config"]
+    if config["members"][0]["host"] != member:
         config["members"][0]["host"] = member
         config["version"] += 1
         admin.command("replSetReconfig", config, force=True)
