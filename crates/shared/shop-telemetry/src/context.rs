@@ -1,0 +1,112 @@
+//! What one request brings with it, as a task-local: its id, deadline, trace and the caller's tokens.
+//!
+//! Set by the server side of shop-http and shop-mesh, read by the client side of shop-mesh and by the store crates. What
+//! does not belong here: who the caller *is* (shop-auth verifies the token again in every service).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::global;
+use opentelemetry::trace::TraceContextExt;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::{Instrument, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// The W3C header, and gRPC metadata key, that names the caller's span.
+pub const TRACEPARENT: &str = "traceparent";
+
+tokio::task_local! {
+    static CONTEXT: Context;
+}
+
+/// What a request carries through every task and call that works for it.
+#[derive(Clone)]
+pub struct Context {
+    /// Names the request in logs and answers, from the first server to the last.
+    pub request_id: Arc<str>,
+    /// When nobody waits for the answer any more.
+    pub deadline: Option<Instant>,
+    /// The caller's `Authorization` header as it came.
+    pub authorization: Option<Arc<str>>,
+    /// The caller's `X-Guest-Token` header as it came.
+    pub guest_token: Option<Arc<str>>,
+}
+
+impl fmt::Debug for Context {
+    /// Tells whether tokens are there, never what they are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request_id, deadline, authorization, guest_token } = self;
+        f.debug_struct("Context")
+            .field("request_id", request_id)
+            .field("deadline", deadline)
+            .field("authorization", &authorization.as_ref().map(|_| ".."))
+            .field("guest_token", &guest_token.as_ref().map(|_| ".."))
+            .finish()
+    }
+}
+
+/// The context of the request that the present task works for; `None` in background work.
+#[must_use]
+pub fn current() -> Option<Context> {
+    CONTEXT.try_with(Clone::clone).ok()
+}
+
+/// Runs a future as part of a request.
+pub async fn scope<F: Future>(context: Context, future: F) -> F::Output {
+    CONTEXT.scope(context, future).await
+}
+
+/// Runs a future on a task of its own that still belongs to the present request and span. The task goes on when the
+/// request is dropped; join it, or let it end by itself.
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let span = Span::current();
+    match current() {
+        Some(context) => tokio::spawn(CONTEXT.scope(context, future).instrument(span)),
+        None => tokio::spawn(future.instrument(span)),
+    }
+}
+
+/// How long the caller still waits; zero when the deadline has passed, `None` without one.
+#[must_use]
+pub fn remaining() -> Option<Duration> {
+    let deadline = CONTEXT.try_with(|context| context.deadline).ok().flatten()?;
+    Some(deadline.saturating_duration_since(Instant::now()))
+}
+
+/// The current span as a `traceparent` header; `None` outside of a trace. Starts the span when it was not entered yet.
+#[must_use]
+pub fn traceparent() -> Option<String> {
+    let mut headers = HashMap::new();
+    let context = Span::current().context();
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut headers));
+    headers.remove(TRACEPARENT)
+}
+
+/// Makes a span part of the caller's trace. A `traceparent` that is not one starts a new trace (W3C Trace Context 4.3).
+///
+/// Call it before the span is entered for the first time: afterwards its trace is fixed, and this does nothing but log.
+pub fn set_parent(span: &Span, traceparent: &str) {
+    let headers = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
+    if !parent.has_active_span() {
+        return;
+    }
+    match span.set_parent(parent) {
+        // Without the trace layer, or with the span filtered out, there is no trace to join.
+        Ok(())
+        | Err(
+            tracing_opentelemetry::SetParentError::LayerNotFound | tracing_opentelemetry::SetParentError::SpanDisabled,
+        ) => {}
+        Err(error @ tracing_opentelemetry::SetParentError::AlreadyStarted) => {
+            tracing::warn!(%error, "A span was entered before its parent was set; its trace is cut in two");
+        }
+    }
+}
