@@ -46,6 +46,9 @@ pub struct MongoConfig {
     pub uri: Secret,
     /// Databases are named `<prefix>_<service>`.
     pub database_prefix: String,
+    /// The Shop that owns the databases (ruling 32): `<namespace>/<name>`, so that a re-created Shop of the same name
+    /// adopts its data. Only `shopmesh check-database` looks at it.
+    pub owner: Option<String>,
     /// Most connections per pod, 1 to 500, 10 by default.
     pub max_pool_size: u32,
 }

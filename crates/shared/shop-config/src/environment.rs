@@ -28,6 +28,8 @@ pub mod names {
     pub const MONGODB_URL: &str = "MONGODB_URL";
     /// Prefix of database names.
     pub const DATABASE_PREFIX: &str = "SHOPMESH_DATABASE_PREFIX";
+    /// `<namespace>/<name>` of the Shop that owns the databases; read by `shopmesh check-database` alone.
+    pub const DATABASE_OWNER: &str = "SHOPMESH_DATABASE_OWNER";
     /// Most MongoDB connections.
     pub const MONGODB_MAX_POOL_SIZE: &str = "SHOPMESH_MONGODB_MAX_POOL_SIZE";
     /// Redis URL.
@@ -113,6 +115,7 @@ impl Config {
             Some(uri) => Some(MongoConfig {
                 uri: Secret::new(uri),
                 database_prefix: source.text(names::DATABASE_PREFIX).unwrap_or_else(|| "shopmesh".into()),
+                owner: source.text(names::DATABASE_OWNER),
                 max_pool_size: source.number(names::MONGODB_MAX_POOL_SIZE, 10, 1, 500, "must be 1 to 500")?,
             }),
         };
@@ -209,6 +212,9 @@ impl Config {
             env.push((names::MONGO_URI, mongodb.uri.expose().to_owned()));
             env.push((names::MONGODB_URL, mongodb.uri.expose().to_owned()));
             env.push((names::DATABASE_PREFIX, mongodb.database_prefix.clone()));
+            if let Some(owner) = &mongodb.owner {
+                env.push((names::DATABASE_OWNER, owner.clone()));
+            }
             env.push((names::MONGODB_MAX_POOL_SIZE, mongodb.max_pool_size.to_string()));
         }
         if let Some(redis) = &self.redis {
@@ -269,7 +275,7 @@ impl Source<'_> {
 
     fn number<N>(&self, name: &'static str, default: N, least: N, most: N, rule: &'static str) -> Result<N, ConfigError>
     where
-        N: std::str::FromStr + PartialOrd,
+        N: std::str::FromStr + PartialOrd + Copy,
     {
         let Some(text) = self.text(name) else { return Ok(default) };
         match text.parse() {
@@ -336,7 +342,7 @@ mod tests {
                 grpc: std::net::SocketAddr::from(([0, 0, 0, 0], port)),
                 admin: std::net::SocketAddr::from(([0, 0, 0, 0], port)),
                 peer_url: "http://demo-{service}:9090".into(),
-                mongodb: mongo.map(|uri| MongoConfig { uri: Secret::new(uri), database_prefix: "p".into(), max_pool_size: pool }),
+                mongodb: mongo.map(|uri| MongoConfig { uri: Secret::new(uri), database_prefix: "p".into(), owner: None, max_pool_size: pool }),
                 redis: redis.map(|url| RedisConfig { url: Secret::new(url), key_prefix: "k:".into() }),
                 auth: AuthConfig { key_set_file: "/keys".into(), issuer: "i".into(), audience: "a".into() },
                 identity: IdentityConfig {
