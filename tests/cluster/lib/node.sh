@@ -139,11 +139,14 @@ pids_of_shims() {
 
 # What containerd, its shims, the kubelet and the network plugins leave in folders that cannot be configured.
 remove_traces() {
-  local link address
+  local link address result pod
   while read -r address; do
     rm -f "${address#unix://}"
   done < <(find "$DIR/containerd/state" -name address -exec awk 1 {} + 2>/dev/null)
-  rm -f /var/lib/cni/results/"$GROUP"-*
+  for result in /var/lib/cni/results/"$GROUP"-*-eth0; do
+    pod=${result##*/"$GROUP"-}
+    rm -f "$result" "/var/lib/cni/results/cni-loopback-${pod%-eth0}-lo"
+  done
   for link in /var/log/containers/*; do
     [[ $(readlink "$link") != "$DIR"/* ]] || rm -f "$link"
   done
