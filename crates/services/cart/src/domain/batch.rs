@@ -1,0 +1,219 @@
+//! How a batch of commands is decided: what was stored and the commands go in, answers and writes come out.
+//!
+//! First come, first served inside a batch; each command sees what those before it have changed. A pure function: the
+//! transaction around it reads the state and applies the writes, each guarded by what was read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use shop_types::{CartId, Fingerprint, Quantity, Sku};
+
+use super::{Cart, Error, Owner, Variant};
+
+/// Under which name a command counts once, and what it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Subject, route and the caller's key.
+    pub id: String,
+    /// Of the whole request: the same key with another request is refused.
+    pub fingerprint: Fingerprint,
+}
+
+/// What somebody wants changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Something the owner does.
+    Change {
+        /// Which cart.
+        cart: CartId,
+        /// Who says so.
+        owner: Owner,
+        /// What.
+        change: Change,
+    },
+    /// The content was ordered: empties the cart if it is still at that version (ruling 16).
+    Clear {
+        /// Which cart.
+        cart: CartId,
+        /// The version that was ordered.
+        ordered: i64,
+    },
+}
+
+/// What an owner can do to a cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Puts in pieces, whatever the version.
+    Add {
+        /// Of what, at which price.
+        variant: Variant,
+        /// How many.
+        quantity: Quantity,
+        /// When the price was asked for.
+        at: Timestamp,
+        /// Its name, if the caller gave one: with it, it counts once.
+        key: Option<Key>,
+    },
+    /// Changes the quantity of a line of the version that the owner has seen.
+    SetQuantity {
+        /// The version seen.
+        seen: i64,
+        /// Which line.
+        sku: Sku,
+        /// How many from now on.
+        quantity: Quantity,
+    },
+    /// Takes out a line of the version that the owner has seen.
+    Remove {
+        /// The version seen.
+        seen: i64,
+        /// Which line.
+        sku: Sku,
+    },
+    /// Shows the prices of now; does nothing when the cart has changed meanwhile.
+    Reprice {
+        /// The version whose prices were asked for.
+        seen: i64,
+        /// What the catalog said.
+        variants: Vec<Variant>,
+        /// When it was asked.
+        at: Timestamp,
+    },
+    /// Throws the cart away.
+    Discard,
+}
+
+/// What is stored about everything that a batch names; what is absent is not stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Carts by id.
+    pub carts: BTreeMap<CartId, Cart>,
+    /// Keyed commands done before, with what they said.
+    pub done: BTreeMap<String, Fingerprint>,
+}
+
+/// A cart that differs from what is stored. The write must be refused when the stored one is no longer `before`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// What was read.
+    pub before: Cart,
+    /// What is to be stored; `None` removes it.
+    pub after: Option<Cart>,
+}
+
+/// A keyed command that was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Its name and what it said.
+    pub key: Key,
+    /// Which cart.
+    pub cart: CartId,
+    /// The cart's version right after it.
+    pub version: i64,
+}
+
+/// What a batch comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// One answer per command, in their order: the cart as it is then, or as it was when it was thrown away; `None` for
+    /// an order of a cart that is gone.
+    pub answers: Vec<Result<Option<Cart>, Error>>,
+    /// Carts that changed, sorted by id, once each.
+    pub carts: Vec<Changed>,
+    /// Keyed commands that were done.
+    pub done: Vec<Done>,
+}
+
+/// Decides a batch.
+#[must_use]
+pub fn decide<'c>(stored: &Stored, commands: impl IntoIterator<Item = &'c Command>) -> Decision {
+    let mut batch = Batch { now: stored.clone(), touched: BTreeSet::new(), done: Vec::new() };
+    let answers = commands.into_iter().map(|command| batch.obey(command)).collect();
+    let carts = batch.touched.iter().filter_map(|id| {
+        let before = stored.carts.get(id)?.clone();
+        let after = batch.now.carts.get(id).cloned();
+        (after.as_ref() != Some(&before)).then_some(Changed { before, after })
+    });
+    Decision { answers, carts: carts.collect(), done: batch.done }
+}
+
+/// The state in the middle of a batch.
+struct Batch {
+    now: Stored,
+    touched: BTreeSet<CartId>,
+    done: Vec<Done>,
+}
+
+impl Batch {
+    fn obey(&mut self, command: &Command) -> Result<Option<Cart>, Error> {
+        match command {
+            Command::Change { cart, owner, change } => {
+                let present = self.now.carts.get(cart).filter(|present| &present.owner == owner);
+                let present = present.cloned().ok_or(Error::NoCart)?;
+                self.change(present, change).map(Some)
+            }
+            Command::Clear { cart, ordered } => {
+                let cleared = self.now.carts.get(cart).map(|present| present.clear(*ordered));
+                Ok(cleared.map(|cleared| self.put(cleared)))
+            }
+        }
+    }
+
+    fn change(&mut self, cart: Cart, change: &Change) -> Result<Cart, Error> {
+        match change {
+            Change::Add { variant, quantity, at, key } => self.add(&cart, variant, *quantity, *at, key.as_ref()),
+            Change::SetQuantity { seen, sku, quantity } => {
+                let next = current(&cart, *seen)?.set_quantity(sku, *quantity)?;
+                Ok(self.put(next))
+            }
+            Change::Remove { seen, sku } => {
+                let next = current(&cart, *seen)?.remove(sku)?;
+                Ok(self.put(next))
+            }
+            Change::Reprice { seen, variants, at } => match current(&cart, *seen) {
+                Ok(cart) => cart.reprice(variants, *at).map(|next| self.put(next)),
+                Err(_) => Ok(cart),
+            },
+            Change::Discard => {
+                self.now.carts.remove(&cart.id);
+                self.touched.insert(cart.id);
+                Ok(cart)
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        cart: &Cart,
+        variant: &Variant,
+        quantity: Quantity,
+        at: Timestamp,
+        key: Option<&Key>,
+    ) -> Result<Cart, Error> {
+        if let Some(key) = key
+            && let Some(fingerprint) = self.now.done.get(&key.id)
+        {
+            return if fingerprint == &key.fingerprint { Ok(cart.clone()) } else { Err(Error::KeyReused) };
+        }
+        let next = cart.add(variant, quantity, at)?;
+        if let Some(key) = key {
+            self.now.done.insert(key.id.clone(), key.fingerprint.clone());
+            self.done.push(Done { key: key.clone(), cart: next.id, version: next.version });
+        }
+        Ok(self.put(next))
+    }
+
+    fn put(&mut self, cart: Cart) -> Cart {
+        self.touched.insert(cart.id);
+        self.now.carts.insert(cart.id, cart.clone());
+        cart
+    }
+}
+
+/// The cart, if it is the one that was seen.
+fn current(cart: &Cart, seen: i64) -> Result<&Cart, Error> {
+    if cart.version == seen { Ok(cart) } else { Err(Error::Stale) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Batches of commands on several carts.
+
+use shop_types::{Currency, Money, ProductId, UserId};
+use uuid::Uuid;
+
+use super::super::Offer;
+use super::*;
+
+fn owner(n: u128) -> Owner {
+    Owner::User(UserId::from_uuid(Uuid::from_u128(n)))
+}
+
+fn id(n: u128) -> CartId {
+    CartId::from_uuid(Uuid::from_u128(n))
+}
+
+fn stored(carts: &[u128]) -> Stored {
+    let currency: Currency = "EUR".parse().unwrap();
+    let carts = carts.iter().map(|n| (id(*n), Cart::open(id(*n), owner(*n), 1, currency))).collect();
+    Stored { carts, ..Stored::default() }
+}
+
+fn mug() -> Variant {
+    Variant {
+        sku: "mug".parse().unwrap(),
+        product: ProductId::from_uuid(Uuid::from_u128(3)),
+        name: "Mug".to_owned(),
+        price: Money::new(500, "EUR".parse().unwrap()),
+        offer: Offer::Sold,
+    }
+}
+
+fn by(n: u128, cart: u128, change: Change) -> Command {
+    Command::Change { cart: id(cart), owner: owner(n), change }
+}
+
+fn add(quantity: u32, key: Option<&str>) -> Change {
+    Change::Add {
+        variant: mug(),
+        quantity: Quantity::new(quantity).unwrap(),
+        at: Timestamp::UNIX_EPOCH,
+        key: key.map(|name| Key { id: name.to_owned(), fingerprint: Fingerprint::from_stored(quantity.to_string()) }),
+    }
+}
+
+fn set(seen: i64, quantity: u32) -> Change {
+    Change::SetQuantity { seen, sku: mug().sku, quantity: Quantity::new(quantity).unwrap() }
+}
+
+fn pieces(answer: &Result<Option<Cart>, Error>) -> u32 {
+    answer.as_ref().unwrap().as_ref().unwrap().lines.iter().map(|line| line.quantity.get()).sum()
+}
+
+#[test]
+fn a_strangers_cart_does_not_exist() {
+    let changes = [
+        add(1, None),
+        set(1, 1),
+        Change::Remove { seen: 1, sku: mug().sku },
+        Change::Reprice { seen: 1, variants: vec![mug()], at: Timestamp::UNIX_EPOCH },
+        Change::Discard,
+    ];
+    for change in changes {
+        let unknown = decide(&stored(&[]), &[by(2, 1, change.clone())]);
+        let foreign = decide(&stored(&[1]), &[by(2, 1, change)]);
+        assert_eq!(foreign.answers, [Err(Error::NoCart)]);
+        assert_eq!(foreign, unknown);
+    }
+}
+
+#[test]
+fn of_two_writers_who_saw_one_version_the_second_is_stale() {
+    let decision = decide(&stored(&[1]), &[by(1, 1, add(1, None)), by(1, 1, set(2, 5)), by(1, 1, set(2, 6))]);
+    assert_eq!(pieces(&decision.answers[1]), 5);
+    assert_eq!(decision.answers[2], Err(Error::Stale));
+    assert_eq!(decision.carts.len(), 1);
+    assert_eq!(decision.carts[0].after.as_ref().map(|cart| cart.version), Some(3));
+}
+
+#[test]
+fn the_same_key_adds_once() {
+    let before = stored(&[1]);
+    let decision =
+        decide(&before, &[by(1, 1, add(2, Some("k"))), by(1, 1, add(2, Some("k"))), by(1, 1, add(3, Some("k")))]);
+    assert_eq!(pieces(&decision.answers[1]), 2);
+    assert_eq!(decision.answers[2], Err(Error::KeyReused));
+    assert_eq!(decision.done.len(), 1);
+    let mut later = before;
+    later.done.insert("k".to_owned(), Fingerprint::from_stored("2".to_owned()));
+    let replay = decide(&later, &[by(1, 1, add(2, Some("k")))]);
+    assert!(replay.carts.is_empty() && replay.done.is_empty());
+}
+
+#[test]
+fn an_order_clears_the_version_it_was_made_from_and_nothing_else() {
+    let clear = |ordered| Command::Clear { cart: id(1), ordered };
+    let decision = decide(&stored(&[1]), &[by(1, 1, add(2, None)), clear(1), clear(2), clear(2)]);
+    assert_eq!(pieces(&decision.answers[1]), 2);
+    assert_eq!(pieces(&decision.answers[2]), 0);
+    assert_eq!(decision.answers[2], decision.answers[3]);
+    assert_eq!(decide(&stored(&[]), &[clear(1)]).answers, [Ok(None)]);
+}
+
+#[test]
+fn prices_that_come_too_late_change_nothing() {
+    let late = Change::Reprice { seen: 1, variants: Vec::new(), at: Timestamp::UNIX_EPOCH };
+    let decision = decide(&stored(&[1]), &[by(1, 1, add(1, None)), by(1, 1, late)]);
+    assert_eq!(decision.answers[0], decision.answers[1]);
+}
+
+#[test]
+fn a_discarded_cart_is_gone_for_those_behind() {
+    let decision = decide(&stored(&[1]), &[by(1, 1, Change::Discard), by(1, 1, add(1, None))]);
+    assert_eq!(decision.answers[1], Err(Error::NoCart));
+    assert_eq!(decision.carts[0].after, None);
+}
+
+#[test]
+fn commands_of_different_carts_do_not_meet() {
+    let decision = decide(&stored(&[1, 2]), &[by(1, 1, add(1, None)), by(2, 2, add(2, None)), by(1, 2, add(9, None))]);
+    assert_eq!(decision.carts.len(), 2);
+    assert_eq!(pieces(&decision.answers[1]), 2);
+    assert_eq!(decision.answers[2], Err(Error::NoCart));
+}
