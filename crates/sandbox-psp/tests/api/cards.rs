@@ -1,0 +1,126 @@
+//! A hold from its placing to its end, card by card.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::{Psp, hold};
+
+#[tokio::test]
+async fn a_hold_is_placed_taken_and_given_back() {
+    let psp = Psp::start().await;
+
+    let (status, held) = psp.authorize("o:1", "tok_visa").await;
+    assert_eq!((status, held["status"].as_str()), (StatusCode::CREATED, Some("authorized")));
+    let path = format!("/v1/authorizations/{}", held["id"].as_str().unwrap());
+    let (status, captured) = psp.post(&format!("{path}/capture"), "o:1:capture", &json!({})).await;
+    assert_eq!((status, captured["status"].as_str()), (StatusCode::OK, Some("captured")));
+    let (status, refunded) = psp.post(&format!("{path}/refunds"), "o:1:refund:1", &json!({ "amount": 200 })).await;
+    assert_eq!((status, refunded["amount"].as_i64()), (StatusCode::CREATED, Some(200)));
+
+    let (_, now) = psp.get(&path).await;
+    assert_eq!((now["capturedAmount"].as_i64(), now["refundedAmount"].as_i64()), (Some(500), Some(200)));
+    let (_, found) = psp.get("/v1/authorizations?reference=o:1").await;
+    assert_eq!(found["items"][0], now);
+    assert_eq!(psp.kinds().await, ["authorized", "captured", "refunded"]);
+}
+
+#[tokio::test]
+async fn a_hold_can_be_given_back_before_it_is_taken() {
+    let psp = Psp::start().await;
+    let (_, held) = psp.authorize("o:1", "tok_visa").await;
+    let path = format!("/v1/authorizations/{}", held["id"].as_str().unwrap());
+
+    assert_eq!(psp.post(&format!("{path}/void"), "o:1:void", &json!({})).await.0, StatusCode::OK);
+
+    let (status, refused) = psp.post(&format!("{path}/capture"), "o:1:capture", &json!({})).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!((&refused["error"]["code"], &refused["error"]["status"]), (&json!("wrong_status"), &json!("voided")));
+}
+
+#[tokio::test]
+async fn a_declined_card_says_why() {
+    let psp = Psp::start().await;
+
+    for (method, code) in [("tok_declined", "card_declined"), ("tok_insufficient_funds", "insufficient_funds")] {
+        let (status, declined) = psp.authorize(method, method).await;
+        assert_eq!(status, StatusCode::CREATED);
+        assert_eq!((&declined["status"], &declined["declineCode"]), (&json!("declined"), &json!(code)));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_capture_stays_refused() {
+    let psp = Psp::start().await;
+    let (_, held) = psp.authorize("o:1", "tok_capture_fails").await;
+    let path = format!("/v1/authorizations/{}/capture", held["id"].as_str().unwrap());
+
+    for _ in 0..2 {
+        let (status, refused) = psp.post(&path, "o:1:capture", &json!({})).await;
+        assert_eq!(status, StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(refused["error"]["code"], "capture_refused");
+    }
+    assert_eq!(psp.kinds().await, ["authorized", "capture_refused"]);
+}
+
+#[tokio::test]
+async fn a_try_lost_on_the_way_in_holds_nothing_until_it_is_repeated() {
+    let psp = Psp::start().await;
+    let begun = Instant::now();
+
+    assert_eq!(psp.authorize("o:1", "tok_timeout_before").await.0, StatusCode::GATEWAY_TIMEOUT);
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    assert!(psp.kinds().await.is_empty());
+
+    assert_eq!(psp.authorize("o:1", "tok_timeout_before").await.0, StatusCode::CREATED);
+    assert_eq!(psp.kinds().await, ["authorized"]);
+}
+
+#[tokio::test]
+async fn an_answer_lost_on_the_way_out_leaves_one_hold_that_the_repeat_finds() {
+    let psp = Psp::start().await;
+    let lost = psp
+        .request(reqwest::Method::POST, "/v1/authorizations")
+        .header("Idempotency-Key", "o:1")
+        .timeout(Duration::from_millis(100))
+        .json(&hold("o:1", "tok_timeout_after"))
+        .send()
+        .await;
+    assert!(lost.unwrap_err().is_timeout());
+
+    let begun = Instant::now();
+    let (status, held) = psp.authorize("o:1", "tok_timeout_after").await;
+
+    assert_eq!((status, &held["status"]), (StatusCode::CREATED, &json!("authorized")));
+    assert!(begun.elapsed() < Duration::from_millis(300), "the repeat must not hang");
+    assert_eq!(psp.kinds().await, ["authorized"]);
+}
+
+#[tokio::test]
+async fn a_card_that_always_times_out_never_holds_anything() {
+    let psp = Psp::start().await;
+    for _ in 0..2 {
+        assert_eq!(psp.authorize("o:1", "tok_timeout_always").await.0, StatusCode::GATEWAY_TIMEOUT);
+    }
+    assert!(psp.kinds().await.is_empty());
+}
+
+#[tokio::test]
+async fn fifty_parallel_tries_with_one_key_place_one_hold() {
+    let psp = std::sync::Arc::new(Psp::start().await);
+
+    let tries: Vec<_> = (0..50)
+        .map(|_| {
+            let psp = std::sync::Arc::clone(&psp);
+            tokio::spawn(async move { psp.authorize("o:1", "tok_visa").await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for attempt in tries {
+        answers.push(attempt.await.unwrap());
+    }
+
+    assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
+    assert_eq!(psp.kinds().await, ["authorized"]);
+}
