@@ -5,8 +5,9 @@
 begin_image() {
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/shopmesh-image.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  mkdir -p "$work/context/root" "$work/context/tmp"
+  mkdir -p "$work/context/root/tmp"
   root=$work/context/root
+  chmod 1777 "$root/tmp"
 }
 
 add_file() { # file, path in the image
@@ -38,8 +39,7 @@ add_base() { # user name, uid: what programs expect of any system
 finish_image() { # name, archive, Dockerfile lines...
   local name=$1 archive=$2; shift 2
   local storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
-  chmod 1777 "$work/context/tmp"
-  { printf 'FROM scratch\nCOPY root/ /\nCOPY tmp /tmp\n'; printf '%s\n' "$@"; } >"$work/context/Dockerfile"
+  { printf 'FROM scratch\nCOPY root/ /\n'; printf '%s\n' "$@"; } >"$work/context/Dockerfile"
   mkdir -p "${archive%/*}"
   buildah bud "${storage[@]}" --isolation chroot --timestamp 0 --quiet -t "$name" "$work/context" >/dev/null
   buildah push "${storage[@]}" --quiet "$name" "docker-archive:$work/archive.tar:$name"

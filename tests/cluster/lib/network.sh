@@ -5,8 +5,8 @@ network_is_free() {
   [ ! -e "/run/netns/$NAME" ] || die "a network namespace $NAME exists already; choose another CLUSTER_NAME"
   [ ! -e "/sys/class/net/$NAME-h" ] || die "a network interface $NAME-h exists already; choose another CLUSTER_NAME"
   local taken
-  taken=$(ip -4 route show root "10.$NET.0.0/16" | head -n 1)
-  [ -z "$taken" ] || die "10.$NET.0.0/16 is in use ($taken); choose another CLUSTER_NET"
+  taken=$(ip -4 route show root "10.$NET.0.0/16")
+  [ -z "$taken" ] || die "10.$NET.0.0/16 is in use (${taken%%$'\n'*}); choose another CLUSTER_NET"
 }
 
 make_network() {

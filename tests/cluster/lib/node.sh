@@ -130,10 +130,10 @@ end_pods() {
 
 # A shim names our containerd's socket in its arguments.
 pids_of_shims() {
-  local file
+  local file arguments
   for file in /proc/[0-9]*/cmdline; do
-    tr '\0' ' ' <"$file" 2>/dev/null | grep -q "containerd-shim.* -address $DIR/containerd.sock " || continue
-    basename "${file%/cmdline}"
+    { mapfile -d '' -t arguments <"$file"; } 2>/dev/null || continue   # it may have ended in between
+    [[ "${arguments[*]} " != *containerd-shim*" -address $DIR/containerd.sock "* ]] || basename "${file%/cmdline}"
   done
 }
 
