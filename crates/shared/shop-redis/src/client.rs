@@ -1,0 +1,226 @@
+//! One connection to Redis for commands, one for streams and one for Pub/Sub, all of which come back by themselves.
+//!
+//! What belongs here: connecting, deadlines, key prefix, metrics of every command. What does not: what is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fred::clients::{Client, SubscriberClient};
+use fred::interfaces::{ClientLike, LuaInterface, PubsubInterface};
+use fred::types::config::{
+    Config as ClientConfig, ConnectionConfig, Options, ReconnectPolicy, TcpConfig, UnresponsiveConfig,
+};
+use fred::types::{Builder, RespVersion, Value};
+use prometheus::{HistogramVec, IntCounterVec};
+use shop_config::RedisConfig;
+use shop_telemetry::metrics::Metrics;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::pubsub::{self, Listener, Subscription};
+use crate::{Cache, Error, Stream};
+
+/// No request waits longer for Redis than this.
+pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_millis(100);
+/// How long work in the background waits.
+pub(crate) const BACKGROUND_DEADLINE: Duration = Duration::from_secs(2);
+const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+/// A connection that owes an answer for so long is closed and made anew: its server is gone without a word, or frozen.
+const UNRESPONSIVE: Duration = Duration::from_secs(3);
+
+/// A connected Redis, or one that will be when the server is there. Clones share the connections.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+struct Inner {
+    prefix: String,
+    commands: Client,
+    streams: Client,
+    listeners: mpsc::UnboundedSender<Listener>,
+    metrics: Metrics,
+    durations: HistogramVec,
+    errors: IntCounterVec,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").field("prefix", &self.0.prefix).finish_non_exhaustive()
+    }
+}
+
+/// Which connection carries a command, and how long it is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lane {
+    /// Somebody waits for an answer: fails at once when the connection is known to be lost.
+    Request,
+    /// Relays and consumers, on a connection of their own, so that their batches delay no request.
+    Background,
+}
+
+impl Redis {
+    /// Starts connecting in the background and goes on trying for ever; must be called on a tokio runtime. Commands fail
+    /// until the server is there. The connections end with the last clone.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the URL cannot be read; [`Error::Metrics`] when a metric's name is taken.
+    pub fn connect(config: &RedisConfig, metrics: &Metrics) -> Result<Self, Error> {
+        let url = config.url.expose();
+        let mut settings = ClientConfig::from_url(url).map_err(|error| Error::Settings(error.into()))?;
+        settings.fail_fast = false;
+        let commands = builder(settings.clone()).build().map_err(|error| Error::Settings(error.into()))?;
+        let streams = builder(settings.clone()).build().map_err(|error| Error::Settings(error.into()))?;
+        // With RESP3 a subscribed connection still answers PING, so that a dead one is noticed.
+        settings.version = RespVersion::RESP3;
+        let subscriber = builder(settings).build_subscriber_client().map_err(|error| Error::Settings(error.into()))?;
+
+        let durations = metrics.histogram(
+            "redis_operation_duration_seconds",
+            "Time until Redis answered",
+            &["operation"],
+            &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5],
+        )?;
+        let errors =
+            metrics.counter("redis_errors_total", "Commands that Redis did not or could not answer", &["operation"])?;
+        commands.connect();
+        streams.connect();
+        let listeners = start_listening(subscriber, vec![commands.clone(), streams.clone()]);
+        let prefix = config.key_prefix.clone();
+        Ok(Self(Arc::new(Inner { prefix, commands, streams, listeners, metrics: metrics.clone(), durations, errors })))
+    }
+
+    /// Whether Redis answers now.
+    pub async fn ping(&self) -> bool {
+        let options = Lane::Request.options();
+        let client = self.0.commands.with_options(&options);
+        self.timed("ping", Box::pin(client.ping::<Value>(None))).await.is_ok()
+    }
+
+    /// The stream that a service's events travel in: `<prefix>events:{<producer>}`.
+    #[must_use]
+    pub fn stream(&self, producer: &str) -> Stream {
+        Stream::new(self.clone(), producer)
+    }
+
+    /// A cache of its own name; at most `capacity` entries are kept in this process.
+    ///
+    /// # Errors
+    /// [`Error::Metrics`] when a metric's name is taken.
+    pub fn cache(&self, name: &str, capacity: u64) -> Result<Cache, Error> {
+        Cache::new(self.clone(), name, capacity)
+    }
+
+    /// Tells all present subscribers of a channel; at most once, to nobody later.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when Redis is away.
+    pub async fn publish(&self, channel: &str, payload: &str) -> Result<(), Error> {
+        let options = Lane::Request.options();
+        let client = self.0.commands.with_options(&options);
+        self.timed("publish", Box::pin(client.publish::<Value, _, _>(self.key(channel), payload))).await.map(drop)
+    }
+
+    /// Hears what is published on a channel from now on, and when something may have been missed.
+    #[must_use]
+    pub fn subscribe(&self, channel: &str) -> Subscription {
+        pubsub::subscribe(&self.0.listeners, self.key(channel))
+    }
+
+    pub(crate) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.0.prefix)
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Runs a script, which Redis does in one step that nothing else comes between.
+    pub(crate) async fn eval(
+        &self,
+        lane: Lane,
+        what: &'static str,
+        script: &'static str,
+        keys: Vec<String>,
+        arguments: Vec<Value>,
+    ) -> Result<Value, Error> {
+        let client = match lane {
+            Lane::Request => &self.0.commands,
+            Lane::Background => &self.0.streams,
+        };
+        let options = lane.options();
+        let client = client.with_options(&options);
+        // The client's futures are 16 KB each; callers should not carry them inline.
+        self.timed(what, Box::pin(client.eval::<Value, _, _, _>(script, keys, arguments))).await
+    }
+
+    async fn timed<T>(
+        &self,
+        what: &'static str,
+        command: impl Future<Output = Result<T, fred::error::Error>>,
+    ) -> Result<T, Error> {
+        let start = Instant::now();
+        let result = command.await;
+        self.0.durations.with_label_values(&[what]).observe(start.elapsed().as_secs_f64());
+        result.map_err(|error| {
+            self.0.errors.with_label_values(&[what]).inc();
+            if error.details().contains("READONLY") {
+                self.leave_the_replica();
+            }
+            Error::from_client(what, error)
+        })
+    }
+
+    /// A primary that was made a replica keeps its connections: only a new one finds the new primary.
+    fn leave_the_replica(&self) {
+        let clients = [self.0.commands.clone(), self.0.streams.clone()];
+        tokio::spawn(async move {
+            for client in clients {
+                if let Err(error) = client.force_reconnection().await {
+                    tracing::warn!(%error, "Failed to leave a Redis that has become a replica");
+                }
+            }
+        });
+    }
+}
+
+impl Lane {
+    fn options(self) -> Options {
+        let (timeout, fail_fast) = match self {
+            Self::Request => (REQUEST_DEADLINE, true),
+            Self::Background => (BACKGROUND_DEADLINE, false),
+        };
+        Options { timeout: Some(timeout), fail_fast, max_attempts: Some(1), ..Options::default() }
+    }
+}
+
+fn builder(settings: ClientConfig) -> Builder {
+    let mut builder = Builder::from_config(settings);
+    // Without a policy a lost connection stays lost.
+    builder.set_policy(ReconnectPolicy::new_exponential(0, 50, 1_000, 2));
+    builder.set_connection_config(ConnectionConfig {
+        connection_timeout: CONNECT_DEADLINE,
+        internal_command_timeout: CONNECT_DEADLINE,
+        // What was sent before the connection broke may have been done: whoever asked decides whether to ask again.
+        max_command_attempts: 1,
+        unresponsive: UnresponsiveConfig { max_timeout: Some(UNRESPONSIVE), interval: Duration::from_millis(500) },
+        tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
+        ..ConnectionConfig::default()
+    });
+    builder.with_performance_config(|performance| {
+        performance.default_command_timeout = BACKGROUND_DEADLINE;
+        performance.broadcast_channel_capacity = pubsub::CAPACITY;
+    });
+    builder
+}
+
+fn start_listening(subscriber: SubscriberClient, others: Vec<Client>) -> mpsc::UnboundedSender<Listener> {
+    let (listeners, requests) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        pubsub::dispatch(&subscriber, requests).await;
+        // The last clone is gone: nobody can ask anything any more.
+        let _ = subscriber.quit().await;
+        for client in others {
+            let _ = client.quit().await;
+        }
+    });
+    listeners
+}

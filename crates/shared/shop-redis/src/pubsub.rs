@@ -1,0 +1,153 @@
+//! Hearing what is published. What belongs here: one connection for all channels of the process, subscribing again after
+//! it was lost, and telling listeners that they may have missed something. What does not: what a message means.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fred::clients::SubscriberClient;
+use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
+use fred::types::{Message, Value};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::mpsc;
+
+/// Messages that wait for one slow listener before it is told [`Notice::Lost`] instead.
+pub(crate) const CAPACITY: usize = 1_024;
+const PING_EVERY: Duration = Duration::from_secs(2);
+
+/// What a listener hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Something was published.
+    Message(String),
+    /// The subscription begins here, or begins anew: whatever was published before may have been missed.
+    Lost,
+}
+
+/// One listener of one channel. The first notice is [`Notice::Lost`], once Redis has accepted the subscription.
+#[derive(Debug)]
+pub struct Subscription(broadcast::Receiver<Notice>);
+
+impl Subscription {
+    /// The next notice; `None` when the last clone of the [`crate::Redis`] is gone. May be dropped at any time.
+    pub async fn next(&mut self) -> Option<Notice> {
+        match self.0.recv().await {
+            Ok(notice) => Some(notice),
+            Err(RecvError::Lagged(_)) => Some(Notice::Lost),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+/// A channel that somebody wants to hear.
+pub(crate) struct Listener {
+    channel: String,
+    sender: broadcast::Sender<Notice>,
+}
+
+pub(crate) fn subscribe(listeners: &mpsc::UnboundedSender<Listener>, channel: String) -> Subscription {
+    let (sender, receiver) = broadcast::channel(CAPACITY);
+    // The dispatcher lives as long as a `Redis` does; should it be gone, the receiver says so.
+    let _ = listeners.send(Listener { channel, sender });
+    Subscription(receiver)
+}
+
+/// The listeners of each channel.
+type Listeners = HashMap<String, Vec<broadcast::Sender<Notice>>>;
+
+/// Carries messages to listeners until nobody can subscribe any more.
+pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::UnboundedReceiver<Listener>) {
+    let mut messages = client.message_rx();
+    let mut reconnects = client.reconnect_rx();
+    let mut pings = tokio::time::interval(PING_EVERY);
+    let mut listeners = Listeners::new();
+    client.connect();
+    loop {
+        tokio::select! {
+            request = requests.recv() => {
+                let Some(Listener { channel, sender }) = request else { return };
+                listeners.entry(channel.clone()).or_default().push(sender);
+                if subscribe_to(client, &channel).await {
+                    // An older listener of the same channel hears it too, which costs it a refill and nothing else.
+                    tell(&mut listeners, &channel, &Notice::Lost);
+                }
+            }
+            message = messages.recv() => match message {
+                Ok(message) => hear(&mut listeners, &message),
+                Err(RecvError::Lagged(_)) => tell_all(&mut listeners, &Notice::Lost),
+                Err(RecvError::Closed) => return,
+            },
+            reconnected = reconnects.recv() => {
+                if matches!(reconnected, Err(RecvError::Closed)) {
+                    return;
+                }
+                resubscribe(client, &mut listeners).await;
+            }
+            _ = pings.tick() => {
+                // The answer does not matter: asking makes the client notice a connection that is dead without a word.
+                if client.is_connected() {
+                    let _: Result<Value, _> = client.ping(None).await;
+                }
+            }
+        }
+    }
+}
+
+async fn subscribe_to(client: &SubscriberClient, channel: &str) -> bool {
+    // While the server is away nothing is asked: the reconnect subscribes to everything.
+    if !client.is_connected() {
+        return false;
+    }
+    match client.subscribe(channel.to_owned()).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, channel, "Failed to subscribe; connecting anew");
+            reconnect(client).await;
+            false
+        }
+    }
+}
+
+/// Subscribes to everything and says so only then, so that nothing is missed between the notice and the subscription.
+async fn resubscribe(client: &SubscriberClient, listeners: &mut Listeners) {
+    forget_the_gone(listeners);
+    let channels: Vec<String> = listeners.keys().cloned().collect();
+    if !channels.is_empty()
+        && let Err(error) = client.subscribe(channels).await
+    {
+        tracing::warn!(%error, "Failed to subscribe again; connecting anew");
+        reconnect(client).await;
+        return;
+    }
+    tell_all(listeners, &Notice::Lost);
+}
+
+async fn reconnect(client: &SubscriberClient) {
+    if let Err(error) = client.force_reconnection().await {
+        tracing::warn!(%error, "Failed to connect to Redis anew");
+    }
+}
+
+fn hear(listeners: &mut Listeners, message: &Message) {
+    if let Some(text) = message.value.as_string() {
+        tell(listeners, &message.channel, &Notice::Message(text));
+    }
+}
+
+fn tell(listeners: &mut Listeners, channel: &str, notice: &Notice) {
+    if let Some(senders) = listeners.get_mut(channel) {
+        senders.retain(|sender| sender.send(notice.clone()).is_ok());
+    }
+}
+
+fn tell_all(listeners: &mut Listeners, notice: &Notice) {
+    for senders in listeners.values_mut() {
+        senders.retain(|sender| sender.send(notice.clone()).is_ok());
+    }
+}
+
+fn forget_the_gone(listeners: &mut Listeners) {
+    listeners.retain(|_, senders| {
+        senders.retain(|sender| sender.receiver_count() > 0);
+        !senders.is_empty()
+    });
+}
