@@ -1,0 +1,120 @@
+//! Group commit: whatever waited while the last transaction ran is decided and committed in the next one.
+//!
+//! One transaction per caller collapses when callers want the same document, because every second one conflicts. A
+//! [`Group`] has one queue and one worker per process: it drains up to [`MOST_MEMBERS`] commands, lets `decide` read, judge
+//! and write for all of them in *one* transaction, commits it and answers each caller. There is no timer: a lone command
+//! is committed at once, and under load groups grow by themselves.
+//!
+//! # Invariants
+//! 1. **One answer each.** Every command that was accepted is answered exactly once: with its own answer, an error, or
+//!    [`Error::Timeout`] at its caller's deadline. Answers belong to commands by position; if `decide` gives more or fewer
+//!    than it got, nothing is committed.
+//! 2. **Answered means committed.** `Ok` is said only after a majority has acknowledged the transaction that holds the
+//!    command's writes.
+//! 3. **First come, first served.** Commands stand in a group in the order of their arrival, and the first half of a group
+//!    that is split goes first. The one exception is rule 6.
+//! 4. **Repeated only when nothing happened.** A group is run again only if the server says that the transaction did not
+//!    happen; of a commit in doubt only the commit is repeated. `decide` may therefore run more than once and must do
+//!    nothing but read and write on its [`Txn`].
+//! 5. **A bad member fails alone.** When `decide` or a write fails, the group is split in halves until the one member that
+//!    causes it stands alone and gets the error. So may a conflict be caused by one member whose document is held by
+//!    somebody else: after [`TRIES_BEFORE_SPLIT`] conflicts the group is split, too.
+//! 6. **A stuck member holds nobody up.** One that conflicts even alone is taken aside and tried again, with pauses, until
+//!    its deadline, while the worker goes on.
+//! 7. **Nobody waits in vain.** A command whose caller has given up before its transaction began is not carried out; a
+//!    group ends by the latest deadline of its members; a full queue refuses at once.
+//! 8. **Stopping drains.** After `stop` new commands are refused; those accepted are carried out and answered, and
+//!    [`crate::Mongo::close`] waits for that.
+//!
+//! An error means what it means in [`Error`]: after `Unavailable` and `Timeout` a command may have been carried out, so
+//! every command carries an id by which `decide` knows it again and gives the old answer.
+
+mod worker;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::mongo::deadline;
+use crate::{Error, Mongo, Txn};
+
+/// Members of one transaction.
+pub const MOST_MEMBERS: usize = 128;
+
+/// Conflicts of one group, or of one half of it, before it is split.
+pub const TRIES_BEFORE_SPLIT: u32 = 3;
+
+/// Commands that may wait: as many as are carried out within a caller's deadline at 800 a second.
+pub const MOST_WAITING: usize = 4096;
+
+/// A queue of commands `C`, answered by `A`, committed in groups. Clones share the queue and the worker.
+#[derive(Debug)]
+pub struct Group<C, A> {
+    name: &'static str,
+    queue: mpsc::Sender<Member<C, A>>,
+}
+
+impl<C, A> Clone for Group<C, A> {
+    fn clone(&self) -> Self {
+        Self { name: self.name, queue: self.queue.clone() }
+    }
+}
+
+/// A command on its way.
+#[derive(Debug)]
+struct Member<C, A> {
+    command: C,
+    caller: Caller<A>,
+}
+
+/// Who waits for an answer, and until when.
+#[derive(Debug)]
+struct Caller<A> {
+    answer: oneshot::Sender<Result<A, Error>>,
+    until: Instant,
+}
+
+type Decide<C, A> = dyn for<'t> Fn(&'t mut Txn<'_>, &'t [C]) -> BoxFuture<'t, Result<Vec<A>, Error>> + Send + Sync;
+
+impl<C: Send + Sync + 'static, A: Send + 'static> Group<C, A> {
+    /// Starts the worker. It ends when `stop` is cancelled or the last clone of the group is gone, after it has carried out
+    /// what was accepted.
+    ///
+    /// `decide` gets the commands in the order of their arrival and gives one answer for each, in that order: a refusal is
+    /// an answer, an error takes the transaction back. It reads first what it knows of all commands, settles those it has
+    /// carried out before and doubles within the group in memory, and sorts its writes by id, so that two groups meet on
+    /// the first common document and not crosswise.
+    pub fn spawn<D>(mongo: &Mongo, name: &'static str, decide: D, stop: CancellationToken) -> Self
+    where
+        D: for<'t> Fn(&'t mut Txn<'_>, &'t [C]) -> BoxFuture<'t, Result<Vec<A>, Error>> + Send + Sync + 'static,
+    {
+        let (queue, waiting) = mpsc::channel(MOST_WAITING);
+        let worker = worker::Worker::new(mongo, name, Arc::new(decide));
+        mongo.tasks().spawn(worker.run(waiting, stop));
+        Self { name, queue }
+    }
+
+    /// Hands in a command and waits for its answer, 5 s or what is left of the request, whichever is shorter.
+    ///
+    /// # Errors
+    /// What `decide` gave for this command alone; [`Error::Conflict`] when others held its documents all the time;
+    /// [`Error::Unavailable`] when MongoDB is away, the queue is full or the process stops; [`Error::Timeout`] when there
+    /// was no answer in time. After the last two the command may have been carried out.
+    pub async fn submit(&self, command: C) -> Result<A, Error> {
+        let until = deadline();
+        let (answer, answered) = oneshot::channel();
+        let member = Member { command, caller: Caller { answer, until } };
+        self.queue.try_send(member).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Error::refused(self.name, "too many commands wait"),
+            mpsc::error::TrySendError::Closed(_) => Error::refused(self.name, "the process stops"),
+        })?;
+        match timeout_at(until, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_unanswered)) => Err(Error::Timeout { what: self.name }),
+            Err(_elapsed) => Err(Error::Timeout { what: self.name }),
+        }
+    }
+}

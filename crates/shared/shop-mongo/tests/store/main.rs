@@ -1,0 +1,3 @@
+//! Against a real MongoDB: what only a server can decide.
+
+mod database;
