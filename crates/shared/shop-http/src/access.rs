@@ -1,0 +1,264 @@
+//! Who may call which route: one table per service, default deny. What belongs here: the table and its check against
+//! the routes that are really served. Reading the token is the guard's work.
+
+use std::fmt;
+
+use actix_web::dev::ResourceDef;
+use shop_types::caller::Role;
+use shop_types::{Caller, ErrorKind, ServiceError};
+use utoipa::openapi::{OpenApi, PathItem};
+
+/// The methods that a route can have. HEAD is served wherever GET is, OPTIONS everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates, or does something.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes a part.
+    Patch,
+    /// Removes or archives.
+    Delete,
+}
+
+impl Method {
+    /// Every method.
+    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// The method of a word on the wire; HEAD counts as GET. `None` for what no route has.
+    #[must_use]
+    pub fn from_wire(word: &str) -> Option<Self> {
+        if word == "HEAD" {
+            return Some(Self::Get);
+        }
+        Self::ALL.into_iter().find(|method| method.as_str() == word)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which kinds of caller a route lets in. Whose data they then see, the service decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access(u8);
+
+impl Access {
+    const ANYBODY: u8 = 1;
+    const GUESTS: u8 = 2;
+    const CUSTOMERS: u8 = 4;
+    const STAFF_ROLE: u8 = 8;
+    const ADMINS: u8 = 16;
+    const SERVICES: u8 = 32;
+
+    /// Everybody, with or without a token. A bad token is refused all the same.
+    pub const PUBLIC: Self = Self(63);
+    /// Everybody who is logged in as a person: customers, staff, admins.
+    pub const CUSTOMER: Self = Self(Self::CUSTOMERS | Self::STAFF_ROLE | Self::ADMINS);
+    /// The holder of a guest token, or everybody who is logged in as a person.
+    pub const GUEST: Self = Self(Self::GUESTS | Self::CUSTOMERS | Self::STAFF_ROLE | Self::ADMINS);
+    /// Staff and admins.
+    pub const STAFF: Self = Self(Self::STAFF_ROLE | Self::ADMINS);
+    /// Admins alone.
+    pub const ADMIN: Self = Self(Self::ADMINS);
+    /// Programs with an API key.
+    pub const SERVICE: Self = Self(Self::SERVICES);
+    /// Staff, admins, and programs with an API key.
+    pub const STAFF_OR_SERVICE: Self = Self(Self::STAFF_ROLE | Self::ADMINS | Self::SERVICES);
+
+    /// Checks a caller.
+    ///
+    /// # Errors
+    /// [`Refused::Unauthenticated`] when nobody is logged in, so that a token would help; [`Refused::Forbidden`] when
+    /// the role does not do.
+    pub const fn allows(self, caller: &Caller) -> Result<(), Refused> {
+        let (bit, refused) = match caller {
+            Caller::Anonymous => (Self::ANYBODY, Refused::Unauthenticated),
+            Caller::Guest { .. } => (Self::GUESTS, Refused::Unauthenticated),
+            Caller::User { role: Role::Customer, .. } => (Self::CUSTOMERS, Refused::Forbidden),
+            Caller::User { role: Role::Staff, .. } => (Self::STAFF_ROLE, Refused::Forbidden),
+            Caller::User { role: Role::Admin, .. } => (Self::ADMINS, Refused::Forbidden),
+            Caller::User { role: Role::Service, .. } => (Self::SERVICES, Refused::Forbidden),
+        };
+        if self.0 & bit == 0 { Err(refused) } else { Ok(()) }
+    }
+}
+
+/// A caller may not use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Nobody is logged in (401).
+    #[error("this call needs a token")]
+    Unauthenticated,
+    /// Somebody is, but in the wrong role (403).
+    #[error("your role may not do this")]
+    Forbidden,
+}
+
+impl ServiceError for Refused {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unauthenticated => ErrorKind::Unauthenticated,
+            Self::Forbidden => ErrorKind::Forbidden,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+        }
+    }
+}
+
+/// One line of an access table: method, path template as in the handler's attribute, and who is let in.
+pub type Route = (Method, &'static str, Access);
+
+/// The routes of one service and who may call them.
+#[derive(Debug, Clone)]
+pub struct AccessTable {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    method: Method,
+    template: &'static str,
+    pattern: ResourceDef,
+    access: Access,
+}
+
+/// What a table says about a request: the verdict, and the first template that fits, for traces and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) verdict: Verdict,
+    pub(crate) template: Option<&'static str>,
+}
+
+/// Whether a request may go on to its handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A route is there, and the caller may use it.
+    Allowed,
+    /// A route is there, and the caller may not.
+    Refused(Refused),
+    /// The path is known, but not with this method.
+    WrongMethod,
+    /// No route of this table has the path.
+    Unknown,
+}
+
+impl Entry {
+    fn verdict(&self, caller: &Caller) -> Verdict {
+        match self.access.allows(caller) {
+            Ok(()) => Verdict::Allowed,
+            Err(refused) => Verdict::Refused(refused),
+        }
+    }
+}
+
+impl AccessTable {
+    /// A table of these routes.
+    #[must_use]
+    pub fn new(routes: &[Route]) -> Self {
+        let entry = |&(method, template, access): &Route| Entry {
+            method,
+            template,
+            pattern: ResourceDef::new(template),
+            access,
+        };
+        Self { entries: routes.iter().map(entry).collect() }
+    }
+
+    /// Decides on a request before it is routed. `path` must be the text that actix-web will route by.
+    ///
+    /// Where two templates fit one path (`/products/{id}` and `/products/exports`), the caller must be let in by **both**:
+    /// so the answer does not depend on the order in which handlers were registered.
+    pub(crate) fn check(&self, method: Option<Method>, path: &str, caller: &Caller) -> Found {
+        let mut found = Found { verdict: Verdict::Unknown, template: None };
+        for entry in self.entries.iter().filter(|entry| entry.pattern.is_match(path)) {
+            match (method == Some(entry.method), found.verdict) {
+                (true, Verdict::Unknown | Verdict::WrongMethod) => {
+                    found.template = Some(entry.template);
+                    found.verdict = entry.verdict(caller);
+                }
+                (true, Verdict::Allowed) => found.verdict = entry.verdict(caller),
+                (true, Verdict::Refused(_)) => break,
+                (false, Verdict::Unknown) => {
+                    found = Found { verdict: Verdict::WrongMethod, template: Some(entry.template) };
+                }
+                (false, Verdict::WrongMethod | Verdict::Allowed | Verdict::Refused(_)) => {}
+            }
+        }
+        found
+    }
+
+    /// The methods that the path has, as the header `Allow` lists them; `None` for an unknown path.
+    pub(crate) fn allow(&self, path: &str) -> Option<String> {
+        let has = |method| self.entries.iter().any(|entry| entry.method == method && entry.pattern.is_match(path));
+        let mut methods: Vec<&str> =
+            Method::ALL.into_iter().filter(|method| has(*method)).map(Method::as_str).collect();
+        if methods.is_empty() {
+            return None;
+        }
+        if methods.first() == Some(&"GET") {
+            methods.insert(1, "HEAD");
+        }
+        methods.push("OPTIONS");
+        Some(methods.join(", "))
+    }
+
+    /// Compares the table with the routes that are really served; an empty list means that they agree. A service that
+    /// has differences must not start.
+    #[must_use]
+    pub fn differences(&self, served: &OpenApi) -> Vec<String> {
+        let mut differences = Vec::new();
+        for (template, item) in &served.paths.paths {
+            for word in words(item) {
+                let listed = |entry: &Entry| entry.method.as_str() == word && entry.template == template;
+                match self.entries.iter().filter(|entry| listed(entry)).count() {
+                    0 => differences.push(format!("{word} {template} is served but not in the access table")),
+                    1 => {}
+                    _ => differences.push(format!("{word} {template} is in the access table twice")),
+                }
+            }
+        }
+        for Entry { method, template, .. } in &self.entries {
+            let item = served.paths.paths.get(*template);
+            if !item.is_some_and(|item| words(item).contains(&method.as_str())) {
+                differences.push(format!("{method} {template} is in the access table but not served"));
+            }
+        }
+        differences
+    }
+}
+
+fn words(item: &PathItem) -> Vec<&'static str> {
+    let operations = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+        ("HEAD", &item.head),
+        ("OPTIONS", &item.options),
+        ("TRACE", &item.trace),
+    ];
+    operations.into_iter().filter(|(_, operation)| operation.is_some()).map(|(word, _)| word).collect()
+}

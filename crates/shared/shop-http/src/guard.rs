@@ -1,0 +1,187 @@
+//! What every request passes before and after its handler, in one fixed order: request id, token, access table, trace,
+//! deadline, panic, error body, security headers, metrics.
+//!
+//! What does not belong here: what a caller may see (the service decides) and anything that only one service needs.
+
+mod answer;
+mod observe;
+mod request;
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use futures::FutureExt;
+use shop_auth::Verifier;
+use shop_telemetry::context::{self, Context};
+use shop_types::{Caller, Clock};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use self::answer::Answer;
+use self::observe::{Observation, Recorders};
+use self::request::{Credentials, Facts};
+use crate::access::{Found, Verdict};
+use crate::{AccessTable, HttpError, Method, Mount, Refused};
+
+/// How long a caller is kept waiting. What is called for a request gets what is left of it.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What is called for a request ends at the deadline and says why; so much later a handler that did not is given up.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// The guard of one process; clones share everything.
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    table: AccessTable,
+    recorders: Recorders,
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("table", &self.0.table).finish_non_exhaustive()
+    }
+}
+
+/// What is to be done with a request.
+enum Admission {
+    /// Hand it to its handler.
+    Serve(Credentials),
+    /// It is answered already.
+    Answer(HttpResponse),
+    /// It fails already.
+    Fail(HttpError),
+}
+
+impl Guard {
+    /// A guard before the routes of these mounts.
+    ///
+    /// # Errors
+    /// When a metric cannot be registered.
+    pub fn new(mounts: &[Mount], verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Result<Self, prometheus::Error> {
+        let routes: Vec<_> = mounts.iter().flat_map(Mount::access).copied().collect();
+        let recorders = Recorders::new(mounts)?;
+        Ok(Self(Arc::new(Inner { table: AccessTable::new(&routes), recorders, verifier, clock })))
+    }
+
+    /// Takes one request through.
+    ///
+    /// # Errors
+    /// With a finished answer, when the handler did not give its request back (it panicked or took too long).
+    pub(crate) async fn handle<B: MessageBody + 'static>(
+        self,
+        request: ServiceRequest,
+        next: Next<B>,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let facts = Facts::of(&request, &*self.0.clock);
+        let (admission, template) = self.admit(&request, &facts);
+        let observation = Observation::start(&facts, template);
+        let span = observation.span().clone();
+        let served = match admission {
+            Admission::Serve(credentials) => serve(&facts, credentials, request, next).instrument(span.clone()).await,
+            Admission::Answer(response) => Ok(request.into_response(response)),
+            Admission::Fail(error) => Ok(request.error_response(error)),
+        };
+        span.in_scope(|| self.finish(served, &facts, observation))
+    }
+
+    /// Decides on a request; the template of its route, if it has one, goes to traces and metrics.
+    fn admit(&self, request: &ServiceRequest, facts: &Facts) -> (Admission, Option<&'static str>) {
+        let credentials = Credentials::of(request.headers(), &self.0.verifier, self.0.clock.now());
+        let caller = credentials.as_ref().map_or(Caller::Anonymous, Credentials::caller);
+        let Found { verdict, template } = self.0.table.check(Method::from_wire(facts.method()), facts.path(), &caller);
+        let admission = match (credentials, verdict) {
+            (_, _) if facts.method() == "OPTIONS" => self.options(facts.path()),
+            (Err(refused), _) => Admission::Fail(refused),
+            (Ok(credentials), Verdict::Allowed) => Admission::Serve(credentials),
+            (Ok(_), Verdict::Refused(refused)) => Admission::Fail(refused.into()),
+            (Ok(_), Verdict::WrongMethod) => Admission::Fail(self.wrong_method(facts.path())),
+            (Ok(_), Verdict::Unknown) if request.resource_map().has_resource(facts.path()) => {
+                tracing::error!(url.path = facts.path(), "Refused a route that has no entry in the access table");
+                Admission::Fail(Refused::Forbidden.into())
+            }
+            (Ok(_), Verdict::Unknown) => Admission::Fail(HttpError::not_found()),
+        };
+        (admission, template)
+    }
+
+    fn options(&self, path: &str) -> Admission {
+        match self.allow(path) {
+            Some(allow) => Admission::Answer(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish()),
+            None => Admission::Fail(HttpError::not_found()),
+        }
+    }
+
+    fn wrong_method(&self, path: &str) -> HttpError {
+        let message = "This path does not have this method.";
+        let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+        match self.allow(path) {
+            Some(allow) => error.with_header(header::ALLOW, allow),
+            None => error,
+        }
+    }
+
+    fn allow(&self, path: &str) -> Option<HeaderValue> {
+        self.0.table.allow(path).and_then(|methods| HeaderValue::try_from(methods).ok())
+    }
+
+    /// Gives the answer its error body and headers, and counts it.
+    fn finish(
+        &self,
+        served: Result<ServiceResponse<BoxBody>, HttpError>,
+        facts: &Facts,
+        observation: Observation,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let now = self.0.clock.now();
+        let finished = match served {
+            Err(error) => Err(Answer::of(&error, facts, now)),
+            Ok(response) => Ok(answer::finish(response, facts, now)),
+        };
+        let status = finished.as_ref().map_or_else(Answer::status, ServiceResponse::status);
+        observation.end(&self.0.recorders, status);
+        Ok(finished?)
+    }
+}
+
+/// Runs the handler within the context of its request.
+async fn serve<B: MessageBody + 'static>(
+    facts: &Facts,
+    credentials: Credentials,
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, HttpError> {
+    let context = Context {
+        request_id: facts.request_id(),
+        deadline: Some(Instant::now() + REQUEST_DEADLINE),
+        authorization: credentials.authorization(),
+        guest_token: credentials.guest_token(),
+    };
+    credentials.attach(&request);
+    // actix-web would route HEAD apart from GET; the connection still knows, and leaves the body out.
+    if facts.method() == "HEAD" {
+        request.head_mut().method = actix_web::http::Method::GET;
+    }
+    let call = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind();
+    match tokio::time::timeout(REQUEST_DEADLINE + GRACE, context::scope(context, call)).await {
+        Ok(Ok(Ok(response))) => Ok(response.map_into_boxed_body()),
+        Ok(Ok(Err(error))) => Err(answer::foreign(&error)),
+        Ok(Err(panic)) => Err(HttpError::internal(format!("the handler panicked: {}", panic_text(&*panic)))),
+        Err(_) => Err(HttpError::unavailable("the handler did not end by its deadline")),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
+}

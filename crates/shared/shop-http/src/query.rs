@@ -1,0 +1,115 @@
+//! Query parameters as handlers take them: a strict struct, a page, or both.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+
+use crate::HttpError;
+use crate::strict::parameters::{self, Pairs};
+use crate::strict::{Fault, Kind};
+
+/// All query parameters as a struct. An unknown one is 422 `unknown_parameter`; one that is missing, repeated or breaks
+/// a rule is 422 `invalid_parameter`.
+///
+/// utoipa documents the argument by its name `Query`: `T` derives `utoipa::IntoParams`.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+/// The parameters of a list: `page`, `size` and `sort` on one side, those of the filter `F` on the other. Document both
+/// with `params(PageQuery, F)`.
+#[derive(Debug, Clone)]
+pub struct Paged<F>(pub PageQuery, pub F);
+
+/// Which page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// The page, from 1.
+    #[serde(default = "first_page", deserialize_with = "page_number")]
+    #[param(default = 1, minimum = 1, required = false)]
+    pub page: u32,
+    /// Items per page.
+    #[serde(default = "usual_size", deserialize_with = "page_size")]
+    #[param(default = 20, minimum = 1, maximum = 100, required = false)]
+    pub size: u32,
+    /// How to sort; each list says which words it knows.
+    #[serde(default)]
+    pub sort: Option<String>,
+}
+
+impl PageQuery {
+    /// Items before this page.
+    #[must_use]
+    pub const fn skip(&self) -> u64 {
+        (self.page.saturating_sub(1) as u64) * (self.size as u64)
+    }
+}
+
+const fn first_page() -> u32 {
+    1
+}
+
+const fn usual_size() -> u32 {
+    20
+}
+
+fn page_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("must be 1 or more")),
+        page => Ok(page),
+    }
+}
+
+fn page_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        size @ 1..=100 => Ok(size),
+        _ => Err(D::Error::custom("must be 1 to 100")),
+    }
+}
+
+fn pairs(request: &HttpRequest) -> Result<Pairs, HttpError> {
+    actix_web::web::Query::<Pairs>::from_query(request.query_string())
+        .map(actix_web::web::Query::into_inner)
+        .map_err(|_| HttpError::new(StatusCode::BAD_REQUEST, "bad_request", "The query cannot be read."))
+}
+
+fn refused(fault: &Fault) -> HttpError {
+    let field = fault.field("query");
+    let code = match fault.kind {
+        Kind::Unknown => "unknown_parameter",
+        Kind::Type | Kind::Rule | Kind::Missing => "invalid_parameter",
+    };
+    HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, code, format!("Parameter {field} {fault}."))
+        .with_detail(field, &fault.message)
+}
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = |pairs: Pairs| parameters::decode(&pairs).map(Self).map_err(|fault| refused(&fault));
+        ready(pairs(request).and_then(read))
+    }
+}
+
+impl<F: DeserializeOwned> FromRequest for Paged<F> {
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = |pairs: Pairs| {
+            let (page, filter): (Pairs, Pairs) =
+                pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "page" | "size" | "sort"));
+            let page = parameters::decode(&page).map_err(|fault| refused(&fault))?;
+            let filter = parameters::decode(&filter).map_err(|fault| refused(&fault))?;
+            Ok(Self(page, filter))
+        };
+        ready(pairs(request).and_then(read))
+    }
+}

@@ -1,0 +1,215 @@
+//! JSON value to type, stricter than `serde_json`: an array is never an object, and every field must be known to somebody.
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use serde_json::Value;
+
+use super::{Fault, Kind};
+
+/// Items of one array, at most.
+pub(crate) const MAX_ITEMS: usize = 200;
+
+/// Turns a value into a type, or says the first thing that is wrong with it.
+pub(crate) fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
+    T::deserialize(Strict(value))
+}
+
+struct Strict<'de>(&'de Value);
+
+impl<'de> Strict<'de> {
+    fn unexpected(&self) -> Unexpected<'de> {
+        match self.0 {
+            Value::Null => Unexpected::Unit,
+            Value::Bool(value) => Unexpected::Bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(value), _, _) => Unexpected::Unsigned(value),
+                (None, Some(value), _) => Unexpected::Signed(value),
+                (None, None, Some(value)) => Unexpected::Float(value),
+                (None, None, None) => Unexpected::Other("number"),
+            },
+            Value::String(text) => Unexpected::Str(text),
+            Value::Array(_) => Unexpected::Seq,
+            Value::Object(_) => Unexpected::Map,
+        }
+    }
+}
+
+fn without_nul(text: &str) -> Result<&str, Fault> {
+    if text.contains('\0') { Err(Fault::new(Kind::Rule, "must not hold the character NUL")) } else { Ok(text) }
+}
+
+impl<'de> Deserializer<'de> for Strict<'de> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(value), _, _) => visitor.visit_u64(value),
+                (None, Some(value), _) => visitor.visit_i64(value),
+                (None, None, Some(value)) => visitor.visit_f64(value),
+                (None, None, None) => Err(Fault::new(Kind::Rule, "is not a number of 64 bits")),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(without_nul(text)?),
+            Value::Array(items) if items.len() > MAX_ITEMS => {
+                Err(Fault::new(Kind::Rule, format!("must hold at most {MAX_ITEMS} items")))
+            }
+            Value::Array(items) => visitor.visit_seq(Items { items: items.iter().enumerate() }),
+            Value::Object(object) => visitor.visit_map(Fields { fields: object.iter(), value: None }),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// serde's derives would take an array for a struct, field by field.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        if self.0.is_object() {
+            self.deserialize_any(visitor)
+        } else {
+            Err(Fault::invalid_type(self.unexpected(), &visitor))
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.0 {
+            Value::String(name) => visitor.visit_enum(Variant { name: without_nul(name)?, content: None }),
+            Value::Object(object) if object.len() == 1 => match object.iter().next() {
+                Some((name, content)) => visitor.visit_enum(Variant { name, content: Some(content) }),
+                None => Err(Fault::invalid_type(Unexpected::Map, &visitor)),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Err(Fault::invalid_type(self.unexpected(), &visitor))
+            }
+        }
+    }
+
+    /// Only a struct without `deny_unknown_fields` asks to ignore a value: its unknown fields are refused here.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
+        Err(Fault::new(Kind::Unknown, "is not known"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier
+    }
+}
+
+struct Items<'de> {
+    items: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Fault;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
+        let item = self.items.next();
+        item.map(|(index, value)| seed.deserialize(Strict(value)).map_err(|fault| fault.at(index))).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+struct Fields<'de> {
+    fields: serde_json::map::Iter<'de>,
+    value: Option<(&'de str, &'de Value)>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'de> {
+    type Error = Fault;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
+        let Some((key, value)) = self.fields.next() else { return Ok(None) };
+        self.value = Some((key, value));
+        let key = without_nul(key).map_err(|fault| fault.inside(&key.replace('\0', "\u{fffd}")))?;
+        let name: StrDeserializer<'de, Fault> = key.into_deserializer();
+        match seed.deserialize(name) {
+            Ok(key) => Ok(Some(key)),
+            Err(unknown) if unknown.kind == Kind::Unknown => Err(unknown),
+            // A free map whose keys are of a type with a rule, such as SKUs.
+            Err(fault) => Err(fault.inside(key)),
+        }
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        let (key, value) = self.value.take().ok_or_else(|| Fault::custom("a value was asked for before its key"))?;
+        seed.deserialize(Strict(value)).map_err(|fault| fault.inside(key))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.fields.len())
+    }
+}
+
+struct Variant<'de> {
+    name: &'de str,
+    content: Option<&'de Value>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'de> {
+    type Error = Fault;
+    type Variant = Content<'de>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Content<'de>), Fault> {
+        let name: StrDeserializer<'de, Fault> = self.name.into_deserializer();
+        Ok((seed.deserialize(name)?, Content { name: self.name, content: self.content }))
+    }
+}
+
+struct Content<'de> {
+    name: &'de str,
+    content: Option<&'de Value>,
+}
+
+impl<'de> Content<'de> {
+    fn required(&self) -> Result<Strict<'de>, Fault> {
+        self.content
+            .map(Strict)
+            .ok_or_else(|| Fault::new(Kind::Type, "must be an object with the content of its variant"))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Content<'de> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        match self.content {
+            None => Ok(()),
+            Some(_) => Err(Fault::new(Kind::Type, "must be a string")),
+        }
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
+        seed.deserialize(self.required()?).map_err(|fault| fault.inside(self.name))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.required()?.deserialize_tuple(length, visitor).map_err(|fault| fault.inside(self.name))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        self.required()?.deserialize_struct("", fields, visitor).map_err(|fault| fault.inside(self.name))
+    }
+}
