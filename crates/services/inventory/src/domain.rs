@@ -237,18 +237,22 @@ pub enum Command {
         key: Key,
     },
     /// Adds pieces that came in or takes off pieces that are gone.
-    Adjust {
-        /// Of what.
-        sku: Sku,
-        /// By how many.
-        delta: Delta,
-        /// Why.
-        reason: Reason,
-        /// Who says so.
-        by: UserId,
-        /// Its name, if the caller gave one.
-        key: Option<Key>,
-    },
+    Adjust(Adjustment),
+}
+
+/// A change of the stock by staff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    /// Of what.
+    pub sku: Sku,
+    /// By how many.
+    pub delta: Delta,
+    /// Why.
+    pub reason: Reason,
+    /// Who says so.
+    pub by: UserId,
+    /// Its name, if the caller gave one: with it, it counts once.
+    pub key: Option<Key>,
 }
 
 /// What a command came to.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use shop_types::{OrderId, Sku, UserId};
 
 use super::{
-    Answer, Command, Delta, Error, Key, Line, Lines, MAX_ON_HAND, Reason, Reservation, Scope, Shortage, State, Stock,
+    Adjustment, Answer, Command, Delta, Error, Key, Line, Lines, MAX_ON_HAND, Reason, Reservation, Scope, Shortage, State, Stock,
 };
 
 /// What is stored about everything that a batch names; what is absent is not stored.
@@ -145,7 +145,7 @@ impl Batch {
             Command::SetOnHand { sku, pieces, key } => {
                 self.once(Some(key), |batch| batch.set_on_hand(sku, i64::from(*pieces))).map(Answer::Stock)
             }
-            Command::Adjust { sku, delta, reason, by, key } => {
+            Command::Adjust(Adjustment { sku, delta, reason, by, key }) => {
                 let cause = Cause::Adjusted { reason: reason.clone(), by: *by };
                 self.once(key.as_ref(), |batch| batch.adjust(sku, *delta, cause)).map(Answer::Stock)
             }

@@ -40,13 +40,13 @@ fn set_on_hand(name: &str, pieces: u32, id: &str) -> Command {
 }
 
 fn adjust(name: &str, delta: i64, id: Option<&str>) -> Command {
-    Command::Adjust {
+    Command::Adjust(Adjustment {
         sku: sku(name),
         delta: Delta::new(delta).unwrap(),
         reason: Reason::new("counted").unwrap(),
         by: UserId::from_uuid(Uuid::from_u128(9)),
         key: id.map(|id| key(id, &format!("{name} {delta}"))),
-    }
+    })
 }
 
 /// What is stored after the writes of a decision, with every guard checked.
@@ -312,7 +312,7 @@ proptest! {
 
     #[test]
     fn doing_every_command_twice_in_a_row_is_doing_it_once(commands in prop::collection::vec(any_command(), 1..60)) {
-        let keyed: Vec<_> = commands.into_iter().filter(|c| !matches!(c, Command::Adjust { key: None, .. })).collect();
+        let keyed: Vec<_> = commands.into_iter().filter(|c| !matches!(c, Command::Adjust(Adjustment { key: None, .. }))).collect();
         let once = run(std::slice::from_ref(&keyed));
         let doubled: Vec<_> = keyed.into_iter().flat_map(|command| [command.clone(), command]).collect();
         let twice = run(&[doubled]);

@@ -1,0 +1,137 @@
+//! HTTP in: parse, call the [`App`], respond. `configure` at the bottom is the URL table.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use shop_http::{Access, Body, Code, ErrorBody, HttpError, LoggedIn, MaybeKey, Method, PathText, Route, reply};
+use shop_mongo::idempotency::row_id;
+use shop_types::Sku;
+use shop_types::caller::Subject;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::app::App;
+use crate::domain::{self, Delta, Key, LOCATION, Reason, Stock};
+
+/// Who may call what.
+pub const ACCESS: &[Route] = &[
+    (Method::Get, "/api/v1/stock/{sku}", Access::STAFF),
+    (Method::Post, "/api/v1/stock/{sku}/adjustments", Access::STAFF),
+];
+
+/// The codes of this service beside the shared ones.
+pub const CODES: &[Code] = &[
+    ("stock_below_zero", 409, "There are fewer free pieces than you take off; those that orders hold are not free."),
+    ("stock_above_limit", 409, "There would be more than 1,000,000,000 pieces on hand."),
+    ("reservation_differs", 409, "The order has a reservation of other lines."),
+    ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
+];
+
+/// Names the operation in idempotency rows.
+const ADJUST: &str = "adjust_stock";
+
+/// Where the pieces of a SKU are.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StockReply {
+    /// Which variant.
+    sku: Sku,
+    /// Where.
+    #[schema(example = "main")]
+    location: &'static str,
+    /// Pieces that can be sold now.
+    available: i64,
+    /// Pieces that orders hold.
+    reserved: i64,
+    /// Pieces on the shelf: available and reserved.
+    on_hand: i64,
+    /// Pieces sold and paid for.
+    sold: i64,
+    /// Grows with every movement; also the ETag.
+    version: i64,
+}
+
+impl From<Stock> for StockReply {
+    fn from(stock: Stock) -> Self {
+        let on_hand = stock.on_hand();
+        let Stock { sku, available, reserved, sold, received: _, version } = stock;
+        Self { sku, location: LOCATION, available, reserved, on_hand, sold, version }
+    }
+}
+
+/// A change of the stock by hand.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AdjustmentBody {
+    /// Pieces that came in (positive) or are gone (negative); never 0.
+    #[serde(deserialize_with = "delta")]
+    #[schema(value_type = i64, minimum = -1_000_000, maximum = 1_000_000, example = 5)]
+    delta: Delta,
+    /// Why, for the history.
+    #[serde(deserialize_with = "reason")]
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "delivery 4711")]
+    reason: Reason,
+}
+
+fn delta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Delta, D::Error> {
+    Delta::new(i64::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error> {
+    Reason::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// Shows the stock of a SKU.
+#[utoipa::path(
+    tag = "inventory",
+    params(("sku" = Sku, Path, description = "Stock keeping unit")),
+    responses(
+        (status = 200, body = StockReply, headers(("ETag" = String, description = "The version"))),
+        (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody, description = "Nothing ever came in"),
+    ),
+)]
+#[get("/api/v1/stock/{sku}")]
+async fn get_stock(app: web::Data<App>, sku: PathText<Sku>) -> Result<HttpResponse, HttpError> {
+    let stock = app.stock(&sku.0).await?;
+    Ok(reply::with_etag(stock.version, &StockReply::from(stock)))
+}
+
+/// Adds pieces that came in or takes off pieces that are gone, and answers the stock right after that. The first
+/// adjustment of a SKU makes its stock. With an Idempotency-Key it counts once, and a repeated call gets the old answer.
+#[utoipa::path(
+    tag = "inventory",
+    params(
+        ("sku" = Sku, Path, description = "Stock keeping unit"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this adjustment"),
+    ),
+    request_body = AdjustmentBody,
+    responses(
+        (status = 201, body = StockReply, headers(("ETag" = String, description = "The version"))),
+        (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody, description = "Not a SKU"),
+        (status = 409, body = ErrorBody, description = "Below zero, or above the limit"),
+        (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
+    ),
+)]
+#[post("/api/v1/stock/{sku}/adjustments")]
+async fn adjust_stock(
+    app: web::Data<App>,
+    request: HttpRequest,
+    sku: PathText<Sku>,
+    LoggedIn(by, ..): LoggedIn,
+    MaybeKey(key): MaybeKey,
+    body: Body<AdjustmentBody>,
+) -> Result<HttpResponse, HttpError> {
+    let fingerprint = body.fingerprint(&request);
+    let key = key.map(|key| Key { id: row_id(&Subject::User(by).to_string(), ADJUST, &key), fingerprint });
+    let AdjustmentBody { delta, reason } = body.into_inner();
+    let stock = app.adjust(domain::Adjustment { sku: sku.0, delta, reason, by, key }).await?;
+    let version = stock.version;
+    Ok(reply::with_status(StatusCode::CREATED, version, &StockReply::from(stock)))
+}
+
+/// Mounts the routes.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(get_stock).service(adjust_stock);
+}
