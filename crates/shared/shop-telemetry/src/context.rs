@@ -110,3 +110,55 @@ pub fn set_parent(span: &Span, traceparent: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn a_context() -> Context {
+        Context {
+            request_id: "r-1".into(),
+            deadline: Some(Instant::now() + Duration::from_secs(5)),
+            authorization: Some("Bearer secret".into()),
+            guest_token: Some("secret".into()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_remaining_time_shrinks_to_zero_and_not_below() {
+        scope(a_context(), async {
+            tokio::time::advance(Duration::from_secs(2)).await;
+            assert_eq!(remaining(), Some(Duration::from_secs(3)));
+            tokio::time::advance(Duration::from_secs(9)).await;
+            assert_eq!(remaining(), Some(Duration::ZERO));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_spawned_task_belongs_to_the_request() {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let mut spawned = None;
+        scope(a_context(), async { spawned = Some(spawn(async { receiver.await.map(|()| current()) })) }).await;
+
+        // The request is over before its task looks.
+        sender.send(()).unwrap();
+        let context = spawned.unwrap().await.unwrap().unwrap();
+        assert_eq!(context.unwrap().request_id.as_ref(), "r-1");
+    }
+
+    #[tokio::test]
+    async fn outside_of_a_request_there_is_no_context() {
+        scope(a_context(), async {}).await;
+        assert!(current().is_none());
+        assert_eq!(remaining(), None);
+        assert!(spawn(async { current() }).await.unwrap().is_none());
+        assert_eq!(traceparent(), None);
+    }
+
+    #[tokio::test]
+    async fn debug_output_hides_tokens() {
+        let text = format!("{:?}", a_context());
+        assert!(text.contains("r-1") && !text.contains("secret"), "{text}");
+    }
+}

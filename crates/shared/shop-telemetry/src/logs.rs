@@ -106,3 +106,6 @@ where
     let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("shopmesh")).with_filter(LevelFilter::INFO);
     Ok(Registry::default().with(traces).with(logs))
 }
+
+#[cfg(test)]
+mod tests;

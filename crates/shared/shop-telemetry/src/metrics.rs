@@ -165,3 +165,72 @@ pub fn render(all: &[Metrics]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_name_twice_gives_the_same_metric() {
+        let metrics = Metrics::new("order");
+        let first = metrics.counter("calls_total", "Calls.", &["peer"]).unwrap();
+        let second = metrics.clone().counter("calls_total", "Calls.", &["peer"]).unwrap();
+        first.with_label_values(&["cart"]).inc();
+        second.with_label_values(&["cart"]).inc();
+        assert_eq!(first.with_label_values(&["cart"]).get(), 2);
+    }
+
+    #[test]
+    fn a_name_has_one_kind_and_one_set_of_labels() {
+        let metrics = Metrics::new("order");
+        metrics.counter("calls_total", "Calls.", &["peer"]).unwrap();
+        assert!(metrics.gauge("calls_total", "Calls.", &["peer"]).is_err());
+        assert!(metrics.histogram("calls_total", "Calls.", &["peer"], &[1.0]).is_err());
+        assert!(metrics.counter("calls_total", "Calls.", &["method"]).is_err());
+        assert!(metrics.counter("no name", "Calls.", &[]).is_err());
+    }
+
+    #[test]
+    fn threads_that_register_at_once_share_one_metric() {
+        let metrics = Metrics::new("order");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for n in 0..50 {
+                        let counter = metrics.counter(&format!("calls_{n}_total"), "Calls.", &[]).unwrap();
+                        counter.with_label_values::<&str>(&[]).inc();
+                    }
+                });
+            }
+        });
+        for n in 0..50 {
+            let counter = metrics.counter(&format!("calls_{n}_total"), "Calls.", &[]).unwrap();
+            assert_eq!(counter.with_label_values::<&str>(&[]).get(), 8, "calls_{n}_total");
+        }
+    }
+
+    #[test]
+    fn families_of_several_services_stand_under_one_heading() {
+        let all = [Metrics::new("cart"), Metrics::new("order")];
+        for metrics in &all {
+            metrics.counter("calls_total", "Calls.", &["peer"]).unwrap().with_label_values(&["catalog"]).inc();
+            let seconds = metrics.histogram("call_duration_seconds", "Time.", &[], &[0.1, 1.0]).unwrap();
+            seconds.with_label_values::<&str>(&[]).observe(0.5);
+        }
+        let text = render(&all);
+        assert_eq!(text.matches("# TYPE calls_total counter").count(), 1, "{text}");
+        assert!(text.contains(r#"calls_total{peer="catalog",service="cart"} 1"#), "{text}");
+        assert!(text.contains(r#"calls_total{peer="catalog",service="order"} 1"#), "{text}");
+        assert!(text.contains(r#"call_duration_seconds_bucket{service="cart",le="1"} 1"#), "{text}");
+        assert_eq!(text.matches("# TYPE process_open_fds gauge").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_metric_of_two_kinds_does_not_spoil_the_page() {
+        let all = [Metrics::new("cart"), Metrics::new("order")];
+        all[0].counter("calls_total", "Calls.", &[]).unwrap().with_label_values::<&str>(&[]).inc();
+        all[1].gauge("calls_total", "Calls.", &[]).unwrap().with_label_values::<&str>(&[]).set(7);
+        let text = render(&all);
+        assert!(text.contains(r#"calls_total{service="cart"} 1"#) && !text.contains("} 7"), "{text}");
+    }
+}

@@ -95,13 +95,17 @@ impl Visit for Fields<'_> {
         self.put(field, value.into());
     }
 
-    /// Writes the whole chain of causes, since no `Display` of ours contains its source.
+    /// Writes the whole chain of causes, since no `Display` of ours contains its source. Errors of others that do contain
+    /// theirs are not said twice.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         let mut chain = value.to_string();
         let mut cause = value.source();
         while let Some(error) = cause {
-            chain.push_str(": ");
-            chain.push_str(&error.to_string());
+            let text = error.to_string();
+            if !chain.ends_with(&text) {
+                chain.push_str(": ");
+                chain.push_str(&text);
+            }
             cause = error.source();
         }
         self.put(field, chain.into());
