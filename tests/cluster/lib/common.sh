@@ -23,7 +23,7 @@ hash_of() { sha256sum | cut -c1-32; }
 # Runs a step unless its stamp says that it was done with the same inputs.
 step() { # stamp file, inputs' hash, what, command...
   local stamp=$1 hash=$2 what=$3 from=$SECONDS; shift 3
-  [ -f "$stamp" ] && [ "$(<"$stamp")" = "$hash" ] && return
+  [ -f "$stamp" ] && [ "$(<"$stamp")" = "$hash" ] && return 0
   say "$what ..."
   rm -f "$stamp"
   "$@"

@@ -87,7 +87,7 @@ start_dns() {
 
 cgroup_roots() { # one hierarchy (v2), or one for each controller (v1)
   local root
-  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup; return; fi
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup; return 0; fi
   for root in /sys/fs/cgroup/*; do
     [ ! -e "$root/cgroup.procs" ] || [ -L "$root" ] || echo "$root"
   done

@@ -25,7 +25,7 @@ running() { # name
   local name pid start boot
   [ -f "$PROCESSES" ] || return 1
   while read -r name pid start boot; do
-    [ "$name" = "$1" ] && is_ours "$pid" "$start" "$boot" && return
+    [ "$name" = "$1" ] && is_ours "$pid" "$start" "$boot" && return 0
   done <"$PROCESSES"
   return 1
 }
@@ -44,7 +44,7 @@ end_processes() { # seconds to wait, [name...]
     read -r name pid start boot <<<"$record"
     wanted "$name" "$@" || continue
     gone_within "$seconds" "$pid" "$start" "$boot" && continue
-    say "$name ($pid) did not stop within $seconds s: killed"
+    [ "$seconds" -le 1 ] || say "$name ($pid) did not stop within $seconds s: killed"
     signal KILL "$pid"
     gone_within 5 "$pid" "$start" "$boot" || die "$name ($pid) cannot be ended"
   done
@@ -52,10 +52,11 @@ end_processes() { # seconds to wait, [name...]
 
 signal() { kill "-$1" "$2" 2>/dev/null || [ ! -e "/proc/$2" ]; } # it may have gone in between
 
+# `return` alone would give, inside a trap, the status from before the trap: hence `return 0` everywhere.
 wanted() { # name, names...: no names means all
   local name=$1 other; shift
-  [ $# = 0 ] && return
-  for other in "$@"; do [ "$name" = "$other" ] && return; done
+  [ $# = 0 ] && return 0
+  for other in "$@"; do [ "$name" = "$other" ] && return 0; done
   return 1
 }
 
