@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use fred::clients::{Client, SubscriberClient};
 use fred::interfaces::{ClientLike, LuaInterface, PubsubInterface};
-use fred::types::config::{
-    Config as ClientConfig, ConnectionConfig, Options, ReconnectPolicy, TcpConfig, UnresponsiveConfig,
-};
+use fred::types::config::{Config as ClientConfig, ConnectionConfig, ReconnectPolicy, TcpConfig};
 use fred::types::{Builder, RespVersion, Value};
 use prometheus::{HistogramVec, IntCounterVec};
 use shop_config::RedisConfig;
@@ -18,15 +16,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::pubsub::{self, Listener, Subscription};
-use crate::{Cache, Error, Stream};
+use crate::{Cache, Error, Stream, watch};
 
 /// No request waits longer for Redis than this.
 pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_millis(100);
 /// How long work in the background waits.
 pub(crate) const BACKGROUND_DEADLINE: Duration = Duration::from_secs(2);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
-/// A connection that owes an answer for so long is closed and made anew: its server is gone without a word, or frozen.
-const UNRESPONSIVE: Duration = Duration::from_secs(3);
 
 /// A connected Redis, or one that will be when the server is there. Clones share the connections.
 #[derive(Clone)]
@@ -48,7 +44,7 @@ impl std::fmt::Debug for Redis {
     }
 }
 
-/// Which connection carries a command, and how long it is waited for.
+/// Which connection carries a command, and so how long it is waited for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Lane {
     /// Somebody waits for an answer: fails at once when the connection is known to be lost.
@@ -67,11 +63,15 @@ impl Redis {
         let url = config.url.expose();
         let mut settings = ClientConfig::from_url(url).map_err(|error| Error::Settings(error.into()))?;
         settings.fail_fast = false;
-        let commands = builder(settings.clone()).build().map_err(|error| Error::Settings(error.into()))?;
-        let streams = builder(settings.clone()).build().map_err(|error| Error::Settings(error.into()))?;
+        let built =
+            |deadline| builder(settings.clone(), deadline).build().map_err(|error| Error::Settings(error.into()));
+        let commands = built(REQUEST_DEADLINE)?;
+        let streams = built(BACKGROUND_DEADLINE)?;
         // With RESP3 a subscribed connection still answers PING, so that a dead one is noticed.
         settings.version = RespVersion::RESP3;
-        let subscriber = builder(settings).build_subscriber_client().map_err(|error| Error::Settings(error.into()))?;
+        let subscriber = builder(settings, BACKGROUND_DEADLINE)
+            .build_subscriber_client()
+            .map_err(|error| Error::Settings(error.into()))?;
 
         let durations = metrics.histogram(
             "redis_operation_duration_seconds",
@@ -83,16 +83,18 @@ impl Redis {
             metrics.counter("redis_errors_total", "Commands that Redis did not or could not answer", &["operation"])?;
         commands.connect();
         streams.connect();
-        let listeners = start_listening(subscriber, vec![commands.clone(), streams.clone()]);
+        let listeners = start_listening(subscriber, [commands.clone(), streams.clone()]);
         let prefix = config.key_prefix.clone();
         Ok(Self(Arc::new(Inner { prefix, commands, streams, listeners, metrics: metrics.clone(), durations, errors })))
     }
 
     /// Whether Redis answers now.
     pub async fn ping(&self) -> bool {
-        let options = Lane::Request.options();
-        let client = self.0.commands.with_options(&options);
-        self.timed("ping", Box::pin(client.ping::<Value>(None))).await.is_ok()
+        let client = self.client(Lane::Request, "ping");
+        match client {
+            Ok(client) => self.timed("ping", Box::pin(client.ping::<Value>(None))).await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// The stream that a service's events travel in: `<prefix>events:{<producer>}`.
@@ -114,8 +116,7 @@ impl Redis {
     /// # Errors
     /// [`Error::Unavailable`] when Redis is away.
     pub async fn publish(&self, channel: &str, payload: &str) -> Result<(), Error> {
-        let options = Lane::Request.options();
-        let client = self.0.commands.with_options(&options);
+        let client = self.client(Lane::Request, "publish")?;
         self.timed("publish", Box::pin(client.publish::<Value, _, _>(self.key(channel), payload))).await.map(drop)
     }
 
@@ -142,14 +143,18 @@ impl Redis {
         keys: Vec<String>,
         arguments: Vec<Value>,
     ) -> Result<Value, Error> {
-        let client = match lane {
-            Lane::Request => &self.0.commands,
-            Lane::Background => &self.0.streams,
-        };
-        let options = lane.options();
-        let client = client.with_options(&options);
+        let client = self.client(lane, what)?;
         // The client's futures are 16 KB each; callers should not carry them inline.
         self.timed(what, Box::pin(client.eval::<Value, _, _, _>(script, keys, arguments))).await
+    }
+
+    /// Deadlines are those of the connection: the client's options for one command are silently without effect on scripts.
+    fn client(&self, lane: Lane, what: &'static str) -> Result<&Client, Error> {
+        match lane {
+            Lane::Request if self.0.commands.is_connected() => Ok(&self.0.commands),
+            Lane::Request => Err(Error::Unavailable { what, source: "not connected".into() }),
+            Lane::Background => Ok(&self.0.streams),
+        }
     }
 
     async fn timed<T>(
@@ -171,28 +176,13 @@ impl Redis {
 
     /// A primary that was made a replica keeps its connections: only a new one finds the new primary.
     fn leave_the_replica(&self) {
-        let clients = [self.0.commands.clone(), self.0.streams.clone()];
-        tokio::spawn(async move {
-            for client in clients {
-                if let Err(error) = client.force_reconnection().await {
-                    tracing::warn!(%error, "Failed to leave a Redis that has become a replica");
-                }
-            }
-        });
+        for client in [self.0.commands.clone(), self.0.streams.clone()] {
+            tokio::spawn(async move { watch::reconnect(&client).await });
+        }
     }
 }
 
-impl Lane {
-    fn options(self) -> Options {
-        let (timeout, fail_fast) = match self {
-            Self::Request => (REQUEST_DEADLINE, true),
-            Self::Background => (BACKGROUND_DEADLINE, false),
-        };
-        Options { timeout: Some(timeout), fail_fast, max_attempts: Some(1), ..Options::default() }
-    }
-}
-
-fn builder(settings: ClientConfig) -> Builder {
+fn builder(settings: ClientConfig, deadline: Duration) -> Builder {
     let mut builder = Builder::from_config(settings);
     // Without a policy a lost connection stays lost.
     builder.set_policy(ReconnectPolicy::new_exponential(0, 50, 1_000, 2));
@@ -201,26 +191,40 @@ fn builder(settings: ClientConfig) -> Builder {
         internal_command_timeout: CONNECT_DEADLINE,
         // What was sent before the connection broke may have been done: whoever asked decides whether to ask again.
         max_command_attempts: 1,
-        unresponsive: UnresponsiveConfig { max_timeout: Some(UNRESPONSIVE), interval: Duration::from_millis(500) },
         tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
         ..ConnectionConfig::default()
     });
     builder.with_performance_config(|performance| {
-        performance.default_command_timeout = BACKGROUND_DEADLINE;
+        performance.default_command_timeout = deadline;
         performance.broadcast_channel_capacity = pubsub::CAPACITY;
     });
     builder
 }
 
-fn start_listening(subscriber: SubscriberClient, others: Vec<Client>) -> mpsc::UnboundedSender<Listener> {
+fn start_listening(subscriber: SubscriberClient, others: [Client; 2]) -> mpsc::UnboundedSender<Listener> {
     let (listeners, requests) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        pubsub::dispatch(&subscriber, requests).await;
-        // The last clone is gone: nobody can ask anything any more.
-        let _ = subscriber.quit().await;
-        for client in others {
-            let _ = client.quit().await;
+        let [commands, streams] = &others;
+        tokio::select! {
+            () = pubsub::dispatch(&subscriber, requests) => {}
+            ((), (), ()) = async {
+                tokio::join!(
+                    watch::watch(subscriber.clone()),
+                    watch::watch(commands.clone()),
+                    watch::watch(streams.clone())
+                )
+            } => {}
         }
+        // The last clone is gone: nobody can ask anything any more.
+        end(&subscriber).await;
+        end(commands).await;
+        end(streams).await;
     });
     listeners
+}
+
+async fn end<C: ClientLike>(client: &C) {
+    if let Err(error) = Box::pin(client.quit()).await {
+        tracing::debug!(%error, "Failed to say goodbye to Redis");
+    }
 }

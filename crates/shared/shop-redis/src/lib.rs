@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod pubsub;
 mod stream;
+mod watch;
 
 pub use cache::{Cache, Hit};
 pub use client::Redis;

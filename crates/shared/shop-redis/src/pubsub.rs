@@ -2,17 +2,17 @@
 //! it was lost, and telling listeners that they may have missed something. What does not: what a message means.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use fred::clients::SubscriberClient;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
-use fred::types::{Message, Value};
+use fred::types::Message;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc;
 
+use crate::watch;
+
 /// Messages that wait for one slow listener before it is told [`Notice::Lost`] instead.
 pub(crate) const CAPACITY: usize = 1_024;
-const PING_EVERY: Duration = Duration::from_secs(2);
 
 /// What a listener hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,6 @@ type Listeners = HashMap<String, Vec<broadcast::Sender<Notice>>>;
 pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::UnboundedReceiver<Listener>) {
     let mut messages = client.message_rx();
     let mut reconnects = client.reconnect_rx();
-    let mut pings = tokio::time::interval(PING_EVERY);
     let mut listeners = Listeners::new();
     client.connect();
     loop {
@@ -82,12 +81,6 @@ pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::Unbo
                 }
                 resubscribe(client, &mut listeners).await;
             }
-            _ = pings.tick() => {
-                // The answer does not matter: asking makes the client notice a connection that is dead without a word.
-                if client.is_connected() {
-                    let _: Result<Value, _> = client.ping(None).await;
-                }
-            }
         }
     }
 }
@@ -101,7 +94,7 @@ async fn subscribe_to(client: &SubscriberClient, channel: &str) -> bool {
         Ok(()) => true,
         Err(error) => {
             tracing::warn!(%error, channel, "Failed to subscribe; connecting anew");
-            reconnect(client).await;
+            watch::reconnect(client).await;
             false
         }
     }
@@ -115,16 +108,10 @@ async fn resubscribe(client: &SubscriberClient, listeners: &mut Listeners) {
         && let Err(error) = client.subscribe(channels).await
     {
         tracing::warn!(%error, "Failed to subscribe again; connecting anew");
-        reconnect(client).await;
+        watch::reconnect(client).await;
         return;
     }
     tell_all(listeners, &Notice::Lost);
-}
-
-async fn reconnect(client: &SubscriberClient) {
-    if let Err(error) = client.force_reconnection().await {
-        tracing::warn!(%error, "Failed to connect to Redis anew");
-    }
 }
 
 fn hear(listeners: &mut Listeners, message: &Message) {

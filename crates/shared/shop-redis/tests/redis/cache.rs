@@ -1,0 +1,181 @@
+//! The cache: who loads, who waits, and that nothing old is seen after an invalidation.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use shop_redis::{Cache, Hit};
+use tokio::sync::oneshot;
+
+use crate::server::Server;
+use crate::{connect, eventually};
+
+const TTL: Duration = Duration::from_secs(60);
+
+async fn get(cache: &Cache, key: &str, loaded: &'static str) -> (String, Hit) {
+    let load = || async move { Ok::<_, Infallible>(loaded.into()) };
+    let (bytes, hit) = cache.get_or_load(key, TTL, load).await.unwrap();
+    (String::from_utf8(bytes.to_vec()).unwrap(), hit)
+}
+
+/// Two processes' caches of one name, ready to hear of each other.
+async fn two(server: &Server) -> (Cache, Cache) {
+    let here = connect(server).await.cache("catalog", 100).unwrap();
+    let there = connect(server).await.cache("catalog", 100).unwrap();
+    eventually("both listen", async || server.cli(&["PUBSUB", "NUMSUB", "t:cache:catalog"]).ends_with('2')).await;
+    // Each empties its level when its subscription begins: let that be over.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    (here, there)
+}
+
+#[tokio::test]
+async fn a_value_is_loaded_once_then_comes_from_redis_and_then_from_the_process() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+
+    assert_eq!(get(&here, "mug", "1").await, ("1".into(), Hit::Miss));
+    assert_eq!(get(&here, "mug", "2").await, ("1".into(), Hit::Process));
+    assert_eq!(get(&there, "mug", "2").await, ("1".into(), Hit::Redis));
+    assert_eq!(get(&there, "mug", "2").await, ("1".into(), Hit::Process));
+
+    let life: i64 = server.cli(&["TTL", "t:cache:{catalog}:mug"]).parse().unwrap();
+    assert!((1..=60).contains(&life), "{life}");
+}
+
+#[tokio::test]
+async fn readers_of_one_process_load_a_key_once() {
+    let server = Server::start();
+    let (here, _there) = two(&server).await;
+    let loads = AtomicUsize::new(0);
+    let load = || async {
+        loads.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok::<_, Infallible>("1".into())
+    };
+
+    let (one, two, three) = tokio::join!(
+        here.get_or_load("mug", TTL, load),
+        here.get_or_load("mug", TTL, load),
+        here.get_or_load("mug", TTL, load)
+    );
+
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
+    let hits = [one.unwrap().1, two.unwrap().1, three.unwrap().1];
+    assert_eq!(hits.iter().filter(|hit| **hit == Hit::Miss).count(), 1);
+    assert_eq!(hits.iter().filter(|hit| **hit == Hit::Process).count(), 2);
+}
+
+#[tokio::test]
+async fn a_failed_load_is_told_and_not_kept() {
+    let server = Server::start();
+    let (here, _there) = two(&server).await;
+
+    let failed = here.get_or_load("mug", TTL, || async { Err("away") }).await;
+
+    assert_eq!(failed, Err("away"));
+    assert_eq!(get(&here, "mug", "2").await, ("2".into(), Hit::Miss));
+}
+
+#[tokio::test]
+async fn an_invalidation_counts_here_at_once_and_elsewhere_soon() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    for cache in [&here, &there] {
+        get(cache, "mug", "1").await;
+        get(cache, "pot", "1").await;
+    }
+
+    here.invalidate(&["mug", "cup"]).await;
+
+    assert_eq!(get(&here, "mug", "2").await, ("2".into(), Hit::Miss));
+    eventually("the other process has heard", async || get(&there, "mug", "?").await.0 == "2").await;
+    assert_eq!(get(&there, "pot", "2").await, ("1".into(), Hit::Process));
+    let life: i64 = server.cli(&["TTL", "t:cache-generation:{catalog}:mug"]).parse().unwrap();
+    assert!((1..=60).contains(&life), "{life}");
+}
+
+#[tokio::test]
+async fn a_load_that_an_invalidation_overtook_is_stored_nowhere() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    for invalidating in [&here, &there] {
+        let (go, gone) = oneshot::channel::<()>();
+        let (reading, began) = oneshot::channel::<()>();
+        let reader = here.clone();
+        let slow = tokio::spawn(async move {
+            let load = || async move {
+                reading.send(()).unwrap();
+                gone.await.unwrap();
+                Ok::<_, Infallible>("old".into())
+            };
+            reader.get_or_load("mug", TTL, load).await.unwrap()
+        });
+        began.await.unwrap();
+
+        invalidating.invalidate(&["mug"]).await;
+        go.send(()).unwrap();
+        let (bytes, hit) = slow.await.unwrap();
+
+        assert_eq!((bytes.as_ref(), hit), (&b"old"[..], Hit::Miss), "it was asked before the write");
+        assert_eq!(server.cli(&["EXISTS", "t:cache:{catalog}:mug"]), "0");
+        eventually("the process has dropped it", async || get(&here, "mug", "new").await.0 == "new").await;
+        here.invalidate(&["mug"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_missed_invalidations_starts_empty() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    get(&here, "mug", "1").await;
+    get(&there, "mug", "1").await;
+
+    server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    server.cli(&["DEL", "t:cache:{catalog}:mug"]);
+
+    eventually("it has asked again", async || get(&there, "mug", "2").await.0 == "2").await;
+}
+
+#[tokio::test]
+async fn a_cache_without_redis_serves_from_the_process_and_makes_nobody_wait() {
+    let server = Server::start();
+    let (here, _there) = two(&server).await;
+    server.signal("STOP");
+
+    let start = Instant::now();
+    assert_eq!(get(&here, "mug", "1").await, ("1".into(), Hit::Miss));
+    let first = start.elapsed();
+    assert_eq!(get(&here, "mug", "2").await, ("1".into(), Hit::Process));
+    let start = Instant::now();
+    assert_eq!(get(&here, "pot", "1").await, ("1".into(), Hit::Miss));
+    let second = start.elapsed();
+    here.invalidate(&["mug"]).await;
+    assert_eq!(get(&here, "mug", "3").await, ("3".into(), Hit::Miss));
+    server.signal("CONT");
+
+    assert!(first < Duration::from_millis(400), "{first:?}");
+    assert!(second < Duration::from_millis(50), "nobody asks again so soon: {second:?}");
+    eventually("Redis is asked again", async || {
+        get(&here, "cup", "1").await;
+        here.invalidate(&["cup"]).await;
+        get(&here, "cup", "1").await;
+        server.cli(&["EXISTS", "t:cache:{catalog}:cup"]) == "1"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_entries_are_kept_than_fit() {
+    let server = Server::start();
+    let cache = connect(&server).await.cache("small", 10).unwrap();
+    for key in 0..500 {
+        get(&cache, &key.to_string(), "1").await;
+    }
+    server.cli(&["FLUSHALL"]);
+    let mut kept = 0;
+    for key in 0..500 {
+        kept += usize::from(get(&cache, &key.to_string(), "2").await.0 == "1");
+    }
+
+    assert!(kept <= 40, "{kept} of 500 were still there");
+}

@@ -1,0 +1,33 @@
+//! shop-redis against a real Redis that each test starts for itself, so that it may flush, freeze and roll it back.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod cache;
+mod pubsub;
+mod server;
+mod stream;
+
+use std::time::Duration;
+
+use shop_config::{RedisConfig, Secret};
+use shop_redis::Redis;
+use shop_telemetry::metrics::Metrics;
+
+/// A client of a test's server, once it answers.
+async fn connect(server: &server::Server) -> Redis {
+    let config = RedisConfig { url: Secret::new(server.url()), key_prefix: "t:".into() };
+    let redis = Redis::connect(&config, &Metrics::new("test")).unwrap();
+    eventually("Redis answers", async || redis.ping().await).await;
+    redis
+}
+
+/// Waits until something holds, for at most ten seconds.
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..1_000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came true that {what}");
+}
