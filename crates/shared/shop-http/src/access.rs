@@ -262,3 +262,6 @@ fn words(item: &PathItem) -> Vec<&'static str> {
     ];
     operations.into_iter().filter(|(_, operation)| operation.is_some()).map(|(word, _)| word).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::strict::{Fault, Kind};
 /// All query parameters as a struct. An unknown one is 422 `unknown_parameter`; one that is missing, repeated or breaks
 /// a rule is 422 `invalid_parameter`.
 ///
-/// utoipa documents the argument by its name `Query`: `T` derives `utoipa::IntoParams`.
+/// Document it with `params(T)`; utoipa knows the name `Query` and demands that `T` derives `IntoParams`.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 

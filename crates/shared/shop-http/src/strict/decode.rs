@@ -59,7 +59,15 @@ impl<'de> Deserializer<'de> for Strict<'de> {
             Value::Array(items) if items.len() > MAX_ITEMS => {
                 Err(Fault::new(Kind::Rule, format!("must hold at most {MAX_ITEMS} items")))
             }
-            Value::Array(items) => visitor.visit_seq(Items { items: items.iter().enumerate() }),
+            Value::Array(array) => {
+                let mut items = Items { items: array.iter().enumerate() };
+                let value = visitor.visit_seq(&mut items)?;
+                // A tuple takes what it needs; what nobody took would be lost in silence.
+                match array.len() - items.items.len() {
+                    taken if taken == array.len() => Ok(value),
+                    taken => Err(Fault::new(Kind::Rule, format!("must hold {taken} items"))),
+                }
+            }
             Value::Object(object) => visitor.visit_map(Fields { fields: object.iter(), value: None }),
         }
     }
@@ -213,3 +221,6 @@ impl<'de> VariantAccess<'de> for Content<'de> {
         self.required()?.deserialize_struct("", fields, visitor).map_err(|fault| fault.inside(self.name))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,12 @@ impl de::Error for Fault {
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-        Self::new(Kind::Rule, format!("has {length} items, must be {}", noun(&expected.to_string(), false)))
+        let expected = expected.to_string();
+        let message = match expected.strip_prefix("a tuple of size ") {
+            Some(size) => format!("must hold {size} items"),
+            None => format!("must not hold {length} items"),
+        };
+        Self::new(Kind::Rule, message)
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {

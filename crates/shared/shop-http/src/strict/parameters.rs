@@ -142,3 +142,6 @@ impl<'de> Deserializer<'de> for Text<'de> {
         i128 u128 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
     }
 }
+
+#[cfg(test)]
+mod tests;

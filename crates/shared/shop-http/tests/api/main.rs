@@ -1,0 +1,9 @@
+//! A small service behind the guard, on a real port, asked by a real client.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test fails as a test does")]
+
+mod answers;
+mod bodies;
+mod callers;
+mod headers;
+mod routes;
+mod shop;
