@@ -87,3 +87,68 @@ impl http_body::Body for Answer {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::{StreamExt, stream};
+    use http_body_util::{BodyExt, StreamBody};
+    use shop_telemetry::metrics::{Metrics, render};
+    use tracing::Span;
+
+    use super::*;
+    use crate::metrics::CallMetrics;
+
+    fn answer(metrics: &Metrics, headers: http::HeaderMap, body: Body) -> Answer {
+        let calls = CallMetrics::register(metrics).unwrap();
+        let observation = Observation::start(calls, "catalog", "m".into(), Span::none());
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.headers = headers;
+        Answer::new(&head, body, Instant::now() + Duration::from_secs(2), observation)
+    }
+
+    fn outcome(metrics: &Metrics, code: &str) -> bool {
+        let line = format!(r#"mesh_requests_total{{code="{code}",method="m",peer="catalog",service="t"}} 1"#);
+        render(std::slice::from_ref(metrics)).contains(&line)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_stops_half_way_ends_at_the_deadline() {
+        let metrics = Metrics::new("t");
+        let start = stream::iter([Ok::<_, Status>(Frame::data(Bytes::from_static(b"half")))]);
+        let body = Body::new(StreamBody::new(start.chain(stream::pending())));
+        let mut answer = answer(&metrics, http::HeaderMap::new(), body);
+        let begun = Instant::now();
+
+        assert!(answer.frame().await.unwrap().is_ok());
+        assert_eq!(answer.frame().await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
+        assert_eq!(begun.elapsed().as_secs(), 2);
+        assert!(answer.frame().await.is_none());
+        drop(answer);
+        assert!(outcome(&metrics, "deadline_exceeded"));
+    }
+
+    #[tokio::test]
+    async fn the_outcome_is_what_the_headers_or_trailers_say() {
+        let status = |code: &str| http::HeaderMap::from_iter([(metadata::STATUS, code.parse().unwrap())]);
+
+        let metrics = Metrics::new("t");
+        drop(answer(&metrics, status("5"), Body::empty()));
+        assert!(outcome(&metrics, "not_found"));
+
+        let metrics = Metrics::new("t");
+        let frames = [Ok::<_, Status>(Frame::data(Bytes::from_static(b"all"))), Ok(Frame::trailers(status("0")))];
+        let body = Body::new(StreamBody::new(stream::iter(frames)));
+        answer(&metrics, http::HeaderMap::new(), body).collect().await.unwrap();
+        assert!(outcome(&metrics, "ok"));
+
+        let metrics = Metrics::new("t");
+        drop(answer(
+            &metrics,
+            http::HeaderMap::new(),
+            Body::new(StreamBody::new(stream::pending::<Result<_, Status>>())),
+        ));
+        assert!(outcome(&metrics, "cancelled"));
+    }
+}
