@@ -155,10 +155,9 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Rule(rule) => match rule {
-                domain::Error::Lines(_)
-                | domain::Error::Delta
-                | domain::Error::Reason
-                | domain::Error::KeyReused => ErrorKind::Invalid,
+                domain::Error::Lines(_) | domain::Error::Delta | domain::Error::Reason | domain::Error::KeyReused => {
+                    ErrorKind::Invalid
+                }
                 domain::Error::BelowZero { .. }
                 | domain::Error::AboveLimit { .. }
                 | domain::Error::OtherLines { .. } => ErrorKind::Conflict,

@@ -32,6 +32,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
     };
     Ok(service
         .routes(&app, routes::ACCESS, routes::configure)
+        .errors(routes::CODES)
         .grpc(Routes::new(rpc::server(&app)))
         .prepare("collections", prepare)
         .consume(events::TOPICS, events::handler(&app))

@@ -49,8 +49,10 @@ pub enum Settled {
 #[must_use]
 pub fn setup() -> Vec<Setup> {
     let counts = ["available", "reserved", "sold", "received"];
-    let properties: Document =
-        counts.iter().map(|count| ((*count).to_owned(), doc! { "bsonType": "long", "minimum": 0_i64 }.into())).collect();
+    let properties: Document = counts
+        .iter()
+        .map(|count| ((*count).to_owned(), doc! { "bsonType": "long", "minimum": 0_i64 }.into()))
+        .collect();
     let mut required = vec!["sku", "location", "version"];
     required.extend(counts);
     let stock = doc! {
@@ -117,10 +119,7 @@ async fn load(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<Stored, Error>
     Ok(Stored { stock, reservations, done: load_done(txn, commands).await? })
 }
 
-async fn load_reservations(
-    txn: &mut Txn<'_>,
-    commands: &[&Command],
-) -> Result<BTreeMap<OrderId, Reservation>, Error> {
+async fn load_reservations(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<BTreeMap<OrderId, Reservation>, Error> {
     let orders: BTreeSet<OrderId> = commands.iter().filter_map(|command| order_of(command)).collect();
     let found: Vec<ReservationDocument> =
         txn.find_many(RESERVATIONS, orders.into_iter().map(|order| order.to_string())).await?;
@@ -160,7 +159,9 @@ async fn write(txn: &mut Txn<'_>, clock: &Arc<dyn Clock>, members: &[Member], wr
     let rows = rows.collect::<Result<_, _>>()?;
     txn.insert_many(MOVEMENTS, rows).await?;
     write_done(txn, &done).await?;
-    let event = |change: &Changed<Stock>| stock_changed(clock, now, cause_of(&change.after.sku, &movements, members), &change.after);
+    let event = |change: &Changed<Stock>| {
+        stock_changed(clock, now, cause_of(&change.after.sku, &movements, members), &change.after)
+    };
     outbox::append(txn, &stock.iter().map(event).collect::<Vec<_>>()).await
 }
 
@@ -295,8 +296,7 @@ fn stock_id(sku: &Sku) -> String {
 }
 
 fn to_document(txn: &Txn<'_>, value: &impl serde::Serialize) -> Result<Document, Error> {
-    bson::serialize_to_document(value)
-        .map_err(|source| Error::Failed { what: txn.what(), source: Arc::new(source) })
+    bson::serialize_to_document(value).map_err(|source| Error::Failed { what: txn.what(), source: Arc::new(source) })
 }
 
 fn corrupt(what: &'static str, source: documents::Unreadable) -> Error {

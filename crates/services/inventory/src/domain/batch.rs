@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use shop_types::{OrderId, Sku, UserId};
 
 use super::{
-    Adjustment, Answer, Command, Delta, Error, Key, Line, Lines, MAX_ON_HAND, Reason, Reservation, Scope, Shortage, State, Stock,
+    Adjustment, Answer, Command, Delta, Error, Key, Line, Lines, MAX_ON_HAND, Reason, Reservation, Scope, Shortage,
+    State, Stock,
 };
 
 /// What is stored about everything that a batch names; what is absent is not stored.

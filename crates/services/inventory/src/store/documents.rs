@@ -91,8 +91,7 @@ impl TryFrom<ReservationDocument> for Reservation {
 
     fn try_from(document: ReservationDocument) -> Result<Self, Unreadable> {
         let ReservationDocument { id, state, lines, shortages } = document;
-        let shortage =
-            |ShortageDocument { sku, requested, available }| Shortage { sku, requested, available };
+        let shortage = |ShortageDocument { sku, requested, available }| Shortage { sku, requested, available };
         let state = match state.as_str() {
             "HELD" => State::Held,
             "REFUSED" => State::Refused { shortages: shortages.into_iter().map(shortage).collect() },
@@ -101,8 +100,7 @@ impl TryFrom<ReservationDocument> for Reservation {
             "RESTOCKED" => State::Restocked,
             _ => return Err(Unreadable("a reservation is in a state that this version does not know")),
         };
-        let lines: Vec<Line> =
-            lines.into_iter().map(|LineDocument { sku, quantity }| Line { sku, quantity }).collect();
+        let lines: Vec<Line> = lines.into_iter().map(|LineDocument { sku, quantity }| Line { sku, quantity }).collect();
         let lines = if lines.is_empty() {
             None
         } else {

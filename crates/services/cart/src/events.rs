@@ -1,0 +1,45 @@
+//! Events in: an order was confirmed, so its cart is done with.
+
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt, join_all};
+use shop_events::{HandleError, Handler};
+use shop_types::{Envelope, Event, Topic};
+
+use crate::app::App;
+
+/// What is consumed.
+pub const TOPICS: &[Topic] = &[Topic::OrderConfirmed];
+
+/// Hands each event to the [`App`]; those of one delivery share its group.
+#[must_use]
+pub fn handler(app: &Arc<App>) -> Handler {
+    let app = Arc::clone(app);
+    Arc::new(move |envelopes: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
+        let app = Arc::clone(&app);
+        async move { join_all(envelopes.iter().map(|envelope| handle(&app, envelope))).await }.boxed()
+    })
+}
+
+async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
+    let fact = match &envelope.event {
+        Event::OrderConfirmed(fact) => fact,
+        Event::OrderCreated(_)
+        | Event::OrderRejected(_)
+        | Event::OrderCancelling(_)
+        | Event::OrderCancelled(_)
+        | Event::OrderPaid(_)
+        | Event::PaymentAuthorized(_)
+        | Event::PaymentDeclined(_)
+        | Event::PaymentCaptured(_)
+        | Event::PaymentVoided(_)
+        | Event::PaymentRefunded(_)
+        | Event::PaymentFailed(_)
+        | Event::StockChanged(_)
+        | Event::UserCreated(_)
+        | Event::SessionRevoked(_) => return Ok(()),
+    };
+    // Orders of single items have no cart.
+    let Some(cart) = fact.cart else { return Ok(()) };
+    app.clear_ordered(envelope.id, cart.id, cart.version).await.map_err(|error| HandleError::Retry(error.into()))
+}

@@ -1,0 +1,86 @@
+//! How a cart looks in MongoDB, and the way back to the domain value.
+
+use serde::{Deserialize, Serialize};
+use shop_mongo::bson::DateTime;
+use shop_types::{CartId, Currency, Money, ProductId, Quantity, Sku};
+
+use crate::domain::{Cart, Line, Offer, Owner};
+
+/// A document that this version cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("a cart has an owner of an unknown kind")]
+pub(super) struct UnknownOwner;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CartDocument {
+    #[serde(rename = "_id")]
+    id: CartId,
+    owner: String,
+    number: i64,
+    version: i64,
+    currency: Currency,
+    lines: Vec<LineDocument>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LineDocument {
+    sku: Sku,
+    product: ProductId,
+    name: String,
+    quantity: Quantity,
+    /// In minor units of `currency`.
+    unit_price: i64,
+    currency: Currency,
+    priced_at: DateTime,
+    withdrawn: bool,
+}
+
+/// The owner as one word, so that one index and one guard name it.
+pub(super) fn owner_word(owner: &Owner) -> String {
+    match owner {
+        Owner::User(id) => format!("user:{id}"),
+        Owner::Guest(hash) => format!("guest:{hash}"),
+    }
+}
+
+fn parse_owner(word: &str) -> Result<Owner, UnknownOwner> {
+    match word.split_once(':') {
+        Some(("user", id)) => id.parse().map(Owner::User).map_err(|_| UnknownOwner),
+        Some(("guest", hash)) => Ok(Owner::Guest(hash.to_owned())),
+        Some(_) | None => Err(UnknownOwner),
+    }
+}
+
+pub(super) fn lines(cart: &Cart) -> Vec<LineDocument> {
+    let line = |line: &Line| {
+        let Line { sku, product, name, quantity, unit_price, priced_at, offer } = line.clone();
+        let Money { amount: unit_price, currency } = unit_price;
+        let withdrawn = offer == Offer::Withdrawn;
+        LineDocument { sku, product, name, quantity, unit_price, currency, priced_at: priced_at.into(), withdrawn }
+    };
+    cart.lines.iter().map(line).collect()
+}
+
+impl From<&Cart> for CartDocument {
+    fn from(cart: &Cart) -> Self {
+        let Cart { id, owner, number, version, currency, lines: _ } = cart;
+        let owner = owner_word(owner);
+        Self { id: *id, owner, number: *number, version: *version, currency: *currency, lines: lines(cart) }
+    }
+}
+
+impl TryFrom<CartDocument> for Cart {
+    type Error = UnknownOwner;
+
+    fn try_from(document: CartDocument) -> Result<Self, UnknownOwner> {
+        let CartDocument { id, owner, number, version, currency, lines } = document;
+        let line = |line: LineDocument| {
+            let LineDocument { sku, product, name, quantity, unit_price, currency, priced_at, withdrawn } = line;
+            let offer = if withdrawn { Offer::Withdrawn } else { Offer::Sold };
+            let unit_price = Money::new(unit_price, currency);
+            Line { sku, product, name, quantity, unit_price, priced_at: priced_at.to_jiff(), offer }
+        };
+        let lines = lines.into_iter().map(line).collect();
+        Ok(Self { id, owner: parse_owner(&owner)?, number, version, currency, lines })
+    }
+}

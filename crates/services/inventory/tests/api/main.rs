@@ -1,0 +1,7 @@
+//! The service over real MongoDB and Redis, by HTTP, gRPC and events.
+
+mod crowd;
+mod events;
+mod given;
+mod reservations;
+mod stock;
