@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Events from one service's database to another's, at least once on the wire and once in effect.
+//!
+//! What belongs here: the relay that carries outbox rows into a stream, the consumer that hands a stream's events to a
+//! service, and the letters that nobody could deliver: where MongoDB meets Redis. What does not: rows and inbox
+//! (shop-mongo), streams (shop-redis), and what an event means (the services).
+//!
+//! Redis may lose anything at any time. An outbox row is the event until every consuming service has durably handled it;
+//! the inbox makes the second delivery of an event do nothing.
+
+mod consumer;
+mod dead_letters;
+mod handler;
+mod outage;
+mod relay;
+mod routes;
+
+use shop_mongo::Setup;
+
+pub use consumer::spawn_consumer;
+pub use handler::{HandleError, Handler};
+pub use relay::spawn_relay;
+
+/// The collections behind [`spawn_relay`]; it ensures them itself, but traffic may come first.
+#[must_use]
+pub fn relay_setup() -> Vec<Setup> {
+    vec![shop_mongo::outbox::setup(), relay::lease_setup()]
+}
+
+/// The collections behind [`spawn_consumer`]; it ensures them itself.
+#[must_use]
+pub fn consumer_setup() -> Vec<Setup> {
+    vec![shop_mongo::inbox::setup(), dead_letters::setup()]
+}

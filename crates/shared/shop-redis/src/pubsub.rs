@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use fred::clients::SubscriberClient;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::Message;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::mpsc;
 
 use crate::watch;
@@ -35,6 +36,11 @@ impl Subscription {
             Err(RecvError::Lagged(_)) => Some(Notice::Lost),
             Err(RecvError::Closed) => None,
         }
+    }
+
+    /// Forgets what was not taken yet: for a listener that wants to know that something happened, not what.
+    pub fn drain(&mut self) {
+        while let Ok(_) | Err(TryRecvError::Lagged(_)) = self.0.try_recv() {}
     }
 }
 

@@ -1,0 +1,261 @@
+//! Hands the events of streams to a service, and says to Redis what became of them.
+//!
+//! What belongs here: the loops. How one batch is handled stands in `consumer/batch`.
+//!
+//! # Invariants
+//! 1. An entry is acknowledged only after its effect, or its dead letter, is durable; or because it is of a topic that this
+//!    service does not consume. Whatever ends before that is delivered again, to any pod: an entry that was given out 30 s
+//!    ago, and not acknowledged, belongs to whoever claims it.
+//! 2. New entries never wait for old ones: two loops for each stream, one that reads what nobody was given, one that claims.
+//! 3. What has failed is tried again one event at a time (those of one aggregate in their order), so that one bad event
+//!    spoils no batch twice. The fifth delivery is the last; deliveries that failed because something was away do not
+//!    count.
+//! 4. While something is away, a loop pauses: it does not pull the whole stream into the list of unacknowledged entries.
+
+mod batch;
+mod trace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use prometheus::{IntCounterVec, IntGaugeVec};
+use shop_mongo::Mongo;
+use shop_redis::{Mark, Redis, Stream, StreamId, Subscription};
+use shop_telemetry::metrics::Metrics;
+use shop_types::{Clock, Topic};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::Handler;
+use crate::outage::Outage;
+use crate::routes::streams_of;
+
+/// Events of one batch: as many as a group commit takes.
+const BATCH: u32 = 128;
+/// Entries claimed at once; they are handled one by one, in the time that [`IDLE`] leaves.
+const CLAIM_BATCH: u32 = 32;
+/// An entry given out so long ago belongs to whoever claims it. Longer than its handler may take.
+const IDLE: Duration = Duration::from_secs(30);
+/// A wake-up may be lost: so often a consumer looks by itself.
+const POLL_EVERY: Duration = Duration::from_millis(250);
+const CLAIM_EVERY: Duration = Duration::from_millis(500);
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// A consumer of an ended pod is forgotten after so long.
+const FORGET_AFTER: Duration = Duration::from_secs(3600);
+
+/// What all loops of one consumer share.
+struct Consumer {
+    service: String,
+    /// This process, among the consumers of the group.
+    name: String,
+    mongo: Mongo,
+    handler: Handler,
+    clock: Arc<dyn Clock>,
+    handled: IntCounterVec,
+    dead_letters: IntCounterVec,
+    lag: IntGaugeVec,
+    stop: CancellationToken,
+}
+
+/// One stream of a consumer.
+struct Source {
+    consumer: Arc<Consumer>,
+    stream: Stream,
+    topics: Vec<Topic>,
+}
+
+/// Starts consuming topics in the consumer group of a service. It goes on until `stop` is cancelled and the batches under
+/// way have ended, whatever MongoDB and Redis do. A service consumes all its topics of one stream by one call.
+///
+/// Metrics: `events_handled_total{topic,result}` with `handled`, `retried`, `away` and `dead`,
+/// `events_dead_letters_total{topic}`, `stream_lag_entries{stream}`.
+#[expect(clippy::too_many_arguments, reason = "it has one caller, the kit, which has exactly these")]
+pub fn spawn_consumer(
+    service: &str,
+    topics: &[Topic],
+    mongo: Mongo,
+    redis: Redis,
+    handler: Handler,
+    clock: Arc<dyn Clock>,
+    metrics: &Metrics,
+    stop: CancellationToken,
+) -> JoinHandle<()> {
+    let measures = Measures::register(metrics);
+    let streams = streams_of(service, topics);
+    let service = service.to_owned();
+    tokio::spawn(async move {
+        let (measures, streams) = match (measures, streams) {
+            (Ok(measures), Ok(streams)) => (measures, streams),
+            (Err(error), _) => {
+                tracing::error!(%error, "Failed to register the metrics of the consumer of {service}; it does not run");
+                return;
+            }
+            (_, Err(reason)) => {
+                tracing::error!(reason, "The consumer of {service} does not run");
+                return;
+            }
+        };
+        let name = format!("{service}-{}", clock.new_id());
+        let Measures { handled, dead_letters, lag } = measures;
+        let consumer = Arc::new(Consumer { service, name, mongo, handler, clock, handled, dead_letters, lag, stop });
+        let sources = streams.into_iter().map(|(producer, topics)| Source {
+            consumer: Arc::clone(&consumer),
+            stream: redis.stream(producer),
+            topics,
+        });
+        consumer.ensure().await;
+        join_all(sources.map(Source::run)).await;
+    })
+}
+
+struct Measures {
+    handled: IntCounterVec,
+    dead_letters: IntCounterVec,
+    lag: IntGaugeVec,
+}
+
+impl Measures {
+    fn register(metrics: &Metrics) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            handled: metrics.counter(
+                "events_handled_total",
+                "Deliveries of events by how they ended",
+                &["topic", "result"],
+            )?,
+            dead_letters: metrics.counter("events_dead_letters_total", "Events that were given up", &["topic"])?,
+            lag: metrics.gauge("stream_lag_entries", "Entries that this service has not acknowledged", &["stream"])?,
+        })
+    }
+}
+
+impl Consumer {
+    /// Makes the collections, for as long as it takes.
+    async fn ensure(&self) {
+        let mut outage = Outage::new(format!("the consumer of {}", self.service));
+        while !self.stop.is_cancelled() {
+            match self.mongo.ensure(&crate::consumer_setup()).await {
+                Ok(()) => return outage.over(),
+                Err(error) => {
+                    let pause = outage.failed(&error);
+                    self.pause(pause).await;
+                }
+            }
+        }
+    }
+
+    async fn pause(&self, pause: Duration) {
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+}
+
+impl Source {
+    async fn run(self) {
+        tokio::join!(self.read_new(), self.claim_old());
+    }
+
+    /// Hands over what nobody was given yet.
+    async fn read_new(&self) {
+        let mut wake = self.stream.wake();
+        let mut outage = Outage::new(format!("reading of {} by {}", self.stream.producer(), self.consumer.service));
+        while !self.consumer.stop.is_cancelled() {
+            wake.drain();
+            let batch = match self.stream.read(&self.consumer.service, &self.consumer.name, BATCH).await {
+                Ok(batch) => batch,
+                Err(error) => {
+                    self.recover(error, &mut outage).await;
+                    continue;
+                }
+            };
+            let full = batch.deliveries.len() >= BATCH as usize;
+            match self.handle_together(batch).await {
+                Ok(()) => outage.over(),
+                Err(away) => {
+                    let pause = outage.failed(&away);
+                    self.consumer.pause(pause).await;
+                    continue;
+                }
+            }
+            if !full {
+                self.wait(&mut wake).await;
+            }
+        }
+    }
+
+    /// Hands over what was given out and not acknowledged in time.
+    async fn claim_old(&self) {
+        let Consumer { service, name, .. } = &*self.consumer;
+        let mut outage = Outage::new(format!("claiming of {} by {service}", self.stream.producer()));
+        let mut from = StreamId::ZERO;
+        let mut measured = None::<Instant>;
+        while !self.consumer.stop.is_cancelled() {
+            let (batch, next) = match self.stream.claim_idle(service, name, IDLE, CLAIM_BATCH, from).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    self.recover(error, &mut outage).await;
+                    continue;
+                }
+            };
+            from = next;
+            if measured.is_none_or(|at| at.elapsed() >= MEASURE_EVERY) {
+                measured = Some(Instant::now());
+                self.measure(&batch.mark).await;
+            }
+            let found = !batch.deliveries.is_empty();
+            match self.handle_apart(batch).await {
+                Ok(()) => outage.over(),
+                Err(away) => {
+                    let pause = outage.failed(&away);
+                    self.consumer.pause(pause).await;
+                }
+            }
+            if from == StreamId::ZERO || !found {
+                self.consumer.pause(CLAIM_EVERY).await;
+            }
+        }
+    }
+
+    /// Makes the group when it is gone, else waits.
+    async fn recover(&self, error: shop_redis::Error, outage: &mut Outage) {
+        let error = match error {
+            shop_redis::Error::NoGroup { .. } => match self.stream.ensure_group(&self.consumer.service).await {
+                Ok(()) => return,
+                Err(error) => error,
+            },
+            error => error,
+        };
+        let pause = outage.failed(&error);
+        self.consumer.pause(pause).await;
+    }
+
+    async fn wait(&self, wake: &mut Subscription) {
+        let woken = async {
+            // When nobody can be woken any more, looking now and then goes on.
+            if wake.next().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = woken => {}
+            () = self.consumer.pause(POLL_EVERY) => {}
+        }
+    }
+
+    /// Shows how far behind the group is, and forgets consumers of ended pods. What fails here is tried again soon.
+    async fn measure(&self, mark: &Mark) {
+        let service = &self.consumer.service;
+        let measured = async {
+            let floor = self.stream.floor(mark, &[]).await?;
+            let lag = floor.groups.iter().find(|group| group.name == *service).map_or(0, |group| group.lag);
+            self.consumer.lag.with_label_values(&[self.stream.producer()]).set(lag);
+            self.stream.forget_consumers(service, FORGET_AFTER).await
+        };
+        if let Err(error) = measured.await {
+            tracing::debug!(%error, "Failed to measure how far {service} is behind {}", self.stream.producer());
+        }
+    }
+}

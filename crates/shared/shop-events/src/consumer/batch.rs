@@ -1,0 +1,315 @@
+//! One batch: read its envelopes, hand them to the service, and settle each entry by how it ended.
+//!
+//! What belongs here: which end leads to what. What does not: when there is a batch (`consumer`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use futures::future::join_all;
+use shop_mongo::bson::DateTime;
+use shop_redis::{Batch, Delivery, Mark, Retry};
+use shop_telemetry::context::{self, Context};
+use shop_types::{Envelope, EventId, Topic};
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
+
+use super::{IDLE, Source, trace};
+use crate::dead_letters::{self, Letter};
+use crate::handler::Verdict;
+
+/// How long a handler may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Claimed entries that are not begun by then are left for the next claim: it must not find them still at work.
+const LAST_BEGIN: Duration = Duration::from_secs(15);
+/// The delivery after which an event that fails is given up.
+const MOST_DELIVERIES: u32 = 5;
+/// The first pause before an event comes again; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The pause before an event comes again when something was away.
+const AWAY_PAUSE: Duration = Duration::from_secs(2);
+
+/// Something that events need is away; the text of the last cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Away(String);
+
+/// An entry, and what it says.
+struct Read {
+    delivery: Delivery,
+    content: Content,
+}
+
+enum Content {
+    /// For this service.
+    Event(Envelope),
+    /// Of a topic that this service does not consume.
+    NotOurs,
+    /// Nothing that this version can read.
+    Unreadable(String),
+}
+
+impl Source {
+    /// Hands over new entries as one batch.
+    pub(super) async fn handle_together(&self, batch: Batch) -> Result<(), Away> {
+        if batch.deliveries.is_empty() {
+            return Ok(());
+        }
+        let entries = self.read(batch.deliveries);
+        let verdicts = self.hand_over(&entries).await;
+        self.settle(&batch.mark, entries, verdicts).await
+    }
+
+    /// Hands over claimed entries one by one; those of one aggregate in their order, others beside each other.
+    pub(super) async fn handle_apart(&self, batch: Batch) -> Result<(), Away> {
+        if batch.deliveries.is_empty() {
+            return Ok(());
+        }
+        let last_begin = Instant::now() + LAST_BEGIN;
+        let mut lanes = BTreeMap::<String, Vec<Read>>::new();
+        for entry in self.read(batch.deliveries) {
+            lanes.entry(entry.lane()).or_default().push(entry);
+        }
+        let lanes = lanes.into_values().map(|lane| self.handle_lane(&batch.mark, lane, last_begin));
+        join_all(lanes).await.into_iter().collect()
+    }
+
+    async fn handle_lane(&self, mark: &Mark, lane: Vec<Read>, last_begin: Instant) -> Result<(), Away> {
+        let mut ended = Ok(());
+        for entry in lane {
+            let late = Instant::now() >= last_begin || self.consumer.stop.is_cancelled();
+            let verdict = match &entry.content {
+                Content::Event(_) if late => HashMap::from([(entry.delivery.stream_id, not_begun())]),
+                // It has taken down whoever had it: five processes are enough.
+                Content::Event(_) if entry.delivery.deliveries > MOST_DELIVERIES => {
+                    let reason = format!("not acknowledged after {MOST_DELIVERIES} deliveries");
+                    HashMap::from([(entry.delivery.stream_id, Verdict::Poison(reason))])
+                }
+                Content::Event(_) | Content::NotOurs | Content::Unreadable(_) => {
+                    self.hand_over(std::slice::from_ref(&entry)).await
+                }
+            };
+            if let Err(away) = self.settle(mark, vec![entry], verdict).await {
+                ended = Err(away);
+            }
+        }
+        ended
+    }
+
+    fn read(&self, deliveries: Vec<Delivery>) -> Vec<Read> {
+        let content = |delivery: &Delivery| match Topic::from_name(&delivery.topic) {
+            Some(topic) if self.topics.contains(&topic) => match serde_json::from_str::<Envelope>(&delivery.json) {
+                Ok(envelope) if envelope.event.topic() == topic => Content::Event(envelope),
+                Ok(envelope) => Content::Unreadable(format!("it tells of {}", envelope.event.topic().name())),
+                Err(error) => Content::Unreadable(format!("it cannot be read: {error}")),
+            },
+            // The producer puts a topic on each entry; what has none is not of its making.
+            None if delivery.topic.is_empty() => Content::Unreadable("it has no topic".into()),
+            Some(_) | None => Content::NotOurs,
+        };
+        deliveries.into_iter().map(|delivery| Read { content: content(&delivery), delivery }).collect()
+    }
+
+    /// Asks the handler; answers a verdict for every entry of ours. An event that stands there twice is handed over once.
+    async fn hand_over(&self, entries: &[Read]) -> HashMap<shop_redis::StreamId, Verdict> {
+        let mut position = HashMap::<EventId, usize>::new();
+        let mut envelopes = Vec::new();
+        for entry in entries {
+            if let Content::Event(envelope) = &entry.content {
+                position.entry(envelope.id).or_insert_with(|| {
+                    envelopes.push(envelope.clone());
+                    envelopes.len() - 1
+                });
+            }
+        }
+        let verdicts = self.ask(envelopes).await;
+        let verdict = |entry: &Read| match &entry.content {
+            Content::Event(envelope) => {
+                position.get(&envelope.id).and_then(|position| verdicts.get(*position)).cloned()
+            }
+            Content::Unreadable(reason) => Some(Verdict::Poison(reason.clone())),
+            Content::NotOurs => None,
+        };
+        entries.iter().filter_map(|entry| Some((entry.delivery.stream_id, verdict(entry)?))).collect()
+    }
+
+    /// A batch that panics is asked for again event by event, so that only the one at fault is.
+    async fn ask(&self, envelopes: Vec<Envelope>) -> Vec<Verdict> {
+        if envelopes.is_empty() {
+            return Vec::new();
+        }
+        let alone = envelopes.len() == 1;
+        match self.ask_once(envelopes.clone()).await {
+            Ok(verdicts) => verdicts,
+            Err(panic) if alone => vec![Verdict::Retry(panic)],
+            Err(_) => {
+                join_all(envelopes.into_iter().map(async |envelope| {
+                    let verdicts = self.ask_once(vec![envelope]).await;
+                    verdicts.map_or_else(Verdict::Retry, |mut verdicts| verdicts.remove(0))
+                }))
+                .await
+            }
+        }
+    }
+
+    /// Runs the handler on a task of its own; the error is a panic's.
+    async fn ask_once(&self, envelopes: Vec<Envelope>) -> Result<Vec<Verdict>, String> {
+        let count = envelopes.len();
+        let service = &self.consumer.service;
+        let spans: Vec<_> = envelopes.iter().map(|envelope| trace::event(service, envelope)).collect();
+        let request = envelopes.first().map(|envelope| envelope.id.to_string()).unwrap_or_default();
+        let deadline = Instant::now() + DEADLINE;
+        let context =
+            Context { request_id: request.into(), deadline: Some(deadline), authorization: None, guest_token: None };
+        let handling = (self.consumer.handler)(envelopes).instrument(trace::batch(service, &spans));
+        let mut task = tokio::spawn(context::scope(context, handling));
+        let results = match timeout_at(deadline, &mut task).await {
+            Ok(Ok(results)) => results,
+            Ok(Err(panic)) => return Err(format!("the handler panicked: {panic}")),
+            Err(_elapsed) => {
+                task.abort();
+                return Ok(vec![Verdict::Retry(format!("not handled within {} s", DEADLINE.as_secs())); count]);
+            }
+        };
+        if results.len() != count {
+            let reason = format!("the handler answered {} of {count} events", results.len());
+            return Ok(vec![Verdict::Retry(reason); count]);
+        }
+        let verdict =
+            |result: Result<(), crate::HandleError>| result.map_or_else(|error| error.verdict(), |()| Verdict::Handled);
+        Ok(results.into_iter().map(verdict).collect())
+    }
+
+    /// Acknowledges what is done with, gives back what is not, and keeps what is given up.
+    async fn settle(
+        &self,
+        mark: &Mark,
+        entries: Vec<Read>,
+        mut verdicts: HashMap<shop_redis::StreamId, Verdict>,
+    ) -> Result<(), Away> {
+        let (mut done, mut retries, mut letters) = (Vec::new(), Vec::new(), Vec::new());
+        let mut away = None;
+        for Read { delivery, content } in entries {
+            let Some(verdict) = verdicts.remove(&delivery.stream_id) else {
+                done.push(delivery.stream_id);
+                continue;
+            };
+            self.log(&delivery, &verdict);
+            match verdict {
+                Verdict::Handled => {
+                    self.count(&content, "handled");
+                    done.push(delivery.stream_id);
+                }
+                Verdict::Retry(_) if delivery.deliveries < MOST_DELIVERIES => {
+                    self.count(&content, "retried");
+                    let after = FIRST_PAUSE * 2_u32.saturating_pow(delivery.deliveries.saturating_sub(1));
+                    retries.push(Retry { stream_id: delivery.stream_id, after, deliveries: delivery.deliveries });
+                }
+                Verdict::Away(cause) => {
+                    self.count(&content, "away");
+                    retries.push(again(&delivery));
+                    away = Some(Away(cause));
+                }
+                Verdict::Retry(reason) | Verdict::Poison(reason) => letters.push((delivery, content, reason)),
+            }
+        }
+        match self.keep(mark, &letters).await {
+            Ok(()) => done.extend(letters.iter().map(|(delivery, ..)| delivery.stream_id)),
+            Err(error) => {
+                retries.extend(letters.iter().map(|(delivery, ..)| again(delivery)));
+                away = Some(Away(crate::handler::chain(&error)));
+            }
+        }
+        self.tell_redis(mark, &done, &retries).await;
+        away.map_or(Ok(()), Err)
+    }
+
+    async fn keep(&self, mark: &Mark, letters: &[(Delivery, Content, String)]) -> Result<(), shop_mongo::Error> {
+        let letter = |(delivery, _, reason): &(Delivery, Content, String)| Letter {
+            group: self.consumer.service.clone(),
+            producer: self.stream.producer().to_owned(),
+            delivery: delivery.clone(),
+            epoch: mark.epoch.clone(),
+            reason: reason.clone(),
+            at: DateTime::from_millis(self.consumer.clock.now().as_millisecond()),
+        };
+        dead_letters::keep(&self.consumer.mongo, letters.iter().map(letter).collect()).await?;
+        for (_, content, _) in letters {
+            self.count(content, "dead");
+            self.consumer.dead_letters.with_label_values(&[label(content)]).inc();
+        }
+        Ok(())
+    }
+
+    /// What Redis does not hear is delivered again after [`IDLE`], and the inbox knows it.
+    async fn tell_redis(&self, mark: &Mark, done: &[shop_redis::StreamId], retries: &[Retry]) {
+        let (group, name) = (&self.consumer.service, &self.consumer.name);
+        if !done.is_empty()
+            && let Err(error) = self.stream.acknowledge(mark, group, done).await
+        {
+            tracing::warn!(%error, "{group} could not acknowledge {} events; they will come again", done.len());
+        }
+        if !retries.is_empty()
+            && let Err(error) = self.stream.give_back(mark, group, name, IDLE, retries).await
+        {
+            tracing::warn!(%error, "{group} could not give back {} events; they will come again later", retries.len());
+        }
+    }
+
+    fn count(&self, content: &Content, result: &str) {
+        self.consumer.handled.with_label_values(&[label(content), result]).inc();
+    }
+
+    fn log(&self, delivery: &Delivery, verdict: &Verdict) {
+        let (service, event, topic) = (&self.consumer.service, &delivery.event_id, &delivery.topic);
+        let deliveries = delivery.deliveries;
+        match verdict {
+            Verdict::Handled | Verdict::Away(_) => {}
+            Verdict::Retry(reason) if deliveries < MOST_DELIVERIES => {
+                tracing::warn!(
+                    event.id = event,
+                    event.topic = topic,
+                    deliveries,
+                    reason,
+                    "{service} failed to handle an event; it will come again"
+                );
+            }
+            Verdict::Retry(reason) | Verdict::Poison(reason) => {
+                tracing::error!(
+                    event.id = event,
+                    event.topic = topic,
+                    deliveries,
+                    reason,
+                    "{service} gives up an event; it becomes a dead letter"
+                );
+            }
+        }
+    }
+}
+
+impl Read {
+    /// Entries of one lane are handled in their order.
+    fn lane(&self) -> String {
+        match &self.content {
+            Content::Event(envelope) => envelope.aggregate.clone(),
+            Content::NotOurs | Content::Unreadable(_) => self.delivery.stream_id.to_string(),
+        }
+    }
+}
+
+/// The topic in metrics: nothing that a stranger wrote.
+fn label(content: &Content) -> &'static str {
+    match content {
+        Content::Event(envelope) => envelope.event.topic().name(),
+        Content::NotOurs | Content::Unreadable(_) => "unknown",
+    }
+}
+
+/// Comes again, and this time does not count.
+fn again(delivery: &Delivery) -> Retry {
+    let Delivery { stream_id, deliveries, .. } = delivery;
+    Retry { stream_id: *stream_id, after: AWAY_PAUSE, deliveries: deliveries.saturating_sub(1) }
+}
+
+fn not_begun() -> Verdict {
+    Verdict::Away("not begun in time".into())
+}

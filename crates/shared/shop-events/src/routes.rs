@@ -1,0 +1,66 @@
+//! Who consumes whose events, out of the service table. What belongs here: questions that relay and consumer ask it.
+
+use std::collections::BTreeMap;
+
+use shop_config::SERVICES;
+use shop_types::Topic;
+
+/// The services that consume a topic of this producer: their groups must have handled an event before it is confirmed.
+pub(crate) fn consumers_of(producer: &str) -> Vec<&'static str> {
+    let consumes = |topics: &[&str]| topics.iter().any(|name| produced_by(name, producer));
+    SERVICES.iter().filter(|spec| consumes(spec.consumes)).map(|spec| spec.name).collect()
+}
+
+/// The topics of a consumer by the stream that they come in.
+///
+/// # Errors
+/// A sentence, when the table does not say the same: a consumer acknowledges the other topics of its streams, so those of
+/// its service must all be among its own, and a relay counts only the groups of the table.
+pub(crate) fn streams_of(service: &str, topics: &[Topic]) -> Result<BTreeMap<&'static str, Vec<Topic>>, String> {
+    let spec = shop_config::service(service).ok_or_else(|| format!("{service} is not in the service table"))?;
+    let mut streams = BTreeMap::<&'static str, Vec<Topic>>::new();
+    for topic in topics {
+        if !spec.consumes.contains(&topic.name()) {
+            return Err(format!("the service table does not say that {service} consumes {}", topic.name()));
+        }
+        streams.entry(topic.producer()).or_default().push(*topic);
+    }
+    let left_out = |name: &&&str| {
+        Topic::from_name(name)
+            .is_none_or(|topic| streams.get(topic.producer()).is_some_and(|topics| !topics.contains(&topic)))
+    };
+    if let Some(name) = spec.consumes.iter().find(left_out) {
+        return Err(format!("{service} consumes {name} by another consumer of the same stream, or nobody knows it"));
+    }
+    Ok(streams)
+}
+
+fn produced_by(name: &str, producer: &str) -> bool {
+    Topic::from_name(name).is_some_and(|topic| topic.producer() == producer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_consumed_topic_is_known_and_has_a_consumer_group_at_its_producer() {
+        for spec in SERVICES {
+            for name in spec.consumes {
+                let topic = Topic::from_name(name).unwrap();
+                assert!(consumers_of(topic.producer()).contains(&spec.name), "{name}");
+            }
+        }
+        assert_eq!(consumers_of("identity"), [""; 0]);
+    }
+
+    #[test]
+    fn a_consumer_takes_all_topics_of_a_stream_or_none() {
+        let whole = streams_of("inventory", &[Topic::OrderRejected, Topic::OrderCancelling]).unwrap();
+        assert_eq!(whole, BTreeMap::from([("order", vec![Topic::OrderRejected, Topic::OrderCancelling])]));
+
+        assert!(streams_of("inventory", &[Topic::OrderRejected]).unwrap_err().contains("order.cancelling"));
+        assert!(streams_of("inventory", &[Topic::UserCreated]).unwrap_err().contains("user.created"));
+        assert!(streams_of("nobody", &[]).is_err());
+    }
+}
