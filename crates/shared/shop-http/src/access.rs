@@ -140,6 +140,8 @@ pub struct AccessTable {
 struct Entry {
     method: Method,
     template: &'static str,
+    /// What the template begins with, up to its first parameter: spares most paths the pattern.
+    prefix: &'static str,
     pattern: ResourceDef,
     access: Access,
 }
@@ -165,6 +167,10 @@ pub(crate) enum Verdict {
 }
 
 impl Entry {
+    fn fits(&self, path: &str) -> bool {
+        path.starts_with(self.prefix) && self.pattern.is_match(path)
+    }
+
     fn verdict(&self, caller: &Caller) -> Verdict {
         match self.access.allows(caller) {
             Ok(()) => Verdict::Allowed,
@@ -180,6 +186,7 @@ impl AccessTable {
         let entry = |&(method, template, access): &Route| Entry {
             method,
             template,
+            prefix: template.split_once('{').map_or(template, |(prefix, _)| prefix),
             pattern: ResourceDef::new(template),
             access,
         };
@@ -192,7 +199,7 @@ impl AccessTable {
     /// so the answer does not depend on the order in which handlers were registered.
     pub(crate) fn check(&self, method: Option<Method>, path: &str, caller: &Caller) -> Found {
         let mut found = Found { verdict: Verdict::Unknown, template: None };
-        for entry in self.entries.iter().filter(|entry| entry.pattern.is_match(path)) {
+        for entry in self.entries.iter().filter(|entry| entry.fits(path)) {
             match (method == Some(entry.method), found.verdict) {
                 (true, Verdict::Unknown | Verdict::WrongMethod) => {
                     found.template = Some(entry.template);
@@ -211,7 +218,7 @@ impl AccessTable {
 
     /// The methods that the path has, as the header `Allow` lists them; `None` for an unknown path.
     pub(crate) fn allow(&self, path: &str) -> Option<String> {
-        let has = |method| self.entries.iter().any(|entry| entry.method == method && entry.pattern.is_match(path));
+        let has = |method| self.entries.iter().any(|entry| entry.method == method && entry.fits(path));
         let mut methods: Vec<&str> =
             Method::ALL.into_iter().filter(|method| has(*method)).map(Method::as_str).collect();
         if methods.is_empty() {

@@ -108,7 +108,11 @@ impl Guard {
             (Ok(_), Verdict::Refused(refused)) => Admission::Fail(refused.into()),
             (Ok(_), Verdict::WrongMethod) => Admission::Fail(self.wrong_method(facts.path())),
             (Ok(_), Verdict::Unknown) if request.resource_map().has_resource(facts.path()) => {
-                tracing::error!(url.path = facts.path(), "Refused a route that has no entry in the access table");
+                tracing::error!(
+                    request.id = &*facts.request_id(),
+                    url.path = facts.path(),
+                    "Refused a route that has no entry in the access table"
+                );
                 Admission::Fail(Refused::Forbidden.into())
             }
             (Ok(_), Verdict::Unknown) => Admission::Fail(HttpError::not_found()),

@@ -6,7 +6,7 @@ use serde::de::{
     Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Fault, Kind};
 
@@ -97,18 +97,14 @@ impl<'de> Deserializer<'de> for Strict<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        match self.0 {
-            Value::String(name) => visitor.visit_enum(Variant { name: without_nul(name)?, content: None }),
-            Value::Object(object) if object.len() == 1 => match object.iter().next() {
-                Some((name, content)) => visitor.visit_enum(Variant { name, content: Some(content) }),
-                None => Err(Fault::invalid_type(Unexpected::Map, &visitor)),
-            },
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Err(Fault::invalid_type(self.unexpected(), &visitor))
-            }
+        let only = |object: &'de Map<String, Value>| if object.len() == 1 { object.iter().next() } else { None };
+        match (self.0.as_str(), self.0.as_object().and_then(only)) {
+            (Some(name), _) => visitor.visit_enum(Variant { name: without_nul(name)?, content: None }),
+            (None, Some((name, content))) => visitor.visit_enum(Variant { name, content: Some(content) }),
+            (None, None) => Err(Fault::new(Kind::Type, format!("must be one of {}", variants.join(", ")))),
         }
     }
 

@@ -149,9 +149,6 @@ fn noun(expected: &str, is_integer: bool) -> &str {
         "a map" => "an object",
         "unit" => "null",
         _ if expected.starts_with("struct ") || expected.starts_with("internally tagged enum ") => "an object",
-        _ if expected.starts_with("enum ") || expected.starts_with("variant ") || expected == "string or map" => {
-            "a string"
-        }
         _ if expected.starts_with("a tuple") || expected.starts_with("tuple ") => "an array",
         _ => expected,
     }

@@ -1,6 +1,7 @@
 //! What is refused in a JSON body, and how; nothing of it reaches the service.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shop_types::Role;
@@ -140,4 +141,16 @@ async fn a_fingerprint_follows_the_meaning_of_the_body() {
     };
     assert_eq!(send(r#"{"a": 1, "b": [true]}"#).await, send(r#"{"b":[true],"a":1}"#).await);
     assert_ne!(send(r#"{"a": 1}"#).await, send(r#"{"a": 2}"#).await);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up() {
+    let shop = Shop::start().await;
+    let head = "POST /api/v1/products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 100";
+    let token = shop.token(Role::Customer);
+    let started = Instant::now();
+    let answer = raw(&shop, &format!("{head}\r\nAuthorization: Bearer {token}\r\n\r\n{{\"name\":")).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"code\":\"request_timeout\""), "{answer}");
+    let took = started.elapsed();
+    assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(10), "{took:?}");
 }

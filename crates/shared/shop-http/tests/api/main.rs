@@ -5,5 +5,7 @@ mod answers;
 mod bodies;
 mod callers;
 mod headers;
+mod logs;
 mod routes;
+mod service;
 mod shop;

@@ -4,7 +4,8 @@ use shop_http::{Access, Method, Mount, Route};
 use shop_telemetry::metrics::Metrics;
 use shop_types::Role;
 
-use crate::shop::{ACCESS, App, Shop, configure, raw, refusal};
+use crate::service::{ACCESS, App, configure};
+use crate::shop::{Shop, raw, refusal};
 
 const PRODUCT: &str = "/api/v1/products/00000000-0000-0000-0000-000000000001";
 

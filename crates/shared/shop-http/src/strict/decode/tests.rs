@@ -122,7 +122,8 @@ fn another_json_type_is_a_type_fault() {
     assert_fault("attributes", json!([]), Kind::Type, "attributes", "must be an object");
     assert_fault("ratio", json!("1"), Kind::Type, "ratio", "must be a number");
     assert_fault("lenient", json!({"a": 1}), Kind::Type, "lenient.a", "must be a boolean");
-    assert_fault("level", json!(1), Kind::Type, "level", "must be a string");
+    assert_fault("level", json!(1), Kind::Type, "level", "must be one of low, high");
+    assert_fault("payment", json!({"card": {}, "invoice": 1}), Kind::Type, "payment", "must be one of card, invoice");
     assert_fault("level", json!({"low": null}), Kind::Type, "level", "must be a string");
     assert_fault("pair", json!({}), Kind::Type, "pair", "must be an array");
 }
