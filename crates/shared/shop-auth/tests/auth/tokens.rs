@@ -264,6 +264,16 @@ async fn every_claim_but_the_start_is_needed() {
 }
 
 #[tokio::test]
+async fn claims_that_we_do_not_know_do_no_harm_until_the_token_is_too_long() {
+    let (keys, verifier) = fixture().await;
+    for (length, expected) in [(100, Ok(())), (4096, Err(Refusal::Malformed))] {
+        let claims = with(keys.claims(), "note", "x".repeat(length).into());
+        let token = token(&keys.header(), &claims, |message| keys.signature(message));
+        assert_eq!(verifier.verify(&token, now()).map(|_| ()), expected, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_believed_before_the_signature_holds() {
     let (keys, verifier) = fixture().await;
     let expired = with(keys.claims(), "exp", json!(0));
