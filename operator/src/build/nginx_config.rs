@@ -1,0 +1,230 @@
+//! What the bundled NGINX is told, made from the service table.
+//!
+//! Requests go to the cluster address of a service, over connections that are kept. A GET or HEAD that gets no answer is
+//! sent once more, to the single pods behind the headless Service: a cluster address has no other server to turn to.
+//! Answers that NGINX itself has to give have the shape of the shop's own error body.
+
+use std::fmt::Write;
+
+use super::names;
+use crate::plan::{ClusterDns, NginxPlan, Plan};
+
+/// The port NGINX listens on.
+pub(super) const PORT: u16 = 8080;
+/// Answered by NGINX itself, for the kubelet.
+pub(super) const HEALTH_PATH: &str = "/nginx-health";
+
+/// The whole configuration.
+pub(super) fn text(plan: &Plan, nginx: &NginxPlan) -> String {
+    let mut text = head(nginx);
+    for service in shop_config::SERVICES {
+        text.push_str(&upstream(plan, service.name));
+    }
+    match &plan.host {
+        None => text.push_str(&server(plan, nginx, "default_server", "_")),
+        Some(host) => {
+            text.push_str(&other_hosts());
+            text.push_str(&server(plan, nginx, "", host));
+        }
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn head(nginx: &NginxPlan) -> String {
+    let NginxPlan { max_body_bytes, timeouts, dns, .. } = nginx;
+    let resolver = dns.as_ref().map(resolver).unwrap_or_default();
+    format!(
+        r#"# Made by shopmesh-operator from the service table.
+worker_processes 2;
+worker_shutdown_timeout 25s;
+pid /tmp/nginx.pid;
+error_log stderr warn;
+
+events {{
+    worker_connections 4096;
+}}
+
+http {{
+    default_type application/octet-stream;
+    server_tokens off;
+    tcp_nopush on;
+    keepalive_timeout 65s;
+    client_max_body_size {max_body_bytes};
+    client_body_temp_path /tmp/client_body;
+    proxy_temp_path /tmp/proxy;
+    fastcgi_temp_path /tmp/fastcgi;
+    uwsgi_temp_path /tmp/uwsgi;
+    scgi_temp_path /tmp/scgi;
+
+    # No query string: it may hold what no log should.
+    log_format json escape=json '{{"time":"$time_iso8601","service":"nginx","request_id":"$shop_request_id",'
+        '"method":"$request_method","path":"$uri","status":$status,"bytes":$bytes_sent,'
+        '"seconds":$request_time,"upstream":"$upstream_addr","upstream_status":"$upstream_status"}}';
+    access_log /dev/stdout json;
+
+    # The client's request id, if it is one; else our own.
+    map $http_x_request_id $shop_request_id {{
+        "~^[!-~]{{1,128}}$" $http_x_request_id;
+        default $request_id;
+    }}
+    # The same where it can stand in JSON as it is.
+    map $shop_request_id $shop_json_request_id {{
+        "~^[A-Za-z0-9._:/+=-]+$" $shop_request_id;
+        default "";
+    }}
+    # What may be sent twice.
+    map $request_method $shop_repeatable {{
+        GET 1;
+        HEAD 1;
+        default 0;
+    }}
+
+    proxy_http_version 1.1;
+    proxy_set_header Host $http_host;
+    proxy_set_header Connection "";
+    proxy_set_header X-Request-Id $shop_request_id;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_connect_timeout {connect}s;
+    proxy_read_timeout {read}s;
+    proxy_send_timeout {send}s;
+    proxy_next_upstream error timeout;
+    recursive_error_pages on;
+{resolver}"#,
+        connect = timeouts.connect_seconds,
+        read = timeouts.read_seconds,
+        send = timeouts.send_seconds,
+    )
+}
+
+fn resolver(dns: &ClusterDns) -> String {
+    let servers: Vec<_> = dns
+        .servers
+        .iter()
+        .map(|server| match server {
+            std::net::IpAddr::V4(server) => server.to_string(),
+            std::net::IpAddr::V6(server) => format!("[{server}]"),
+        })
+        .collect();
+    // Looking for addresses of the other family would only cost time where the cluster has none.
+    let family = match dns.servers.iter().all(std::net::IpAddr::is_ipv4) {
+        true => " ipv6=off",
+        false => "",
+    };
+    format!("    resolver {} valid=1s{family};\n    resolver_timeout 2s;\n", servers.join(" "))
+}
+
+/// Idle connections are closed before the service closes them, so that no request is sent into a closing one.
+fn upstream(plan: &Plan, service: &str) -> String {
+    format!(
+        "\n    upstream {service} {{\n        server {}:{};\n        keepalive 32;\n        keepalive_timeout 4s;\n    }}\n",
+        names::service(&plan.shop.name, service),
+        shop_config::HTTP_PORT,
+    )
+}
+
+fn server(plan: &Plan, nginx: &NginxPlan, default: &str, name: &str) -> String {
+    let default = if default.is_empty() { String::new() } else { format!(" {default}") };
+    let mut text =
+        format!("\n    server {{\n        listen {PORT}{default};\n        server_name {name};\n{}", own_answers());
+    for service in shop_config::SERVICES {
+        for route in service.routes {
+            text.push_str(&locations(route, service.name));
+        }
+    }
+    for service in shop_config::SERVICES {
+        text.push_str(&again(plan, nginx, service.name));
+    }
+    text.push_str("    }\n");
+    text
+}
+
+/// Whole path elements: `/api/v1/me` is not the beginning of `/api/v1/merge`.
+fn locations(route: &str, service: &str) -> String {
+    let matches = match route {
+        "/" => vec!["/".to_owned()],
+        route => vec![format!("= {route}"), format!("{route}/")],
+    };
+    matches.into_iter().fold(String::new(), |mut text, matching| {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "\n        location {matching} {{\n            proxy_pass http://{service};\n            \
+             error_page 413 = @too_large;\n            error_page 502 504 = @again_{service};\n        }}\n"
+        );
+        text
+    })
+}
+
+/// Where a request goes that got no answer: those that may be sent twice to the single pods, all others back.
+fn again(plan: &Plan, nginx: &NginxPlan, service: &str) -> String {
+    let Some(dns) = &nginx.dns else {
+        return format!(
+            "\n        location @again_{service} {{\n            error_page 502 504 = @unavailable;\n            return 502;\n        }}\n"
+        );
+    };
+    let host = names::headless(&plan.shop.name, service);
+    let (namespace, domain, port) = (&plan.shop.namespace, &dns.domain, shop_config::HTTP_PORT);
+    format!(
+        "\n        location @again_{service} {{\n            error_page 502 504 = @unavailable;\n            \
+         if ($shop_repeatable = 0) {{\n                return 502;\n            }}\n            \
+         set $shop_pods {host}.{namespace}.svc.{domain};\n            \
+         proxy_next_upstream_tries 2;\n            \
+         proxy_pass http://$shop_pods:{port};\n        }}\n"
+    )
+}
+
+fn own_answers() -> String {
+    format!(
+        r#"
+        location = {HEALTH_PATH} {{
+            access_log off;
+            default_type text/plain;
+            return 200 "ok\n";
+        }}
+
+        location @too_large {{
+{}        }}
+
+        location @unavailable {{
+            add_header Retry-After 1 always;
+{}        }}
+"#,
+        error(413, "body_too_large", "The body of the request is too large"),
+        error(503, "unavailable", "The service cannot be reached; try again, with the same Idempotency-Key"),
+    )
+}
+
+/// Everything that comes under another name than the shop's.
+fn other_hosts() -> String {
+    format!(
+        r#"
+    server {{
+        listen {PORT} default_server;
+        server_name _;
+
+        location = {HEALTH_PATH} {{
+            access_log off;
+            default_type text/plain;
+            return 200 "ok\n";
+        }}
+
+        location / {{
+{}        }}
+    }}
+"#,
+        error(404, "not_found", "No shop answers to this host name"),
+    )
+}
+
+fn error(status: u16, code: &str, message: &str) -> String {
+    format!(
+        r#"            default_type application/json;
+            add_header X-Request-Id $shop_request_id always;
+            return {status} '{{"error":"{message}","code":"{code}","status":{status},"timestamp":"$time_iso8601","requestId":"$shop_json_request_id","details":[]}}';
+"#
+    )
+}

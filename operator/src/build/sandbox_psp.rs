@@ -1,0 +1,49 @@
+//! The sandbox payment provider: a stranger to the shop that runs beside it. No real money.
+
+use shop_config::{ADMIN_PORT, HTTP_PORT};
+
+use super::deployment::{Replace, deployment};
+use super::pod::{self, Files, NONROOT, Pod, Probes, Restart, Source};
+use super::{Part, metadata, names, service};
+use crate::plan::Plan;
+
+const LEDGER_FOLDER: &str = "/var/lib/sandbox-psp";
+
+pub(super) fn sandbox_psp(plan: &Plan) -> Part {
+    let part = names::SANDBOX_PSP_PART;
+    let sandbox = &plan.sandbox_psp;
+    let ports = [("http", HTTP_PORT), ("metrics", ADMIN_PORT)];
+    let pod = Pod {
+        part,
+        image: &sandbox.image,
+        command: Vec::new(),
+        args: vec![part.name.to_owned()],
+        settings: None,
+        env: vec![
+            pod::value("SANDBOX_PSP_ADDRESS", format!("0.0.0.0:{HTTP_PORT}")),
+            pod::value("SANDBOX_PSP_ADMIN_ADDRESS", format!("0.0.0.0:{ADMIN_PORT}")),
+            pod::value("SANDBOX_PSP_API_KEY_FILE", names::PAYMENT_API_KEY_FILE),
+            // Keeps the ledger when the container is started again, and loses it with the pod.
+            pod::value("SANDBOX_PSP_LEDGER_FILE", format!("{LEDGER_FOLDER}/ledger.jsonl")),
+        ],
+        ports: ports.to_vec(),
+        probes: Some(Probes::Admin),
+        files: vec![
+            service::payment_api_key(plan),
+            Files { name: "ledger", folder: LEDGER_FOLDER, source: Source::Empty("256Mi") },
+        ],
+        resources: sandbox.resources.clone(),
+        user: NONROOT,
+        grace_seconds: Some(30),
+        lifecycle: None,
+        annotations: vec![(metadata::SECRET_HASH, sandbox.secret_hash.clone())],
+        restart: Restart::Always,
+    };
+    Part {
+        service_account: metadata::service_account(plan, part),
+        config_maps: Vec::new(),
+        services: vec![service::address(plan, part, names::sandbox_psp(&plan.shop.name), &ports)],
+        deployment: deployment(plan, pod, 1, Replace::StopFirst),
+        waits: false,
+    }
+}

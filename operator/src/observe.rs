@@ -1,0 +1,190 @@
+//! Step one: reads what the plan depends on. The Secrets that the Shop names, the ones that the operator made earlier,
+//! and what runs now. Decides nothing and writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{self as core, Pod};
+use kube::api::ListParams;
+use kube::{Api, Client, Resource};
+use shop_config::Secret;
+
+use crate::build::{Objects, metadata, names};
+use crate::crd::{Shop, ShopSpec};
+use crate::error::Error;
+use crate::keys;
+
+/// The world around one Shop.
+#[derive(Clone, Default)]
+pub struct Observed {
+    /// Secrets that the Shop names and that exist, by name and key.
+    pub referenced: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// What the operator made for this Shop: found again, or made now.
+    pub made: Made,
+    /// What exists and belongs to this Shop.
+    pub children: Objects,
+    /// Last words of the database checks that failed, by the name of the Job.
+    pub check_messages: BTreeMap<String, String>,
+    /// When it was read.
+    pub now: Timestamp,
+}
+
+/// Secrets that the operator makes once for each Shop.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Ed25519, PKCS #8 PEM.
+    pub signing_key: Secret,
+    /// Of the managed Redis.
+    pub redis_password: Secret,
+    /// Of the first administrator.
+    pub admin_password: Secret,
+    /// Of the sandbox payment provider.
+    pub payment_api_key: Secret,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        let none = || Secret::new("");
+        Self {
+            signing_key: none(),
+            redis_password: none(),
+            admin_password: none(),
+            payment_api_key: none(),
+        }
+    }
+}
+
+/// Reads everything. Each answer comes from the API server itself, not from a cache that may lag behind our own writes.
+///
+/// # Errors
+/// [`Error::Api`] names what could not be read; [`Error::Internal`] when no Secret could be made.
+pub async fn observe(client: &Client, shop: &Shop, now: Timestamp) -> Result<Observed, Error> {
+    let namespace = shop.meta().namespace.clone().unwrap_or_default();
+    let api = Api::<core::Secret>::namespaced(client.clone(), &namespace);
+    let mut referenced = BTreeMap::new();
+    for name in references(&shop.spec) {
+        if let Some(secret) = api.get_opt(name).await.map_err(Error::api("read", format!("Secret {name}")))? {
+            referenced.insert(name.to_owned(), texts(&secret));
+        }
+    }
+    let children = children(client, &namespace, shop).await?;
+    let check_messages = check_messages(client, &namespace, shop, &children.jobs).await?;
+    Ok(Observed { referenced, made: made(&api, shop).await?, children, check_messages, now })
+}
+
+/// Names of all Secrets that the Shop names.
+#[must_use]
+pub fn references(spec: &ShopSpec) -> BTreeSet<&str> {
+    let mut names = BTreeSet::from([spec.mongodb.uri_secret_ref.name.as_str()]);
+    names.extend(spec.redis.external.as_ref().map(|external| external.url_secret_ref.name.as_str()));
+    names.extend(spec.admin.secret_ref.as_ref().map(|secret| secret.name.as_str()));
+    names.extend(spec.payment.secret_ref.as_ref().map(|secret| secret.name.as_str()));
+    names.extend(spec.image.pull_secret_refs.iter().map(|secret| secret.name.as_str()));
+    names
+}
+
+/// Whether an object belongs to this very Shop: it names its UID as owner; or, with the owner removed by hand, it still
+/// has our labels.
+#[must_use]
+pub fn is_ours(shop: &Shop, meta: &kube::core::ObjectMeta) -> bool {
+    let owners = meta.owner_references.as_deref().unwrap_or_default();
+    match owners.iter().find(|owner| owner.controller == Some(true)) {
+        Some(owner) => Some(&owner.uid) == shop.meta().uid.as_ref(),
+        None => {
+            let name = shop.meta().name.as_deref().unwrap_or_default();
+            metadata::owner_labels(name).iter().all(|(key, value)| {
+                meta.labels.as_ref().and_then(|labels| labels.get(key)) == Some(value)
+            })
+        }
+    }
+}
+
+async fn children(client: &Client, namespace: &str, shop: &Shop) -> Result<Objects, Error> {
+    Ok(Objects {
+        service_accounts: list(client, namespace, shop).await?,
+        secrets: list(client, namespace, shop).await?,
+        config_maps: list(client, namespace, shop).await?,
+        services: list(client, namespace, shop).await?,
+        jobs: list(client, namespace, shop).await?,
+        deployments: list(client, namespace, shop).await?,
+    })
+}
+
+async fn list<K>(client: &Client, namespace: &str, shop: &Shop) -> Result<Vec<K>, Error>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    let name = shop.meta().name.as_deref().unwrap_or_default();
+    let all = Api::<K>::namespaced(client.clone(), namespace)
+        .list(&ListParams::default().labels(&metadata::owner_selector(name)))
+        .await
+        .map_err(Error::api("list", K::plural(&()).into_owned()))?;
+    Ok(all.items.into_iter().filter(|object| is_ours(shop, object.meta())).collect())
+}
+
+async fn made(api: &Api<core::Secret>, shop: &Shop) -> Result<Made, Error> {
+    let name = shop.meta().name.as_deref().unwrap_or_default();
+    let spec = &shop.spec;
+    let mut made = Made::default();
+    let signing_key = find(api, shop, &names::signing_key(name), names::SIGNING_KEY).await?;
+    made.signing_key = signing_key.map_or_else(keys::signing_key, Ok)?;
+    if spec.redis.external.is_none() {
+        made.redis_password = find_or_make(api, shop, &names::redis(name), names::PASSWORD).await?;
+    }
+    if spec.admin.secret_ref.is_none() {
+        made.admin_password = find_or_make(api, shop, &names::admin(name), names::PASSWORD).await?;
+    }
+    if spec.payment.secret_ref.is_none() {
+        made.payment_api_key = find_or_make(api, shop, &names::sandbox_psp(name), names::API_KEY).await?;
+    }
+    Ok(made)
+}
+
+async fn find_or_make(api: &Api<core::Secret>, shop: &Shop, name: &str, key: &str) -> Result<Secret, Error> {
+    find(api, shop, name, key).await?.map_or_else(keys::password, Ok)
+}
+
+/// By name and not by label: a Secret whose labels were removed must not be taken for absent and made anew.
+async fn find(api: &Api<core::Secret>, shop: &Shop, name: &str, key: &str) -> Result<Option<Secret>, Error> {
+    let secret = api.get_opt(name).await.map_err(Error::api("read", format!("Secret {name}")))?;
+    let ours = secret.filter(|secret| is_ours(shop, secret.meta()));
+    Ok(ours.and_then(|secret| texts(&secret).remove(key)).filter(|value| !value.expose().is_empty()))
+}
+
+/// What is not UTF-8 cannot be a setting of ours and counts as absent.
+fn texts(secret: &core::Secret) -> BTreeMap<String, Secret> {
+    let data = secret.data.iter().flatten();
+    data.filter_map(|(key, value)| Some((key.clone(), Secret::new(std::str::from_utf8(&value.0).ok()?)))).collect()
+}
+
+async fn check_messages(
+    client: &Client,
+    namespace: &str,
+    shop: &Shop,
+    jobs: &[Job],
+) -> Result<BTreeMap<String, String>, Error> {
+    let failed = |job: &Job| job.status.as_ref().and_then(|status| status.failed).unwrap_or_default() > 0;
+    if !jobs.iter().any(failed) {
+        return Ok(BTreeMap::new());
+    }
+    let name = shop.meta().name.as_deref().unwrap_or_default();
+    let selector = format!("{},{}={}", metadata::owner_selector(name), metadata::SERVICE, names::DATABASE_CHECK);
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace)
+        .list(&ListParams::default().labels(&selector))
+        .await
+        .map_err(Error::api("list", "pods"))?;
+    Ok(pods.into_iter().filter_map(|pod| Some((job_of(&pod)?, message_of(&pod)?))).collect())
+}
+
+fn job_of(pod: &Pod) -> Option<String> {
+    pod.metadata.labels.as_ref()?.get("batch.kubernetes.io/job-name").cloned()
+}
+
+fn message_of(pod: &Pod) -> Option<String> {
+    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
+    containers.iter().find_map(|container| container.state.as_ref()?.terminated.as_ref()?.message.clone())
+}

@@ -1,0 +1,283 @@
+//! The status of a Shop, from what was seen and done. Pure.
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{Resource, ResourceExt};
+
+use super::Outcome;
+use crate::apply::Applied;
+use crate::build::names;
+use crate::crd::status::{IngressStatus, ServiceStatus, ShopStatus, kinds};
+use crate::crd::{Shop, shop::ServiceType};
+use crate::error::{Class, Error};
+use crate::plan::{NginxPlan, Plan, Verdict};
+
+/// The status after a reconciliation. Conditions that say the same as before keep their time.
+#[must_use]
+pub fn status(shop: &Shop, outcome: Outcome<'_>, now: Timestamp) -> ShopStatus {
+    let old = shop.status.clone().unwrap_or_default();
+    let generation = shop.meta().generation;
+    let (mut status, said) = match outcome {
+        Outcome::Failed(error) => (old.clone(), failed(&old, generation, error)),
+        Outcome::Applied(plan, applied) => applied_status(plan, applied, &old),
+    };
+    status.observed_generation = generation;
+    // The API server keeps whole seconds.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    status.conditions = merged(&old.conditions, said, generation, now);
+    status
+}
+
+/// A condition without its time.
+struct Said {
+    kind: &'static str,
+    status: &'static str,
+    reason: String,
+    message: String,
+}
+
+fn said(kind: &'static str, status: &'static str, reason: &str, message: impl Into<String>) -> Said {
+    Said { kind, status, reason: reason.to_owned(), message: message.into() }
+}
+
+fn merged(old: &[Condition], said: Vec<Said>, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+    // What nothing was said about stays, or is unknown when the Shop is new.
+    let mut conditions: Vec<_> = kinds::ALL
+        .iter()
+        .filter(|kind| said.iter().all(|said| said.kind != **kind))
+        .map(|kind| {
+            old.iter().find(|old| old.type_ == *kind).cloned().unwrap_or_else(|| Condition {
+                type_: (*kind).to_owned(),
+                status: "Unknown".to_owned(),
+                reason: "NotObserved".to_owned(),
+                message: "Nothing is known yet".to_owned(),
+                last_transition_time: Time(now),
+                observed_generation: generation,
+            })
+        })
+        .collect();
+    conditions.extend(said.into_iter().map(|Said { kind, status, reason, message }| {
+        let same = old.iter().find(|old| old.type_ == kind && old.status == status);
+        Condition {
+            type_: kind.to_owned(),
+            status: status.to_owned(),
+            reason,
+            // The API server takes 32 kB; nobody reads more than a few lines.
+            message: message.chars().take(2000).collect(),
+            last_transition_time: same.map_or(Time(now), |same| same.last_transition_time.clone()),
+            observed_generation: generation,
+        }
+    }));
+    conditions.sort_by_key(|condition| kinds::ALL.iter().position(|kind| *kind == condition.type_));
+    conditions
+}
+
+fn failed(old: &ShopStatus, generation: Option<i64>, error: &Error) -> Vec<Said> {
+    let (reason, message) = (error.reason(), error.to_string());
+    match error.class() {
+        Class::User | Class::Bug => vec![
+            said(kinds::READY, "False", reason, message.clone()),
+            said(kinds::RECONCILING, "False", reason, "No progress without a change from outside"),
+            said(kinds::STALLED, "True", reason, message),
+        ],
+        Class::Retry => {
+            let mut conditions = vec![
+                said(kinds::RECONCILING, "True", reason, message.clone()),
+                said(kinds::STALLED, "False", "Retrying", "It is tried again"),
+            ];
+            // What was ready stays so while the API server is away, unless there is a new spec.
+            if old.observed_generation != generation {
+                conditions.push(said(kinds::READY, "False", reason, message));
+            }
+            conditions
+        }
+    }
+}
+
+fn applied_status(plan: &Plan, applied: &Applied, old: &ShopStatus) -> (ShopStatus, Vec<Said>) {
+    let services: Vec<_> = plan.services.iter().map(|service| service_status(plan, service, applied)).collect();
+    let ready = services.iter().filter(|service| service.reason == AVAILABLE).count();
+    let mut conditions = vec![database(plan, old), cache(plan, applied), ingress(plan, applied), payment()];
+    conditions.extend(summary(plan, applied, &services));
+    let nginx = plan.nginx.as_ref();
+    let status = ShopStatus {
+        observed_generation: None,
+        conditions: Vec::new(),
+        url: nginx.map(|nginx| url(plan, nginx, applied)),
+        database_prefix: Some(plan.database_prefix.clone()),
+        services_ready: Some(format!("{ready}/{}", services.len())),
+        services,
+        ingress: Some(IngressStatus {
+            provider: if nginx.is_some() { "Bundled" } else { "None" }.to_owned(),
+            addresses: addresses(plan, applied),
+        }),
+    };
+    (status, conditions)
+}
+
+const AVAILABLE: &str = "Available";
+const ROLLING_OUT: &str = "RollingOut";
+const DEADLINE: &str = "ProgressDeadlineExceeded";
+const WAITING: &str = "Waiting";
+
+/// How far a Deployment is.
+fn progress(deployment: Option<&Deployment>) -> &'static str {
+    let Some((spec, status)) = deployment.and_then(|it| Some((it.spec.as_ref()?, it.status.as_ref()?))) else {
+        return ROLLING_OUT;
+    };
+    let seen = status.observed_generation >= deployment.and_then(|deployment| deployment.meta().generation);
+    let wanted = spec.replicas.unwrap_or(1);
+    let has = |pods: Option<i32>| pods.unwrap_or_default() == wanted;
+    let exceeded = status.conditions.iter().flatten().any(|condition| {
+        condition.type_ == "Progressing" && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
+    });
+    match seen {
+        true if has(status.updated_replicas) && has(status.replicas) && has(status.available_replicas) => AVAILABLE,
+        true if exceeded => DEADLINE,
+        true | false => ROLLING_OUT,
+    }
+}
+
+fn find<'a>(applied: &'a Applied, name: &str) -> Option<&'a Deployment> {
+    applied.objects.deployments.iter().find(|deployment| deployment.name_any() == name)
+}
+
+fn service_status(plan: &Plan, service: &crate::plan::ServicePlan, applied: &Applied) -> ServiceStatus {
+    let deployment = find(applied, &names::service(&plan.shop.name, service.spec.name));
+    let status = deployment.and_then(|deployment| deployment.status.clone()).unwrap_or_default();
+    ServiceStatus {
+        name: service.spec.name.to_owned(),
+        image: service.image.clone(),
+        replicas: service.replicas,
+        updated_replicas: status.updated_replicas.unwrap_or_default(),
+        ready_replicas: status.ready_replicas.unwrap_or_default(),
+        reason: if service.waits { WAITING } else { progress(deployment) }.to_owned(),
+    }
+}
+
+fn database(plan: &Plan, old: &ShopStatus) -> Said {
+    let kind = kinds::DATABASE_REACHABLE;
+    match &plan.check.verdict {
+        Verdict::Passed => said(kind, "True", "ProbeSucceeded", "The database answered with these settings"),
+        Verdict::Failed { code, text, .. } => said(kind, "False", code, text.clone()),
+        // A failure stands until the next try has an answer.
+        Verdict::Running => match old.conditions.iter().find(|old| old.type_ == kind && old.status == "False") {
+            Some(old) => said(kind, "False", &old.reason, old.message.clone()),
+            None => said(kind, "Unknown", "ProbeRunning", format!("Job {} tries the database", plan.check.job)),
+        },
+    }
+}
+
+fn cache(plan: &Plan, applied: &Applied) -> Said {
+    let kind = kinds::CACHE_READY;
+    match plan.redis {
+        None => said(kind, "Unknown", "External", "Redis is run by others"),
+        Some(_) => match progress(find(applied, &names::redis(&plan.shop.name))) {
+            AVAILABLE => said(kind, "True", AVAILABLE, "Redis takes connections"),
+            reason => said(kind, "False", reason, "Redis is not available"),
+        },
+    }
+}
+
+fn ingress(plan: &Plan, applied: &Applied) -> Said {
+    let kind = kinds::INGRESS_READY;
+    let Some(nginx) = &plan.nginx else { return said(kind, "Unknown", "Disabled", "The shop has no way in from outside") };
+    if nginx.upstreams.is_none() {
+        return said(kind, "False", WAITING, "NGINX waits for the Services of the shop");
+    }
+    match progress(find(applied, &names::nginx(&plan.shop.name))) {
+        AVAILABLE => {}
+        reason => return said(kind, "False", reason, "NGINX is not available"),
+    }
+    match nginx.service_type == ServiceType::LoadBalancer && addresses(plan, applied).is_empty() {
+        true => said(kind, "False", "AddressPending", "The load balancer has no address yet"),
+        false => said(kind, "True", AVAILABLE, "NGINX takes requests"),
+    }
+}
+
+fn payment() -> Said {
+    said(kinds::PAYMENT_SANDBOX, "True", "Sandbox", "Payments go to the sandbox: no real money")
+}
+
+/// Ready, Reconciling and Stalled, in the sense of kstatus.
+fn summary(plan: &Plan, applied: &Applied, services: &[ServiceStatus]) -> [Said; 3] {
+    let shop = &plan.shop.name;
+    let others = [
+        plan.redis.as_ref().map(|_| names::REDIS_PART),
+        Some(names::SANDBOX_PSP_PART),
+        plan.nginx.as_ref().map(|_| names::NGINX_PART),
+    ];
+    let others = others.into_iter().flatten().map(|part| {
+        let waits = part == names::NGINX_PART && plan.nginx.as_ref().is_some_and(|nginx| nginx.upstreams.is_none());
+        let reason = if waits { WAITING } else { progress(find(applied, &names::service(shop, part.name))) };
+        (part.name, reason)
+    });
+    let all: Vec<(&str, &str)> =
+        services.iter().map(|service| (service.name.as_str(), service.reason.as_str())).chain(others).collect();
+    let with = |reason: &str| {
+        let names: Vec<_> = all.iter().filter(|(_, other)| *other == reason).map(|(name, _)| *name).collect();
+        names.join(", ")
+    };
+    let missing: Vec<_> = all.iter().filter(|(_, reason)| *reason != AVAILABLE).map(|(name, _)| *name).collect();
+    let late = with(DEADLINE);
+    let stalled = match &plan.check.verdict {
+        Verdict::Failed { code, text, .. } => Some((code.clone(), format!("The database cannot be used: {text}"))),
+        Verdict::Passed | Verdict::Running if !late.is_empty() => {
+            Some((DEADLINE.to_owned(), format!("Not available in time: {late}")))
+        }
+        Verdict::Passed | Verdict::Running => None,
+    };
+    let calm = "Everything is as declared";
+    match (stalled, missing.is_empty()) {
+        (Some((reason, message)), _) => [
+            said(kinds::READY, "False", &reason, message.clone()),
+            said(kinds::RECONCILING, "False", &reason, "No progress without a change from outside"),
+            said(kinds::STALLED, "True", &reason, message),
+        ],
+        (None, true) => match ingress(plan, applied) {
+            Said { status: "False", reason, message, .. } => [
+                said(kinds::READY, "False", &reason, message.clone()),
+                said(kinds::RECONCILING, "True", &reason, message),
+                said(kinds::STALLED, "False", "Progressing", "Progress is made"),
+            ],
+            _ => [
+                said(kinds::READY, "True", "AllServicesAvailable", "All services are available"),
+                said(kinds::RECONCILING, "False", "Reconciled", calm),
+                said(kinds::STALLED, "False", "Reconciled", calm),
+            ],
+        },
+        (None, false) => {
+            let (reason, message) = match with(WAITING) {
+                waiting if waiting.is_empty() => (ROLLING_OUT, format!("Not available: {}", missing.join(", "))),
+                waiting => ("WaitingForDependency", format!("Waiting: {waiting}")),
+            };
+            [
+                said(kinds::READY, "False", "ServicesUnavailable", format!("Not available: {}", missing.join(", "))),
+                said(kinds::RECONCILING, "True", reason, message),
+                said(kinds::STALLED, "False", "Progressing", "Progress is made"),
+            ]
+        }
+    }
+}
+
+fn nginx_service<'a>(plan: &Plan, applied: &'a Applied) -> Option<&'a Service> {
+    let name = names::nginx(&plan.shop.name);
+    applied.objects.services.iter().find(|service| service.name_any() == name)
+}
+
+fn addresses(plan: &Plan, applied: &Applied) -> Vec<String> {
+    let status = nginx_service(plan, applied).and_then(|service| service.status.as_ref());
+    let ingress = status.and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
+    ingress.into_iter().flatten().filter_map(|entry| entry.ip.clone().or_else(|| entry.hostname.clone())).collect()
+}
+
+fn url(plan: &Plan, nginx: &NginxPlan, applied: &Applied) -> String {
+    let inside = || format!("{}.{}.svc", names::nginx(&plan.shop.name), plan.shop.namespace);
+    let address = match nginx.service_type {
+        ServiceType::LoadBalancer => addresses(plan, applied).into_iter().next(),
+        ServiceType::ClusterIp | ServiceType::NodePort => None,
+    };
+    format!("http://{}", plan.host.clone().or(address).unwrap_or_else(inside))
+}
