@@ -19,19 +19,22 @@
 //! 5. **A bad member fails alone.** When `decide` or a write fails, the group is split in halves until the one member that
 //!    causes it stands alone and gets the error. So may a conflict be caused by one member whose document is held by
 //!    somebody else: after [`TRIES_BEFORE_SPLIT`] conflicts the group is split, too.
-//! 6. **A stuck member holds nobody up.** One that conflicts even alone is taken aside and tried again, with pauses, until
-//!    its deadline, while the worker goes on.
-//! 7. **Nobody waits in vain.** A command whose caller has given up before its transaction began is not carried out; a
-//!    group ends by the latest deadline of its members; a full queue refuses at once.
+//! 6. **Stuck members hold nobody up.** What conflicts even alone, or still when the search for the stuck members has taken
+//!    [`LONGEST_SEARCH`], goes to a slow lane: it is tried again, with pauses, until its deadline, beside the worker.
+//! 7. **Nobody waits in vain.** A command whose caller has given up before its first transaction began is not carried out;
+//!    a transaction ends by the latest deadline of its members; a full queue refuses at once.
 //! 8. **Stopping drains.** After `stop` new commands are refused; those accepted are carried out and answered, and
 //!    [`crate::Mongo::close`] waits for that.
 //!
 //! An error means what it means in [`Error`]: after `Unavailable` and `Timeout` a command may have been carried out, so
 //! every command carries an id by which `decide` knows it again and gives the old answer.
 
+mod part;
+mod slow_lane;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +49,12 @@ pub const MOST_MEMBERS: usize = 128;
 
 /// Conflicts of one group, or of one half of it, before it is split.
 pub const TRIES_BEFORE_SPLIT: u32 = 3;
+
+/// How long the worker looks for the stuck members of one drained batch.
+pub const LONGEST_SEARCH: Duration = Duration::from_millis(200);
+
+/// Commands that may be stuck; the next one is told of the conflict at once.
+pub const MOST_STUCK: usize = 1024;
 
 /// Commands that may wait: as many as are carried out within a caller's deadline at 800 a second.
 pub const MOST_WAITING: usize = 4096;

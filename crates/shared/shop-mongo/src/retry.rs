@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Pauses that double from 4 ms to 250 ms, each cut to a random part (full jitter), none before the first repetition:
 /// most conflicts are over once they are noticed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pauses(u32);
 
 impl Pauses {

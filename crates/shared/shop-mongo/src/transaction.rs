@@ -48,24 +48,30 @@ impl Mongo {
     /// # Errors
     /// What `work` gives, with nothing written; [`Error::Conflict`] when other transactions were in the way until the
     /// deadline, with nothing written; [`Error::Unavailable`] and [`Error::Timeout`] when nobody knows.
-    pub async fn transact<T, F>(&self, what: &'static str, work: F) -> Result<T, Error>
+    pub fn transact<T, F>(
+        &self,
+        what: &'static str,
+        work: F,
+    ) -> impl Future<Output = Result<T, Error>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t mut Txn<'_>) -> BoxFuture<'t, Result<T, Error>> + Send + Sync + 'static,
     {
-        let work = Arc::new(Closure(work));
-        let until = deadline();
-        let mut pauses = Pauses::default();
-        loop {
-            let error = match attempt(self, what, until, Arc::clone(&work)).await {
-                Err(error) if error.is_transient() => error,
-                ended => return ended,
-            };
-            let pause = pauses.next();
-            if Instant::now() + pause >= until {
-                return Err(error);
+        let (mongo, work) = (self.clone(), Arc::new(Closure(work)));
+        async move {
+            let until = deadline();
+            let mut pauses = Pauses::default();
+            loop {
+                let error = match attempt(&mongo, what, until, Arc::clone(&work)).await {
+                    Err(error) if error.is_transient() => error,
+                    ended => return ended,
+                };
+                let pause = pauses.next();
+                if Instant::now() + pause >= until {
+                    return Err(error);
+                }
+                sleep(pause).await;
             }
-            sleep(pause).await;
         }
     }
 }

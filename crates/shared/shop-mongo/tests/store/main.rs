@@ -1,3 +1,16 @@
 //! Against a real MongoDB: what only a server can decide.
+//!
+//! One binary; each test has a database of its own and drops it at the end, also when it fails.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this binary is a test")]
 
 mod database;
+mod group;
+mod group_faults;
+mod idempotency;
+mod inbox;
+mod numbers;
+mod operations;
+mod outbox;
+mod proxy;
+mod setup;
+mod transactions;
