@@ -1,1 +1,60 @@
-//! Placeholder.
+//! Payments: holding, taking and giving back the money of an order, at one payment provider.
+//!
+//! Wiring only. See README.md for the routes, calls, events and collections of this service.
+
+mod app;
+pub mod domain;
+mod events;
+mod peers;
+mod routes;
+mod rpc;
+mod store;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use shop_config::{Config, PaymentConfig, PaymentProvider, Secret, names};
+use shop_service::Service;
+use tonic::service::Routes;
+
+use crate::app::{App, driver};
+use crate::peers::Provider;
+use crate::peers::sandbox::Sandbox;
+
+/// Builds the service.
+///
+/// # Errors
+/// When its clients cannot be made: a bad connection string, no key set, or no API key of the payment provider.
+pub async fn service(config: &Config) -> anyhow::Result<Service> {
+    let service = Service::start("payment", config).await?;
+    let (app, work) = App::new(&service, provider(&config.payment).await?)?;
+    let app = Arc::new(app);
+    let prepared = Arc::clone(&app);
+    let prepare = move || {
+        let app = Arc::clone(&prepared);
+        Box::pin(async move { app.prepare().await.context("failed to make the collections of payment") }) as _
+    };
+    let driver = Box::pin(driver::drive(Arc::clone(&app), work, service.stop()));
+    let rpc = rpc::server(&app, service.verifier(), service.clock());
+    Ok(service
+        .routes(&app, routes::ACCESS, routes::configure)
+        .errors(routes::CODES)
+        .grpc(Routes::new(rpc))
+        .prepare("collections", prepare)
+        .consume(events::TOPICS, events::handler(&app))
+        .relay()
+        .background("driver", driver))
+}
+
+async fn provider(config: &PaymentConfig) -> anyhow::Result<Arc<dyn Provider>> {
+    let file = config.api_key_file.as_ref().with_context(|| {
+        format!("{} must name the file with the API key of the payment provider", names::PAYMENT_API_KEY_FILE)
+    })?;
+    let key = tokio::fs::read_to_string(file).await;
+    let key = key.with_context(|| format!("failed to read the API key from {}", file.display()))?;
+    let key = key.trim();
+    anyhow::ensure!(!key.is_empty(), "the API key file {} is empty", file.display());
+    match config.provider {
+        PaymentProvider::Sandbox => Ok(Arc::new(Sandbox::new(&config.url, Secret::new(key))?)),
+    }
+}

@@ -1,0 +1,227 @@
+//! The states of a payment, with what each carries. How one becomes another stands in `transitions`.
+
+use super::transitions::Tell;
+
+/// How far a payment has come, with what only that state has. `hold` is the provider's own id of the hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Written down (W3); the provider may or may not hold the money.
+    Created,
+    /// The provider holds the money (W5).
+    Authorized {
+        /// The provider's id.
+        hold: String,
+    },
+    /// The provider said no (W5).
+    Declined {
+        /// Its word for why.
+        reason: String,
+    },
+    /// The money is being taken (W7): from here on it cannot be voided.
+    Capturing {
+        /// The provider's id.
+        hold: String,
+        /// What comes next.
+        then: AfterCapture,
+    },
+    /// The money was taken (W8).
+    Captured {
+        /// The provider's id.
+        hold: String,
+    },
+    /// The provider refused the capture for good (ruling 15).
+    Failed {
+        /// The provider's id.
+        hold: String,
+        /// Its word for why.
+        reason: String,
+    },
+    /// The hold is being given back.
+    Voiding {
+        /// The provider's id.
+        hold: String,
+    },
+    /// The hold was given back.
+    Voided {
+        /// The provider's id.
+        hold: String,
+    },
+    /// Cancelled while nobody knew whether the provider holds the money: it is looked for until it cannot appear any more.
+    Cancelling,
+    /// A tombstone: cancelled, and the provider holds nothing (orders 1.5 e).
+    Cancelled,
+    /// The money that was taken is being given back.
+    Refunding {
+        /// The provider's id.
+        hold: String,
+    },
+    /// The money was given back.
+    Refunded {
+        /// The provider's id.
+        hold: String,
+    },
+}
+
+/// What happens to the money once it has been taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterCapture {
+    /// The shop keeps it.
+    Keep,
+    /// The order was cancelled while the capture was under way: it goes back.
+    Refund,
+}
+
+/// A state without what it carries: its word in documents, answers and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// See [`State::Created`].
+    Created,
+    /// See [`State::Authorized`].
+    Authorized,
+    /// See [`State::Declined`].
+    Declined,
+    /// See [`State::Capturing`].
+    Capturing,
+    /// See [`State::Captured`].
+    Captured,
+    /// See [`State::Failed`].
+    Failed,
+    /// See [`State::Voiding`].
+    Voiding,
+    /// See [`State::Voided`].
+    Voided,
+    /// See [`State::Cancelling`].
+    Cancelling,
+    /// See [`State::Cancelled`].
+    Cancelled,
+    /// See [`State::Refunding`].
+    Refunding,
+    /// See [`State::Refunded`].
+    Refunded,
+}
+
+impl Kind {
+    /// Every kind of state.
+    pub const ALL: [Self; 12] = [
+        Self::Created,
+        Self::Authorized,
+        Self::Declined,
+        Self::Capturing,
+        Self::Captured,
+        Self::Failed,
+        Self::Voiding,
+        Self::Voided,
+        Self::Cancelling,
+        Self::Cancelled,
+        Self::Refunding,
+        Self::Refunded,
+    ];
+
+    /// The word in documents, answers and logs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Authorized => "AUTHORIZED",
+            Self::Declined => "DECLINED",
+            Self::Capturing => "CAPTURING",
+            Self::Captured => "CAPTURED",
+            Self::Failed => "FAILED",
+            Self::Voiding => "VOIDING",
+            Self::Voided => "VOIDED",
+            Self::Cancelling => "CANCELLING",
+            Self::Cancelled => "CANCELLED",
+            Self::Refunding => "REFUNDING",
+            Self::Refunded => "REFUNDED",
+        }
+    }
+
+    /// Whether the provider has to be asked before it can go on.
+    #[must_use]
+    pub const fn is_settling(self) -> bool {
+        match self {
+            Self::Created | Self::Capturing | Self::Voiding | Self::Cancelling | Self::Refunding => true,
+            Self::Authorized
+            | Self::Declined
+            | Self::Captured
+            | Self::Failed
+            | Self::Voided
+            | Self::Cancelled
+            | Self::Refunded => false,
+        }
+    }
+}
+
+impl State {
+    /// The state without what it carries.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Created => Kind::Created,
+            Self::Authorized { .. } => Kind::Authorized,
+            Self::Declined { .. } => Kind::Declined,
+            Self::Capturing { .. } => Kind::Capturing,
+            Self::Captured { .. } => Kind::Captured,
+            Self::Failed { .. } => Kind::Failed,
+            Self::Voiding { .. } => Kind::Voiding,
+            Self::Voided { .. } => Kind::Voided,
+            Self::Cancelling => Kind::Cancelling,
+            Self::Cancelled => Kind::Cancelled,
+            Self::Refunding { .. } => Kind::Refunding,
+            Self::Refunded { .. } => Kind::Refunded,
+        }
+    }
+
+    /// The provider's id of the hold, once there is one.
+    #[must_use]
+    pub fn hold(&self) -> Option<&str> {
+        match self {
+            Self::Authorized { hold }
+            | Self::Capturing { hold, .. }
+            | Self::Captured { hold }
+            | Self::Failed { hold, .. }
+            | Self::Voiding { hold }
+            | Self::Voided { hold }
+            | Self::Refunding { hold }
+            | Self::Refunded { hold } => Some(hold),
+            Self::Created | Self::Declined { .. } | Self::Cancelling | Self::Cancelled => None,
+        }
+    }
+
+    /// The provider's word for a refusal.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Declined { reason } | Self::Failed { reason, .. } => Some(reason),
+            Self::Created
+            | Self::Authorized { .. }
+            | Self::Capturing { .. }
+            | Self::Captured { .. }
+            | Self::Voiding { .. }
+            | Self::Voided { .. }
+            | Self::Cancelling
+            | Self::Cancelled
+            | Self::Refunding { .. }
+            | Self::Refunded { .. } => None,
+        }
+    }
+
+    /// The last thing others were told, when the money is settled for good and was not simply kept or declined. An order
+    /// that is undone later than its payment has to hear it again (rulings 12 and 15).
+    #[must_use]
+    pub const fn last_word(&self) -> Option<Tell> {
+        match self {
+            Self::Failed { .. } => Some(Tell::Failed),
+            Self::Voided { .. } | Self::Cancelled => Some(Tell::Voided),
+            Self::Refunded { .. } => Some(Tell::Refunded),
+            Self::Created
+            | Self::Authorized { .. }
+            | Self::Declined { .. }
+            | Self::Capturing { .. }
+            | Self::Captured { .. }
+            | Self::Voiding { .. }
+            | Self::Cancelling
+            | Self::Refunding { .. } => None,
+        }
+    }
+}

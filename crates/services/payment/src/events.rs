@@ -1,0 +1,76 @@
+//! Events in: what orders have come to.
+
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt, join_all};
+use shop_events::{HandleError, Handler};
+use shop_types::event::OrderFact;
+use shop_types::{Envelope, ErrorKind, Event, EventId, ServiceError, Topic};
+
+use crate::app::{App, Error};
+use crate::domain::PaymentId;
+use crate::domain::batch::{Outcome, Verdict};
+
+/// What is consumed.
+pub(crate) const TOPICS: &[Topic] = &[Topic::OrderConfirmed, Topic::OrderRejected, Topic::OrderCancelling];
+
+/// Hands each event to the [`App`]; those of one delivery share its group.
+pub(crate) fn handler(app: &Arc<App>) -> Handler {
+    let app = Arc::clone(app);
+    Arc::new(move |envelopes: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
+        let app = Arc::clone(&app);
+        async move { join_all(envelopes.into_iter().map(|envelope| handle(&app, envelope))).await }.boxed()
+    })
+}
+
+async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
+    let verdict = match envelope.event {
+        Event::OrderConfirmed(fact) => verdict(envelope.id, fact, Outcome::Confirmed),
+        Event::OrderRejected(fact) => verdict(envelope.id, fact, Outcome::Rejected),
+        Event::OrderCancelling(fact) => verdict(envelope.id, fact, Outcome::Undone),
+        Event::OrderCreated(_)
+        | Event::OrderCancelled(_)
+        | Event::OrderPaid(_)
+        | Event::PaymentAuthorized(_)
+        | Event::PaymentDeclined(_)
+        | Event::PaymentCaptured(_)
+        | Event::PaymentVoided(_)
+        | Event::PaymentRefunded(_)
+        | Event::PaymentFailed(_)
+        | Event::StockChanged(_)
+        | Event::UserCreated(_)
+        | Event::SessionRevoked(_) => return Ok(()),
+    };
+    app.obey(verdict?).await.map_err(undone)
+}
+
+fn verdict(event: EventId, fact: OrderFact, outcome: Outcome) -> Result<Verdict, HandleError> {
+    let OrderFact { order_id: order, user_id: owner, total, payment_id, .. } = fact;
+    let payment = payment_id.map(|id| id.parse::<PaymentId>()).transpose();
+    match payment {
+        Ok(payment) if payment.is_none_or(|id| id.order == order) => {
+            Ok(Verdict { event, order, payment, owner, total, outcome })
+        }
+        Ok(_) => Err(HandleError::Poison("the order names a payment of another order".into())),
+        Err(error) => Err(HandleError::Poison(format!("the name of the payment {error}"))),
+    }
+}
+
+/// What a rule forbids stays forbidden; everything else may succeed when it is delivered again.
+fn undone(error: Error) -> HandleError {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid => HandleError::Poison(error.to_string()),
+        ErrorKind::Unavailable => HandleError::Away(Box::new(error)),
+        ErrorKind::Malformed
+        | ErrorKind::Unauthenticated
+        | ErrorKind::PaymentDeclined
+        | ErrorKind::Forbidden
+        | ErrorKind::Gone
+        | ErrorKind::Stale
+        | ErrorKind::TooLarge
+        | ErrorKind::UnsupportedMedia
+        | ErrorKind::PreconditionRequired
+        | ErrorKind::RateLimited
+        | ErrorKind::Internal => HandleError::Retry(Box::new(error)),
+    }
+}

@@ -1,0 +1,171 @@
+//! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, get, post};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shop_http::{
+    Access, Body, Code, ErrorBody, HttpError, LoggedIn, MaybeIfNoneMatch, Method, PathText, Route, Who, reply,
+};
+use shop_types::{Money, OrderId};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::app::{App, Reader};
+use crate::domain::{Payment, PaymentId};
+
+/// Who may call each route (api 1).
+pub(crate) const ACCESS: &[Route] = &[
+    (Method::Get, "/api/v1/payments/{id}", Access::CUSTOMER),
+    (Method::Post, "/api/v1/payments/{id}/capture", Access::STAFF),
+    (Method::Post, "/api/v1/payments/{id}/void", Access::STAFF),
+];
+
+/// The error codes of this service alone.
+pub(crate) const CODES: &[Code] = &[(
+    "payment_state",
+    409,
+    "The payment's state does not allow it; `state` is the present one, `allowed` are those that would do.",
+)];
+
+/// One attempt to pay an order.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PaymentBody {
+    /// `<order id>:<attempt>`.
+    #[schema(example = "0190c3d2-7a4e-7000-8000-000000000001:1")]
+    id: String,
+    /// The order it pays for.
+    order_id: OrderId,
+    /// Which attempt of the order, from 1.
+    attempt: u32,
+    /// CREATED, AUTHORIZED, DECLINED, CAPTURING, CAPTURED, FAILED, VOIDING, VOIDED, CANCELLING, CANCELLED, REFUNDING or
+    /// REFUNDED.
+    #[schema(example = "CAPTURED")]
+    status: &'static str,
+    /// What is held, taken or given back.
+    amount: Money,
+    /// The provider's word for a refusal, when there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "card_declined")]
+    reason: Option<String>,
+    /// Grows with every change.
+    version: i64,
+    /// When it was opened.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it came into its present status.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<&Payment> for PaymentBody {
+    fn from(payment: &Payment) -> Self {
+        Self {
+            id: payment.id.to_string(),
+            order_id: payment.id.order,
+            attempt: payment.id.attempt(),
+            status: payment.state.kind().word(),
+            amount: payment.amount,
+            reason: payment.state.reason().map(str::to_owned),
+            version: payment.version,
+            created_at: payment.created,
+            updated_at: payment.since,
+        }
+    }
+}
+
+/// Nothing to say: no body, or an empty object. Anything in it (say, an amount) must not be overlooked.
+#[derive(Debug)]
+pub(crate) struct NoBody;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Empty {}
+
+impl FromRequest for NoBody {
+    type Error = HttpError;
+    type Future = LocalBoxFuture<'static, Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let headers = request.headers();
+        let empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+        if empty && !headers.contains_key(TRANSFER_ENCODING) {
+            return async { Ok(Self) }.boxed_local();
+        }
+        let body = Body::<Empty>::from_request(request, payload);
+        async move {
+            let Empty {} = body.await?.into_inner();
+            Ok(Self)
+        }
+        .boxed_local()
+    }
+}
+
+/// Reads a payment: staff any, customers their own.
+#[utoipa::path(tag = "payment", params(("id" = String, Path)), responses(
+    (status = 200, description = "The payment", body = PaymentBody),
+    (status = 304, description = "The version in If-None-Match is the present one"),
+    (status = 404, description = "No such payment, or somebody else's", body = ErrorBody),
+))]
+#[get("/api/v1/payments/{id}")]
+pub(crate) async fn get_payment(
+    app: Data<App>,
+    Who(caller): Who,
+    LoggedIn(user, ..): LoggedIn,
+    id: PathText<PaymentId>,
+    known: MaybeIfNoneMatch,
+) -> Result<HttpResponse, HttpError> {
+    let reader = if caller.is_staff() { Reader::Staff } else { Reader::Owner(user) };
+    let payment = app.payment(id.0, reader).await?;
+    if known.matches(payment.version) {
+        return Ok(reply::not_modified(payment.version));
+    }
+    Ok(reply::with_etag(payment.version, &PaymentBody::from(&payment)))
+}
+
+/// Takes the held money now; repeating it changes nothing.
+#[utoipa::path(tag = "payment", params(("id" = String, Path)), responses(
+    (status = 200, description = "The money was taken, or the provider refuses it for good", body = PaymentBody),
+    (status = 202, description = "The provider has not answered yet; it is asked again", body = PaymentBody),
+    (status = 404, description = "No such payment", body = ErrorBody),
+    (status = 409, description = "Nothing is held", body = ErrorBody),
+))]
+#[post("/api/v1/payments/{id}/capture")]
+pub(crate) async fn capture_payment(
+    app: Data<App>,
+    id: PathText<PaymentId>,
+    _: NoBody,
+) -> Result<HttpResponse, HttpError> {
+    Ok(answer(&app.into_inner().capture(id.0).await?))
+}
+
+/// Gives the hold back; repeating it changes nothing.
+#[utoipa::path(tag = "payment", params(("id" = String, Path)), responses(
+    (status = 200, description = "Nothing is held any more", body = PaymentBody),
+    (status = 202, description = "The provider has not answered yet; it is asked again", body = PaymentBody),
+    (status = 404, description = "No such payment", body = ErrorBody),
+    (status = 409, description = "The money was taken already, or nothing was ever held", body = ErrorBody),
+))]
+#[post("/api/v1/payments/{id}/void")]
+pub(crate) async fn void_payment(
+    app: Data<App>,
+    id: PathText<PaymentId>,
+    _: NoBody,
+) -> Result<HttpResponse, HttpError> {
+    Ok(answer(&app.into_inner().void(id.0).await?))
+}
+
+fn answer(payment: &Payment) -> HttpResponse {
+    let status = if payment.state.kind().is_settling() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    reply::with_status(status, payment.version, &PaymentBody::from(payment))
+}
+
+pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes.service(get_payment).service(capture_payment).service(void_payment);
+}

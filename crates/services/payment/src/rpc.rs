@@ -1,0 +1,103 @@
+//! gRPC in: what order asks for. The contract stands in `payment.proto`.
+
+use std::sync::Arc;
+
+use shop_auth::Verifier;
+use shop_mesh::convert::{money_from_proto, money_to_proto};
+use shop_proto::payment::payment_server::{Payment as PaymentRpc, PaymentServer};
+use shop_proto::payment::{AuthorizeReply, AuthorizeRequest, GetPaymentReply, GetPaymentRequest, PaymentState};
+use shop_types::{Clock, UserId};
+use tonic::{Request, Response, Status};
+
+use crate::app::{App, Error, Reader};
+use crate::domain::batch::Opening;
+use crate::domain::{self, Kind, Payment, PaymentId};
+
+/// The server to mount.
+pub(crate) fn server(app: &Arc<App>, verifier: &Arc<Verifier>, clock: Arc<dyn Clock>) -> PaymentServer<Rpc> {
+    PaymentServer::new(Rpc { app: Arc::clone(app), verifier: Arc::clone(verifier), clock })
+}
+
+/// Answers calls through the [`App`].
+pub(crate) struct Rpc {
+    app: Arc<App>,
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+}
+
+#[tonic::async_trait]
+impl PaymentRpc for Rpc {
+    async fn authorize(&self, request: Request<AuthorizeRequest>) -> Result<Response<AuthorizeReply>, Status> {
+        let authorize = async {
+            let owner = self.owner(&request)?;
+            let opening = opening(request.into_inner(), owner)?;
+            self.app.authorize(opening).await
+        };
+        let payment = authorize.await.map_err(|error| shop_mesh::status(&error))?;
+        Ok(Response::new(AuthorizeReply {
+            payment_id: payment.id.to_string(),
+            state: state(payment.state.kind()).into(),
+            reason: payment.state.reason().unwrap_or_default().to_owned(),
+            next_action_url: String::new(),
+        }))
+    }
+
+    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentReply>, Status> {
+        let read = async {
+            let id: PaymentId = request.get_ref().payment_id.parse().map_err(|_| Error::NotFound)?;
+            self.app.payment(id, Reader::Staff).await
+        };
+        let payment = read.await.map_err(|error| shop_mesh::status(&error))?;
+        Ok(Response::new(reply(&payment)))
+    }
+}
+
+impl Rpc {
+    /// Who pays, by the token that came along. Without one (a guest, or an order that is driven on later) the order tells
+    /// when it is confirmed.
+    fn owner<T>(&self, request: &Request<T>) -> Result<Option<UserId>, Error> {
+        let caller = shop_mesh::caller(request, &self.verifier, self.clock.now()).map_err(Error::Caller)?;
+        Ok(caller.user())
+    }
+}
+
+fn opening(request: AuthorizeRequest, owner: Option<UserId>) -> Result<Opening, Error> {
+    let AuthorizeRequest { order_id, attempt, amount, method } = request;
+    let invalid = |field: &'static str, rule: &dyn std::fmt::Display| Error::Invalid { field, rule: rule.to_string() };
+    let order = order_id.parse().map_err(|error| invalid("order_id", &error))?;
+    let amount = amount.ok_or_else(|| invalid("amount", &"must be there"))?;
+    let amount = money_from_proto(&amount).map_err(|error| invalid("amount", &error))?;
+    Ok(Opening {
+        id: PaymentId::new(order, attempt).map_err(|error| invalid("attempt", &error))?,
+        owner,
+        amount: domain::payable(amount).map_err(|error| invalid("amount", &error))?,
+        method: method.parse().map_err(|error| invalid("method", &error))?,
+    })
+}
+
+fn reply(payment: &Payment) -> GetPaymentReply {
+    GetPaymentReply {
+        payment_id: payment.id.to_string(),
+        order_id: payment.id.order.to_string(),
+        state: state(payment.state.kind()).into(),
+        amount: Some(money_to_proto(payment.amount)),
+        reason: payment.state.reason().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The state as peers know it. Money on its way back is still with us: CAPTURED until it is REFUNDED.
+const fn state(kind: Kind) -> PaymentState {
+    match kind {
+        Kind::Created => PaymentState::Created,
+        Kind::Authorized => PaymentState::Authorized,
+        Kind::Declined => PaymentState::Declined,
+        Kind::Capturing => PaymentState::Capturing,
+        Kind::Captured | Kind::Refunding => PaymentState::Captured,
+        Kind::Failed => PaymentState::Failed,
+        Kind::Voiding => PaymentState::Voiding,
+        Kind::Voided => PaymentState::Voided,
+        Kind::Cancelling => PaymentState::Cancelling,
+        Kind::Cancelled => PaymentState::Cancelled,
+        Kind::Refunded => PaymentState::Refunded,
+    }
+}
