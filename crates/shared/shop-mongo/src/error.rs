@@ -108,7 +108,8 @@ impl Error {
     }
 
     /// A stored document that does not fit.
-    pub(crate) fn corrupt(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    #[must_use]
+    pub fn corrupt(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Corrupt { what, source: Arc::new(source) }
     }
 

@@ -13,6 +13,7 @@
 //!   of a write become 503, and the same call with the same key finds the truth.
 //! - **Decisions rest on unique keys and guards**, never on an earlier read outside the transaction.
 
+mod check;
 mod claim;
 pub mod counter;
 mod error;
@@ -34,6 +35,7 @@ mod versioned;
 pub use bson::{self, Bson, Document, doc};
 pub use mongodb::{ClientSession, Collection, Cursor, Database, IndexModel, options};
 
+pub use check::{Verdict, check, drop_databases};
 pub use claim::Claim;
 pub use counter::Numbers;
 pub use error::{Cause, Error};

@@ -7,7 +7,6 @@
     missing_docs,
     unreachable_pub,
     clippy::pedantic,
-    clippy::wildcard_enum_match_arm,
     clippy::allow_attributes_without_reason,
     reason = "generated; documented in proto/"
 )]

@@ -32,9 +32,10 @@ impl Role {
 }
 
 /// Who sent a request, after the token was verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Caller {
     /// No token at all. A bad token is never anonymous: it is refused with 401.
+    #[default]
     Anonymous,
     /// A logged-in user.
     User {
@@ -96,6 +97,13 @@ impl GuestToken {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// SHA-256 of the secret in hex: the only form in which it is stored and looked up.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        use sha2::Digest as _;
+        crate::idempotency::hex(&sha2::Sha256::digest(self.0.as_bytes()))
     }
 }
 

@@ -1,0 +1,164 @@
+//! Whether a database can hold a shop: what `shopmesh check-database` asks before a roll-out (ruling 33).
+//!
+//! Each verdict is a stable code and a sentence that says what to do. Neither ever holds the connection string.
+
+use std::time::Duration;
+
+use bson::{Document, doc};
+use mongodb::error::{Error as DriverError, ErrorKind as Driver};
+use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
+use mongodb::{Client, Database};
+use shop_config::MongoConfig;
+
+/// The oldest server whose transactions we trust.
+const OLDEST: i64 = 6;
+/// How long each question may take.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Where the owner of a database is written down.
+const OWNER: &str = "shopmesh_owner";
+
+/// Whether the database fits, and what to do if not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Stable: `ok`, `invalid_uri`, `connection_failed`, `authentication_failed`, `not_a_replica_set`,
+    /// `version_too_old`, `permission_denied`, `database_in_use`.
+    pub code: &'static str,
+    /// For people.
+    pub text: String,
+}
+
+impl Verdict {
+    /// Whether a shop can run on it.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.code == "ok"
+    }
+
+    fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// Connects, looks at version and topology, and writes the owner into the database of each of `services`; a database
+/// that names another owner is left alone. Without an owner in the settings nothing is claimed.
+pub async fn check(settings: &MongoConfig, services: &[&str]) -> Verdict {
+    match tokio::time::timeout(PATIENCE * 3, ask(settings, services)).await {
+        Ok(Ok(version)) => Verdict::new("ok", format!("MongoDB {version} answers and takes transactions")),
+        Ok(Err(verdict)) => verdict,
+        Err(_) => Verdict::new(
+            "connection_failed",
+            "MongoDB gave no answer in time; check the address, the network and the IP access list",
+        ),
+    }
+}
+
+async fn ask(settings: &MongoConfig, services: &[&str]) -> Result<String, Verdict> {
+    let mut options = ClientOptions::parse(settings.uri.expose()).await.map_err(|_| {
+        Verdict::new(
+            "invalid_uri",
+            "the connection string cannot be read; it must start with mongodb:// or mongodb+srv://",
+        )
+    })?;
+    options.server_selection_timeout = Some(PATIENCE);
+    options.connect_timeout = Some(PATIENCE);
+    options.app_name = Some("shopmesh-check".into());
+    options.write_concern = Some(WriteConcern::majority());
+    options.read_concern = Some(ReadConcern::majority());
+    let client = Client::with_options(options)
+        .map_err(|_| Verdict::new("invalid_uri", "the connection string holds options that cannot be used together"))?;
+    let admin = client.database("admin");
+    let hello = admin.run_command(doc! { "hello": 1 }).await.map_err(|error| sort(&error))?;
+    let sharded = hello.get_str("msg").is_ok_and(|word| word == "isdbgrid");
+    if hello.get_str("setName").is_err() && !sharded {
+        return Err(Verdict::new(
+            "not_a_replica_set",
+            "transactions need a replica set or a sharded cluster; this is a single server",
+        ));
+    }
+    let built = admin.run_command(doc! { "buildInfo": 1 }).await.map_err(|error| sort(&error))?;
+    let version = built.get_str("version").unwrap_or("0").to_owned();
+    let major: i64 = version.split('.').next().and_then(|part| part.parse().ok()).unwrap_or(0);
+    if major < OLDEST {
+        return Err(Verdict::new(
+            "version_too_old",
+            format!("MongoDB {version} is too old; {OLDEST}.0 or later is needed"),
+        ));
+    }
+    for service in services {
+        let database = client.database(&format!("{}_{service}", settings.database_prefix));
+        claim(&database, settings.owner.as_deref()).await?;
+    }
+    Ok(version)
+}
+
+/// Writes the owner where none stands; by upsert on one id, so that of two Shops at once one wins.
+async fn claim(database: &Database, owner: Option<&str>) -> Result<(), Verdict> {
+    let owners = database.collection::<Document>(OWNER);
+    let Some(owner) = owner else { return Ok(()) };
+    let filter = doc! { "_id": "owner" };
+    let change = doc! { "$setOnInsert": { "owner": owner } };
+    let written = owners.update_one(filter.clone(), change.clone()).upsert(true).await;
+    let written = match written {
+        // Two upserts met: the other one has written.
+        Err(error) if is_duplicate(&error) => owners.update_one(filter.clone(), change).await,
+        other => other,
+    };
+    written.map_err(|error| sort(&error))?;
+    let found = owners.find_one(filter).await.map_err(|error| sort(&error))?.unwrap_or_default();
+    match found.get_str("owner") {
+        Ok(present) if present == owner => Ok(()),
+        Ok(other) => Err(Verdict::new(
+            "database_in_use",
+            format!(
+                "the database {} belongs to the Shop {other}; set spec.mongodb.databasePrefix to another one",
+                database.name()
+            ),
+        )),
+        Err(_) => {
+            Err(Verdict::new("database_in_use", format!("the database {} has no readable owner", database.name())))
+        }
+    }
+}
+
+fn is_duplicate(error: &DriverError) -> bool {
+    matches!(*error.kind, Driver::Write(mongodb::error::WriteFailure::WriteError(ref write)) if write.code == 11000)
+}
+
+/// Sorts an error; the driver's text may hold hosts and user names, so it is never passed on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the driver's kinds are many and not ours")]
+fn sort(error: &DriverError) -> Verdict {
+    match &*error.kind {
+        Driver::Authentication { .. } => authentication(),
+        Driver::Command(command) if matches!(command.code, 18 | 8000) => authentication(),
+        Driver::Command(command) if command.code == 13 => Verdict::new(
+            "permission_denied",
+            "the user may not do what a shop needs; grant readWrite and dbAdmin on its databases",
+        ),
+        _ => Verdict::new(
+            "connection_failed",
+            "MongoDB cannot be reached; check the address, the network and the IP access list",
+        ),
+    }
+}
+
+fn authentication() -> Verdict {
+    Verdict::new("authentication_failed", "MongoDB refuses the user name or password in the connection string")
+}
+
+/// Drops the databases of a prefix: for tests, which clean up after themselves.
+///
+/// # Errors
+/// As [`crate::Error`] says.
+pub async fn drop_databases(settings: &MongoConfig) -> Result<(), crate::Error> {
+    const WHAT: &str = "drop test databases";
+    let drop_all = async {
+        let client = Client::with_options(ClientOptions::parse(settings.uri.expose()).await?)?;
+        let prefix = format!("{}_", settings.database_prefix);
+        for name in client.list_database_names().await?.into_iter().filter(|name| name.starts_with(&prefix)) {
+            client.database(&name).drop().await?;
+        }
+        client.shutdown().await;
+        Ok::<(), DriverError>(())
+    };
+    drop_all.await.map_err(|error| crate::Error::of(WHAT, error))
+}

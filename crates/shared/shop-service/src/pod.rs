@@ -1,0 +1,49 @@
+//! `pod.v1.Pod`: what every pod answers about itself (ruling 4).
+
+use std::time::Instant;
+
+use shop_mongo::Mongo;
+use shop_proto::pod::pod_server::{Pod, PodServer};
+use shop_proto::pod::{Dependency, HealthReply, HealthRequest, OpenApiReply, OpenApiRequest};
+use shop_redis::Redis;
+use tonic::{Request, Response, Status};
+
+/// Answers for all services of one process.
+pub(crate) struct PodInfo {
+    pub(crate) name: String,
+    pub(crate) started: Instant,
+    pub(crate) openapi: String,
+    pub(crate) mongo: Vec<Mongo>,
+    pub(crate) redis: Vec<Redis>,
+}
+
+impl PodInfo {
+    pub(crate) fn into_server(self) -> PodServer<Self> {
+        PodServer::new(self)
+    }
+}
+
+#[tonic::async_trait]
+impl Pod for PodInfo {
+    async fn health(&self, _: Request<HealthRequest>) -> Result<Response<HealthReply>, Status> {
+        let mongo = futures::future::join_all(self.mongo.iter().map(Mongo::ping));
+        let redis = futures::future::join_all(self.redis.iter().map(Redis::ping));
+        let (mongo, redis) = tokio::join!(mongo, redis);
+        let mut dependencies = Vec::with_capacity(2);
+        for (name, answers) in [("mongodb", mongo), ("redis", redis)] {
+            if !answers.is_empty() {
+                dependencies.push(Dependency { name: name.into(), reachable: answers.into_iter().all(|up| up) });
+            }
+        }
+        Ok(Response::new(HealthReply {
+            service: self.name.clone(),
+            version: crate::version().into(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            dependencies,
+        }))
+    }
+
+    async fn open_api(&self, _: Request<OpenApiRequest>) -> Result<Response<OpenApiReply>, Status> {
+        Ok(Response::new(OpenApiReply { json: self.openapi.clone() }))
+    }
+}
