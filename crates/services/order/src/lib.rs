@@ -1,1 +1,38 @@
-//! Placeholder.
+//! Orders and the saga that places them: written down first, then stock, then money, then the verdict.
+//!
+//! `service` wires it up; the operations are in `app`, the rules in `domain`. The order document is the only judge: every
+//! other service follows what is decided here.
+
+mod app;
+mod domain;
+mod events;
+mod peers;
+mod routes;
+mod store;
+
+use std::sync::Arc;
+
+use shop_config::Config;
+use shop_service::Service;
+
+use crate::app::App;
+
+/// Builds the service.
+///
+/// # Errors
+/// When a setting is missing or wrong; see [`Service::start`].
+pub async fn service(config: &Config) -> anyhow::Result<Service> {
+    let service = Service::start("order", config).await?;
+    let app = Arc::new(App::connect(&service)?);
+    let (preparing, recovering, stop) = (Arc::clone(&app), Arc::clone(&app), service.stop());
+    Ok(service
+        .prepare("indexes", move || {
+            let app = Arc::clone(&preparing);
+            Box::pin(async move { Ok(app.prepare().await?) })
+        })
+        .routes(&app, routes::ACCESS, routes::configure)
+        .errors(routes::CODES)
+        .consume(events::TOPICS, events::handler(&app))
+        .relay()
+        .background("recovery of orders", Box::pin(recovering.recover(stop))))
+}

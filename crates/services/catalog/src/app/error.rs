@@ -1,0 +1,82 @@
+//! How an operation of the catalog can end badly.
+
+use shop_mesh::PeerError;
+use shop_types::{Detail, ErrorKind, ServiceError};
+
+use crate::domain;
+
+/// A broken rule, the store, or a peer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Domain(#[from] domain::Error),
+    #[error("there is no such product")]
+    NoSuchProduct,
+    #[error("there is no such category")]
+    NoSuchCategory,
+    #[error("another product is sold under this SKU")]
+    SkuTaken,
+    #[error("another product has this slug")]
+    SlugTaken,
+    #[error("another category has this name")]
+    CategoryNameTaken,
+    #[error("products or other categories are in this category")]
+    CategoryInUse,
+    #[error("the version sent is not the present one, which is {current}")]
+    Stale { current: i64 },
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    #[error("the catalog's database did not do it")]
+    Store(#[from] shop_mongo::Error),
+    #[error("inventory did not do it")]
+    Peer(#[from] PeerError),
+}
+
+impl ServiceError for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Domain(domain::Error::Invalid { .. }) | Self::KeyReused => ErrorKind::Invalid,
+            Self::Domain(domain::Error::Archived | domain::Error::Cycle)
+            | Self::SkuTaken
+            | Self::SlugTaken
+            | Self::CategoryNameTaken
+            | Self::CategoryInUse => ErrorKind::Conflict,
+            Self::NoSuchProduct | Self::NoSuchCategory => ErrorKind::NotFound,
+            Self::Stale { .. } => ErrorKind::Stale,
+            Self::Store(error) => error.kind(),
+            // What inventory refuses of our own request is our defect, unless it is away.
+            Self::Peer(error) if error.kind == ErrorKind::Unavailable => ErrorKind::Unavailable,
+            Self::Peer(_) => ErrorKind::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Domain(domain::Error::Invalid { .. }) => "invalid_field",
+            Self::Domain(domain::Error::Archived) => "product_archived",
+            Self::Domain(domain::Error::Cycle) => "category_cycle",
+            Self::NoSuchProduct | Self::NoSuchCategory => "not_found",
+            Self::SkuTaken => "sku_taken",
+            Self::SlugTaken => "slug_taken",
+            Self::CategoryNameTaken => "category_name_taken",
+            Self::CategoryInUse => "category_in_use",
+            Self::Stale { .. } => "version_conflict",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::Store(_) | Self::Peer(_) => {
+                if self.kind() == ErrorKind::Unavailable {
+                    "unavailable"
+                } else {
+                    "internal"
+                }
+            }
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        if let Self::Domain(domain::Error::Invalid { field, rule }) = self {
+            vec![Detail::new(field.clone(), *rule)]
+        } else {
+            Vec::new()
+        }
+    }
+}

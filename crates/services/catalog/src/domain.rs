@@ -1,0 +1,98 @@
+//! The rules of the catalog: what a product and a category may be and how they may change. No I/O, no clock.
+
+pub(crate) mod category;
+pub(crate) mod product;
+pub(crate) mod search;
+
+pub(crate) use category::{Category, CategoryChange, NewCategory};
+pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant};
+pub(crate) use search::{Search, Sort};
+
+use shop_types::text::Broken;
+
+/// A rule of the catalog is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// A value does not fit its field.
+    #[error("{field} {rule}")]
+    Invalid {
+        /// Path of the field in the request.
+        field: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// Archived products do not change any more.
+    #[error("the product is archived")]
+    Archived,
+    /// The parent of a category would be below it.
+    #[error("a category cannot be below itself")]
+    Cycle,
+}
+
+impl Error {
+    pub(crate) fn invalid(field: impl Into<String>, rule: &'static str) -> Self {
+        Self::Invalid { field: field.into(), rule }
+    }
+
+    fn broken(field: &str, broken: Broken) -> Self {
+        Self::invalid(field, broken.0)
+    }
+}
+
+/// Checks the length of a text in characters and refuses control characters, except line breaks where `lines` allows them.
+fn text(
+    field: &str,
+    value: &str,
+    range: std::ops::RangeInclusive<usize>,
+    lines: Lines,
+    rule: &'static str,
+) -> Result<String, Error> {
+    let trimmed = value.trim();
+    let allowed = |c: char| !c.is_control() || (lines == Lines::Many && matches!(c, '\n' | '\r' | '\t'));
+    if range.contains(&trimmed.chars().count()) && trimmed.chars().all(allowed) {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(Error::invalid(field, rule))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    One,
+    Many,
+}
+
+/// A readable name for URLs: lower-case ASCII letters and digits, joined by single hyphens.
+fn slug_of(name: &str) -> String {
+    let mut slug = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(80);
+    slug.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_plain_and_short() {
+        assert_eq!(slug_of("  Blue  Mug, 0.3 l! "), "blue-mug-0-3-l");
+        assert_eq!(slug_of("Ünïcode"), "n-code");
+        assert_eq!(slug_of("日本"), "");
+        assert!(slug_of(&"a-".repeat(100)).len() <= 80);
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        assert!(text("name", "a\0b", 1..=200, Lines::One, "r").is_err());
+        assert!(text("name", "a\nb", 1..=200, Lines::One, "r").is_err());
+        assert!(text("name", "a\nb", 1..=200, Lines::Many, "r").is_ok());
+        assert!(text("name", "   ", 1..=200, Lines::Many, "r").is_err());
+    }
+}

@@ -1,0 +1,294 @@
+//! Products and their variants.
+
+use jiff::Timestamp;
+use shop_types::{CategoryId, Currency, Money, ProductId, Sku};
+
+use super::{Error, Lines, slug_of, text};
+
+const NAME: &str = "must be 1 to 200 characters on one line";
+const DESCRIPTION: &str = "must be at most 10000 characters";
+const SLUG: &str = "must be 1 to 80 lower-case letters, digits and single hyphens";
+/// Words that stand where a product's id or slug stands in a path (ruling 30).
+const RESERVED_SLUGS: [&str; 4] = ["imports", "exports", "batch-get", "category"];
+const MOST_VARIANTS: usize = 100;
+
+/// Whether a product can be seen and bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Being created: its stock is not set yet, so nobody sees it.
+    Draft,
+    /// For sale.
+    Active,
+    /// Taken off sale; kept because orders name it.
+    Archived,
+}
+
+/// One thing that can be bought, stocked and shipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variant {
+    pub(crate) sku: Sku,
+    pub(crate) name: Option<String>,
+    pub(crate) price: Money,
+}
+
+/// A product: the first of its variants is the default one (ruling 21).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Product {
+    pub(crate) id: ProductId,
+    pub(crate) slug: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) category: Option<CategoryId>,
+    pub(crate) variants: Vec<Variant>,
+    pub(crate) status: Status,
+    pub(crate) version: i64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// What a new product is made of, as asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct NewProduct {
+    pub(crate) name: String,
+    pub(crate) slug: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) category: Option<CategoryId>,
+    pub(crate) price: Money,
+    pub(crate) sku: Option<Sku>,
+    pub(crate) variants: Vec<NewVariant>,
+    /// Whether stock has to be set before anybody may see it.
+    pub(crate) awaits_stock: bool,
+}
+
+/// A further variant, as asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct NewVariant {
+    pub(crate) sku: Sku,
+    pub(crate) name: Option<String>,
+    pub(crate) price: Money,
+}
+
+/// What is to change; absent parts stay as they are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProductChange {
+    pub(crate) name: Option<String>,
+    pub(crate) description: Option<String>,
+    /// `Some(None)` takes the product out of its category.
+    pub(crate) category: Option<Option<CategoryId>>,
+    pub(crate) price: Option<Money>,
+}
+
+impl Product {
+    /// Makes a product at version 1. Without a SKU the default variant's is the product's id (ruling 21); without a slug
+    /// it is made from the name and the id's last characters.
+    pub(crate) fn create(id: ProductId, new: NewProduct, currency: Currency, now: Timestamp) -> Result<Self, Error> {
+        let name = text("name", &new.name, 1..=200, Lines::One, NAME)?;
+        let sku = match new.sku {
+            Some(sku) => sku,
+            None => id.to_string().parse().map_err(|broken| Error::broken("sku", broken))?,
+        };
+        let mut variants = vec![Variant { sku, name: None, price: price("price", new.price, currency)? }];
+        for (n, variant) in new.variants.into_iter().enumerate() {
+            let name = variant
+                .name
+                .map(|name| text(&format!("variants[{n}].name"), &name, 1..=200, Lines::One, NAME))
+                .transpose()?;
+            let price = price(&format!("variants[{n}].price"), variant.price, currency)?;
+            if variants.iter().any(|other| other.sku == variant.sku) {
+                return Err(Error::invalid(format!("variants[{n}].sku"), "must be another one for each variant"));
+            }
+            variants.push(Variant { sku: variant.sku, name, price });
+        }
+        if variants.len() > MOST_VARIANTS {
+            return Err(Error::invalid("variants", "must be at most 99"));
+        }
+        Ok(Self {
+            slug: match new.slug {
+                Some(slug) => check_slug(&slug)?,
+                None => made_slug(&name, id),
+            },
+            description: description(new.description.as_deref())?,
+            id,
+            name,
+            category: new.category,
+            variants,
+            status: if new.awaits_stock { Status::Draft } else { Status::Active },
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// The variant that the product's own id stands for.
+    pub(crate) fn default_variant(&self) -> Option<&Variant> {
+        self.variants.first()
+    }
+
+    /// Applies a change and counts the version up.
+    pub(crate) fn change(mut self, change: ProductChange, currency: Currency, now: Timestamp) -> Result<Self, Error> {
+        let ProductChange { name, description: new_description, category, price: new_price } = change;
+        if self.status == Status::Archived {
+            return Err(Error::Archived);
+        }
+        if let Some(name) = name {
+            self.name = text("name", &name, 1..=200, Lines::One, NAME)?;
+        }
+        if new_description.is_some() {
+            self.description = description(new_description.as_deref())?;
+        }
+        if let Some(category) = category {
+            self.category = category;
+        }
+        if let (Some(new_price), Some(default)) = (new_price, self.variants.first_mut()) {
+            default.price = price("price", new_price, currency)?;
+        }
+        Ok(self.next(now))
+    }
+
+    /// Makes a draft visible.
+    pub(crate) fn publish(mut self, now: Timestamp) -> Self {
+        if self.status == Status::Draft {
+            self.status = Status::Active;
+        }
+        self.next(now)
+    }
+
+    /// Takes the product off sale for good.
+    pub(crate) fn archive(mut self, now: Timestamp) -> Result<Self, Error> {
+        if self.status == Status::Archived {
+            return Err(Error::Archived);
+        }
+        self.status = Status::Archived;
+        Ok(self.next(now))
+    }
+
+    fn next(mut self, now: Timestamp) -> Self {
+        self.version += 1;
+        self.updated_at = now;
+        self
+    }
+}
+
+fn description(value: Option<&str>) -> Result<String, Error> {
+    text("description", value.unwrap_or_default(), 0..=10_000, Lines::Many, DESCRIPTION)
+}
+
+/// Prices are in the shop's currency, not negative, and small enough that a full cart cannot overflow.
+fn price(field: &str, price: Money, currency: Currency) -> Result<Money, Error> {
+    const MOST: i64 = 1_000_000_000_000;
+    if price.currency != currency {
+        return Err(Error::invalid(format!("{field}.currency"), "must be the currency of the shop"));
+    }
+    if !(0..=MOST).contains(&price.amount) {
+        return Err(Error::invalid(format!("{field}.amount"), "must be 0 to 1000000000000 minor units"));
+    }
+    Ok(price)
+}
+
+fn check_slug(slug: &str) -> Result<String, Error> {
+    if slug.is_empty() || slug_of(slug) != slug {
+        return Err(Error::invalid("slug", SLUG));
+    }
+    if RESERVED_SLUGS.contains(&slug) {
+        return Err(Error::invalid("slug", "must not be imports, exports, batch-get or category"));
+    }
+    if slug.parse::<ProductId>().is_ok() {
+        return Err(Error::invalid("slug", "must not look like an id"));
+    }
+    Ok(slug.to_owned())
+}
+
+fn made_slug(name: &str, id: ProductId) -> String {
+    let id = id.to_string();
+    let tail: String = id.chars().skip(24).collect();
+    let readable = slug_of(name);
+    if readable.is_empty() {
+        tail
+    } else {
+        format!("{}-{tail}", &readable[..readable.len().min(67)].trim_end_matches('-'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn eur(amount: i64) -> Money {
+        Money::new(amount, "EUR".parse().unwrap())
+    }
+
+    fn a_product() -> NewProduct {
+        NewProduct {
+            name: "Blue mug".into(),
+            slug: None,
+            description: None,
+            category: None,
+            price: eur(999),
+            sku: None,
+            variants: Vec::new(),
+            awaits_stock: false,
+        }
+    }
+
+    fn create(new: NewProduct) -> Result<Product, Error> {
+        let id = ProductId::from_uuid(Uuid::from_u128(0x1234_5678));
+        Product::create(id, new, "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH)
+    }
+
+    fn field_of(result: Result<Product, Error>) -> String {
+        match result {
+            Err(Error::Invalid { field, .. }) => field,
+            other => panic!("expected an invalid field, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_product_without_a_sku_is_sold_under_its_own_id() {
+        let product = create(a_product()).unwrap();
+        assert_eq!(product.default_variant().unwrap().sku.as_str(), product.id.to_string());
+        assert_eq!(product.slug, "blue-mug-000012345678");
+        assert_eq!(product.version, 1);
+    }
+
+    #[test]
+    fn prices_are_in_the_currency_of_the_shop_and_not_negative() {
+        let usd = Money::new(1, "USD".parse().unwrap());
+        assert_eq!(field_of(create(NewProduct { price: usd, ..a_product() })), "price.currency");
+        assert_eq!(field_of(create(NewProduct { price: eur(-1), ..a_product() })), "price.amount");
+        assert_eq!(field_of(create(NewProduct { price: eur(i64::MAX), ..a_product() })), "price.amount");
+        assert!(create(NewProduct { price: eur(0), ..a_product() }).is_ok());
+    }
+
+    #[test]
+    fn variants_do_not_share_a_sku() {
+        let variant = NewVariant { sku: "red".parse().unwrap(), name: None, price: eur(1) };
+        let new = NewProduct { sku: Some("red".parse().unwrap()), variants: vec![variant], ..a_product() };
+        assert_eq!(field_of(create(new)), "variants[0].sku");
+    }
+
+    #[test]
+    fn slugs_never_hide_a_route_or_an_id() {
+        for slug in ["imports", "batch-get", "Not-Plain", "a--b", "", "00000000-0000-0000-0000-000000000007"] {
+            assert_eq!(field_of(create(NewProduct { slug: Some(slug.into()), ..a_product() })), "slug", "{slug}");
+        }
+    }
+
+    #[test]
+    fn archived_products_do_not_change() {
+        let archived = create(a_product()).unwrap().archive(Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(archived.version, 2);
+        assert_eq!(archived.clone().archive(Timestamp::UNIX_EPOCH), Err(Error::Archived));
+        let change = archived.change(ProductChange::default(), "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH);
+        assert_eq!(change, Err(Error::Archived));
+    }
+
+    #[test]
+    fn a_change_leaves_absent_parts_alone() {
+        let product = create(a_product()).unwrap();
+        let change = ProductChange { price: Some(eur(500)), ..ProductChange::default() };
+        let changed = product.clone().change(change, "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(changed.default_variant().unwrap().price, eur(500));
+        assert_eq!((changed.name, changed.version), (product.name, 2));
+    }
+}

@@ -1,0 +1,51 @@
+//! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
+
+mod body;
+mod categories;
+mod products;
+
+use shop_http::Code;
+use shop_http::access::{Access, Method, Route};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+#[cfg(doc)]
+use crate::app::App;
+
+/// Who may call each route (api 1).
+pub(crate) const ACCESS: &[Route] = &[
+    (Method::Get, "/api/v1/products", Access::PUBLIC),
+    (Method::Post, "/api/v1/products", Access::STAFF),
+    (Method::Get, "/api/v1/products/{id}", Access::PUBLIC),
+    (Method::Patch, "/api/v1/products/{id}", Access::STAFF),
+    (Method::Delete, "/api/v1/products/{id}", Access::STAFF),
+    (Method::Get, "/api/v1/categories", Access::PUBLIC),
+    (Method::Post, "/api/v1/categories", Access::STAFF),
+    (Method::Get, "/api/v1/categories/{id}", Access::PUBLIC),
+    (Method::Patch, "/api/v1/categories/{id}", Access::STAFF),
+    (Method::Delete, "/api/v1/categories/{id}", Access::STAFF),
+];
+
+/// Codes that this service alone answers with.
+pub(crate) const CODES: &[Code] = &[
+    ("product_archived", 409, "The product is archived and does not change any more."),
+    ("category_cycle", 409, "A category cannot be below itself."),
+    ("sku_taken", 409, "Another product is sold under this SKU."),
+    ("slug_taken", 409, "Another product has this slug."),
+    ("category_name_taken", 409, "Another category has this name."),
+    ("category_in_use", 409, "Products or other categories are in this category."),
+    ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
+];
+
+pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes
+        .service(products::list_products)
+        .service(products::create_product)
+        .service(products::get_product)
+        .service(products::change_product)
+        .service(products::archive_product)
+        .service(categories::list_categories)
+        .service(categories::create_category)
+        .service(categories::get_category)
+        .service(categories::change_category)
+        .service(categories::delete_category);
+}

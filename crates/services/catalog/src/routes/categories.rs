@@ -1,0 +1,99 @@
+//! Categories over HTTP.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
+use serde::Serialize;
+use shop_http::extract::{IfMatch, LoggedIn, MaybeIfNoneMatch, MaybeKey, PathId};
+use shop_http::{Body, ErrorBody, HttpError, reply};
+use shop_mongo::Claim;
+use shop_types::caller::Subject;
+use shop_types::id::CategoryKind;
+use utoipa::ToSchema;
+
+use super::body::{CategoryBody, CategoryChangeBody, NewCategoryBody};
+use crate::app::App;
+
+/// All categories, by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CategoryList {
+    items: Vec<CategoryBody>,
+}
+
+/// Lists all categories by name; `parentId` makes the tree.
+#[utoipa::path(tag = "catalog", responses((status = 200, description = "All categories", body = CategoryList)))]
+#[get("/api/v1/categories")]
+pub(crate) async fn list_categories(app: Data<App>) -> Result<HttpResponse, HttpError> {
+    let items = app.categories().await?.into_iter().map(CategoryBody::from).collect();
+    Ok(reply::ok(&CategoryList { items }))
+}
+
+/// Creates a category.
+#[utoipa::path(tag = "catalog", request_body = NewCategoryBody, params(("Idempotency-Key" = Option<String>, Header)), responses(
+    (status = 201, description = "The category", body = CategoryBody),
+    (status = 409, description = "The name is in use", body = ErrorBody),
+    (status = 422, description = "A value breaks its rule", body = ErrorBody),
+))]
+#[post("/api/v1/categories")]
+pub(crate) async fn create_category(
+    app: Data<App>,
+    LoggedIn(user, ..): LoggedIn,
+    key: MaybeKey,
+    request: HttpRequest,
+    body: Body<NewCategoryBody>,
+) -> Result<HttpResponse, HttpError> {
+    let claim = key.0.map(|key| Claim::new(Subject::User(user), "create_category", &key, body.fingerprint(&request)));
+    let category = app.create_category(claim, body.into_inner().into()).await?;
+    let location = format!("/api/v1/categories/{}", category.id);
+    Ok(reply::created(&location, category.version, &CategoryBody::from(category)))
+}
+
+/// Reads one category.
+#[utoipa::path(tag = "catalog", params(("id" = String, Path)), responses(
+    (status = 200, description = "The category", body = CategoryBody),
+    (status = 404, description = "No such category", body = ErrorBody),
+))]
+#[get("/api/v1/categories/{id}")]
+pub(crate) async fn get_category(
+    app: Data<App>,
+    id: PathId<CategoryKind>,
+    known: MaybeIfNoneMatch,
+) -> Result<HttpResponse, HttpError> {
+    let category = app.category(id.0).await?;
+    if known.matches(category.version) {
+        return Ok(reply::not_modified(category.version));
+    }
+    Ok(reply::with_etag(category.version, &CategoryBody::from(category)))
+}
+
+/// Changes a category; its version must be sent in If-Match.
+#[utoipa::path(tag = "catalog", request_body = CategoryChangeBody, params(("id" = String, Path), ("If-Match" = String, Header)), responses(
+    (status = 200, description = "The category after the change", body = CategoryBody),
+    (status = 409, description = "The name is in use, or the tree would close a circle", body = ErrorBody),
+    (status = 412, description = "It has changed meanwhile", body = ErrorBody),
+))]
+#[patch("/api/v1/categories/{id}")]
+pub(crate) async fn change_category(
+    app: Data<App>,
+    id: PathId<CategoryKind>,
+    version: IfMatch,
+    body: Body<CategoryChangeBody>,
+) -> Result<HttpResponse, HttpError> {
+    let category = app.change_category(id.0, version.0, body.into_inner().into()).await?;
+    Ok(reply::with_etag(category.version, &CategoryBody::from(category)))
+}
+
+/// Deletes a category that nothing is in.
+#[utoipa::path(tag = "catalog", params(("id" = String, Path), ("If-Match" = String, Header)), responses(
+    (status = 204, description = "Deleted"),
+    (status = 409, description = "Products or other categories are in it", body = ErrorBody),
+    (status = 412, description = "It has changed meanwhile", body = ErrorBody),
+))]
+#[delete("/api/v1/categories/{id}")]
+pub(crate) async fn delete_category(
+    app: Data<App>,
+    id: PathId<CategoryKind>,
+    version: IfMatch,
+) -> Result<HttpResponse, HttpError> {
+    app.delete_category(id.0, version.0).await?;
+    Ok(reply::no_content())
+}

@@ -1,0 +1,112 @@
+//! The operations of edge: ask all pods at once, keep the answers for a moment, merge them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use serde_json::Value;
+use shop_service::{CODES_EXTENSION, Service};
+use shop_types::Clock;
+use tokio::sync::Mutex;
+use tracing::error;
+
+use crate::domain::{self, ServiceHealth};
+use crate::peers::Peer;
+
+/// Health is asked at most once a second, however many ask us.
+const HEALTH_LIFE: Duration = Duration::from_secs(1);
+/// Documents change with a roll-out only.
+const DOCUMENTS_LIFE: Duration = Duration::from_secs(15);
+
+/// An answer and when it was made.
+struct Kept<T>(Mutex<Option<(Instant, Arc<T>)>>);
+
+impl<T> Kept<T> {
+    const fn new() -> Self {
+        Self(Mutex::const_new(None))
+    }
+
+    /// The kept answer while it is fresh; else a new one. Callers at the same time wait for one making.
+    async fn get_or_make<F: Future<Output = T>>(&self, life: Duration, make: impl FnOnce() -> F) -> Arc<T> {
+        let mut kept = self.0.lock().await;
+        if let Some((made, answer)) = kept.as_ref()
+            && made.elapsed() < life
+        {
+            return Arc::clone(answer);
+        }
+        let answer = Arc::new(make().await);
+        *kept = Some((Instant::now(), Arc::clone(&answer)));
+        answer
+    }
+}
+
+/// Asks the pods and keeps their answers for a moment.
+pub(crate) struct App {
+    peers: Vec<Peer>,
+    clock: Arc<dyn Clock>,
+    started: Instant,
+    health: Kept<Vec<ServiceHealth>>,
+    documents: Kept<Vec<Value>>,
+}
+
+impl App {
+    pub(crate) fn connect(service: &Service) -> Self {
+        let names = shop_config::SERVICES.iter().map(|spec| spec.name).filter(|name| *name != "edge");
+        Self {
+            peers: names.map(|name| Peer::new(service.mesh(), name)).collect(),
+            clock: service.clock(),
+            started: Instant::now(),
+            health: Kept::new(),
+            documents: Kept::new(),
+        }
+    }
+
+    /// How every service is, at most a second old.
+    pub(crate) async fn health(&self) -> Arc<Vec<ServiceHealth>> {
+        self.health.get_or_make(HEALTH_LIFE, || join_all(self.peers.iter().map(Peer::health))).await
+    }
+
+    /// The present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Seconds since this process started.
+    pub(crate) fn uptime_seconds(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+
+    /// The merged OpenAPI document of all services that answer.
+    pub(crate) async fn document(&self) -> Value {
+        domain::merge_documents("shopmesh", shop_service::version(), &self.documents().await)
+    }
+
+    /// Error codes of single services: `[{code, status, meaning}]`, each code once.
+    pub(crate) async fn service_codes(&self) -> Vec<Value> {
+        let documents = self.documents().await;
+        let all = documents.iter().filter_map(|document| document[CODES_EXTENSION].as_array()).flatten();
+        let mut codes: Vec<Value> = Vec::new();
+        for code in all {
+            if !codes.iter().any(|known| known["code"] == code["code"]) {
+                codes.push(code.clone());
+            }
+        }
+        codes
+    }
+
+    async fn documents(&self) -> Arc<Vec<Value>> {
+        self.documents
+            .get_or_make(DOCUMENTS_LIFE, || async {
+                let texts = join_all(self.peers.iter().map(Peer::document)).await;
+                texts.into_iter().flatten().filter_map(|text| parse(&text)).collect()
+            })
+            .await
+    }
+}
+
+fn parse(text: &str) -> Option<Value> {
+    serde_json::from_str(text)
+        .inspect_err(|fault| error!("A service gave an API document that is not JSON: {fault}"))
+        .ok()
+}

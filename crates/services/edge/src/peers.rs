@@ -1,0 +1,67 @@
+//! Every pod of the shop, asked over `pod.v1.Pod`.
+
+use std::time::Duration;
+
+use shop_mesh::{Channel, Mesh};
+use shop_proto::pod::pod_client::PodClient;
+use shop_proto::pod::{HealthRequest, OpenApiRequest};
+use tracing::warn;
+
+use crate::domain::{Answer, ServiceHealth};
+
+/// A pod that is slower than this to speak of itself counts as silent: the page must answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// One service and the way to it.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    name: &'static str,
+    client: PodClient<Channel>,
+}
+
+impl Peer {
+    pub(crate) fn new(mesh: &Mesh, name: &'static str) -> Self {
+        Self { name, client: PodClient::new(mesh.channel(name)) }
+    }
+
+    /// How it is; silence is an answer too.
+    pub(crate) async fn health(&self) -> ServiceHealth {
+        let mut client = self.client.clone();
+        let answer = match tokio::time::timeout(PATIENCE, client.health(HealthRequest {})).await {
+            Ok(Ok(reply)) => {
+                let reply = reply.into_inner();
+                let dependencies = reply.dependencies.into_iter().map(|store| (store.name, store.reachable));
+                Some(Answer {
+                    version: reply.version,
+                    uptime_seconds: reply.uptime_seconds,
+                    dependencies: dependencies.collect(),
+                })
+            }
+            Ok(Err(status)) => {
+                warn!(peer = self.name, code = ?status.code(), "A service does not tell its health");
+                None
+            }
+            Err(_) => {
+                warn!(peer = self.name, "A service does not tell its health in time");
+                None
+            }
+        };
+        ServiceHealth { name: self.name, answer }
+    }
+
+    /// Its OpenAPI document as JSON text; `None` when it does not answer.
+    pub(crate) async fn document(&self) -> Option<String> {
+        let mut client = self.client.clone();
+        match tokio::time::timeout(PATIENCE, client.open_api(OpenApiRequest {})).await {
+            Ok(Ok(reply)) => Some(reply.into_inner().json),
+            Ok(Err(status)) => {
+                warn!(peer = self.name, code = ?status.code(), "A service does not give its API document");
+                None
+            }
+            Err(_) => {
+                warn!(peer = self.name, "A service does not give its API document in time");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! HTTP in. All of it is public and says nothing that is not.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use shop_http::access::{Access, Method, Route};
+use shop_http::{Code, reply};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::app::App;
+use crate::domain::{self, ServiceHealth};
+
+/// Who may call each route (api 1).
+pub(crate) const ACCESS: &[Route] = &[
+    (Method::Get, "/", Access::PUBLIC),
+    (Method::Get, "/health", Access::PUBLIC),
+    (Method::Get, "/api", Access::PUBLIC),
+    (Method::Get, "/errors", Access::PUBLIC),
+    (Method::Get, "/openapi.json", Access::PUBLIC),
+];
+
+/// Edge has no codes of its own.
+pub(crate) const CODES: &[Code] = &[];
+
+const PAGE: &str = include_str!("page.html");
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'";
+
+/// How the shop is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HealthBody {
+    /// `OK`, or `DEGRADED` when a service or one of its stores does not answer.
+    status: &'static str,
+    service: &'static str,
+    version: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    /// Seconds since this process started.
+    uptime: u64,
+    services: Vec<ServiceBody>,
+}
+
+/// How one service is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServiceBody {
+    name: &'static str,
+    /// `OK`, `DEGRADED` when a store does not answer, `DOWN` when it does not answer itself.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uptime: Option<u64>,
+    /// Its stores and whether they answer.
+    #[schema(value_type = Object)]
+    dependencies: Value,
+}
+
+impl From<&ServiceHealth> for ServiceBody {
+    fn from(health: &ServiceHealth) -> Self {
+        let answer = health.answer.as_ref();
+        let dependencies = answer.map(|answer| answer.dependencies.as_slice()).unwrap_or_default();
+        Self {
+            name: health.name,
+            status: match (answer, health.is_well()) {
+                (None, _) => "DOWN",
+                (Some(_), true) => "OK",
+                (Some(_), false) => "DEGRADED",
+            },
+            version: answer.map(|answer| answer.version.clone()),
+            uptime: answer.map(|answer| answer.uptime_seconds),
+            dependencies: dependencies
+                .iter()
+                .map(|(name, reachable)| (name.clone(), json!(if *reachable { "reachable" } else { "unreachable" })))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+}
+
+/// The landing page.
+#[utoipa::path(tag = "edge", responses((status = 200, description = "The landing page", content_type = "text/html")))]
+#[get("/")]
+pub(crate) async fn landing_page() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .insert_header((CACHE_CONTROL, "public, max-age=60"))
+        .body(PAGE)
+}
+
+/// Tells how the shop is: every service, and every store that it needs.
+#[utoipa::path(tag = "edge", responses(
+    (status = 200, description = "All is well", body = HealthBody),
+    (status = 503, description = "A service or one of its stores does not answer", body = HealthBody),
+))]
+#[get("/health")]
+pub(crate) async fn get_health(app: Data<App>) -> HttpResponse {
+    let services = app.health().await;
+    let well = domain::is_well(&services);
+    let body = HealthBody {
+        status: if well { "OK" } else { "DEGRADED" },
+        service: "shopmesh",
+        version: shop_service::version(),
+        timestamp: app.now(),
+        uptime: app.uptime_seconds(),
+        services: services.iter().map(ServiceBody::from).collect(),
+    };
+    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    reply::with_status(status, None, &body)
+}
+
+/// Lists the calls of all services.
+#[utoipa::path(tag = "edge", responses((status = 200, description = "Version and calls", body = Object)))]
+#[get("/api")]
+pub(crate) async fn get_index(app: Data<App>) -> HttpResponse {
+    let endpoints = domain::calls(&app.document().await);
+    reply::ok(&json!({
+        "message": "shopmesh API",
+        "version": shop_service::version(),
+        "documentation": "/openapi.json",
+        "errors": "/errors",
+        "endpoints": endpoints,
+    }))
+}
+
+/// Lists every error code that a call can answer with.
+#[utoipa::path(tag = "edge", responses((status = 200, description = "Codes with status and meaning", body = Object)))]
+#[get("/errors")]
+pub(crate) async fn list_errors(app: Data<App>) -> HttpResponse {
+    let shared = shop_http::CODES
+        .iter()
+        .map(|(code, status, meaning)| json!({ "code": code, "status": status, "meaning": meaning }));
+    let mut items: Vec<Value> = shared.chain(app.service_codes().await).collect();
+    items.sort_by(|a, b| (a["status"].as_u64(), a["code"].as_str()).cmp(&(b["status"].as_u64(), b["code"].as_str())));
+    items.dedup_by(|a, b| a["code"] == b["code"]);
+    reply::ok(&json!({ "items": items }))
+}
+
+/// The OpenAPI 3.1 document of all services that answer.
+#[utoipa::path(tag = "edge", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+#[get("/openapi.json")]
+pub(crate) async fn get_openapi(app: Data<App>) -> HttpResponse {
+    reply::ok(&app.document().await)
+}
+
+pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes.service(landing_page).service(get_health).service(get_index).service(list_errors).service(get_openapi);
+}

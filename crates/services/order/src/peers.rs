@@ -1,0 +1,155 @@
+//! Other services out: the cart at its version, prices, stock, money.
+
+use shop_mesh::convert::{money_from_proto, money_to_proto};
+use shop_mesh::{Channel, Mesh, PeerError};
+use shop_proto::cart::cart_client::CartClient;
+use shop_proto::cart::{GetCartReply, GetCartRequest};
+use shop_proto::catalog::GetVariantsRequest;
+use shop_proto::catalog::catalog_client::CatalogClient;
+use shop_proto::inventory::inventory_client::InventoryClient;
+use shop_proto::inventory::{Line, ReservationState, ReserveRequest};
+use shop_proto::payment::payment_client::PaymentClient;
+use shop_proto::payment::{AuthorizeRequest, PaymentState};
+use shop_types::event::CartFact;
+use shop_types::{CartId, ErrorKind, Money, ProductId, Quantity, Sku};
+
+use crate::domain::{Order, Priced, Wanted};
+
+/// The services that an order needs.
+pub(crate) struct Peers {
+    cart: CartClient<Channel>,
+    catalog: CatalogClient<Channel>,
+    inventory: InventoryClient<Channel>,
+    payment: PaymentClient<Channel>,
+}
+
+/// A cart as it stands, if the caller may see it.
+#[derive(Debug)]
+pub(crate) struct Cart {
+    pub(crate) fact: CartFact,
+    pub(crate) wanted: Vec<Wanted>,
+}
+
+/// What became of the stock of an order (W2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stock {
+    Held,
+    Refused,
+    /// Given back already: the order was decided while its driver slept.
+    Over,
+}
+
+/// What became of the money of an attempt (W3 to W5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Authorized {
+        payment: String,
+    },
+    Declined {
+        payment: String,
+        reason: String,
+    },
+    /// Nobody knows yet; ask again.
+    Unknown,
+    /// Ended already: the order was decided while its driver slept.
+    Over,
+}
+
+impl Peers {
+    pub(crate) fn new(mesh: &Mesh) -> Self {
+        Self {
+            cart: CartClient::new(mesh.channel("cart")),
+            catalog: CatalogClient::new(mesh.channel("catalog")),
+            inventory: InventoryClient::new(mesh.channel("inventory")),
+            payment: PaymentClient::new(mesh.channel("payment")),
+        }
+    }
+
+    /// Reads a cart with the caller's own token; nothing is written (ruling 16). `None`: there is no such cart for them.
+    pub(crate) async fn cart(&self, id: CartId) -> Result<Option<Cart>, PeerError> {
+        let reply = self.cart.clone().get_cart(GetCartRequest { cart_id: id.to_string() }).await;
+        match reply.map_err(|status| PeerError::from_status("cart", status)) {
+            Ok(reply) => read_cart(id, reply.into_inner()).map(Some),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the catalog sells under these SKUs, and as default variants of these products.
+    pub(crate) async fn offers(&self, skus: &[Sku], products: &[ProductId]) -> Result<Vec<(Priced, bool)>, PeerError> {
+        let request = GetVariantsRequest {
+            skus: skus.iter().map(ToString::to_string).collect(),
+            product_ids: products.iter().map(ToString::to_string).collect(),
+        };
+        let reply = self.catalog.clone().get_variants(request).await;
+        let reply = reply.map_err(|status| PeerError::from_status("catalog", status))?.into_inner();
+        let offer = |variant: shop_proto::catalog::Variant| {
+            let priced = Priced {
+                sku: variant.sku.parse().ok()?,
+                product: variant.product_id.parse().ok()?,
+                name: variant.name,
+                price: money_from_proto(&variant.price?).ok()?,
+                archived: variant.archived,
+            };
+            Some((priced, variant.default_variant))
+        };
+        let offers: Option<Vec<_>> = reply.variants.into_iter().map(offer).collect();
+        offers.ok_or_else(|| unreadable("catalog"))
+    }
+
+    /// Takes stock for all lines or none (W2); the same order again gets the same answer.
+    pub(crate) async fn reserve(&self, order: &Order) -> Result<Stock, PeerError> {
+        let lines = order.lines.iter().map(|line| Line { sku: line.sku.to_string(), quantity: line.quantity.get() });
+        let request = ReserveRequest { order_id: order.id.to_string(), lines: lines.collect() };
+        let reply = self.inventory.clone().reserve(request).await;
+        let reply = reply.map_err(|status| PeerError::from_status("inventory", status))?.into_inner();
+        match reply.state() {
+            ReservationState::Held | ReservationState::Committed => Ok(Stock::Held),
+            ReservationState::Refused => Ok(Stock::Refused),
+            ReservationState::Released | ReservationState::Restocked => Ok(Stock::Over),
+            ReservationState::Unspecified => Err(unreadable("inventory")),
+        }
+    }
+
+    /// Places a hold for the order's present attempt; the same attempt again gets the same payment.
+    pub(crate) async fn authorize(&self, order: &Order) -> Result<Hold, PeerError> {
+        let request = AuthorizeRequest {
+            order_id: order.id.to_string(),
+            attempt: order.attempt,
+            amount: Some(money_to_proto(order.total)),
+            method: order.payment_method.clone(),
+        };
+        let reply = self.payment.clone().authorize(request).await;
+        let reply = reply.map_err(|status| PeerError::from_status("payment", status))?.into_inner();
+        let (state, payment, reason) = (reply.state(), reply.payment_id, reply.reason);
+        Ok(match state {
+            PaymentState::Authorized | PaymentState::Capturing | PaymentState::Captured => Hold::Authorized { payment },
+            PaymentState::Declined => Hold::Declined { payment, reason },
+            PaymentState::Created | PaymentState::RequiresAction => Hold::Unknown,
+            PaymentState::Voiding
+            | PaymentState::Voided
+            | PaymentState::Cancelling
+            | PaymentState::Cancelled
+            | PaymentState::Refunded
+            | PaymentState::Failed => Hold::Over,
+            PaymentState::Unspecified => return Err(unreadable("payment")),
+        })
+    }
+}
+
+fn read_cart(id: CartId, reply: GetCartReply) -> Result<Cart, PeerError> {
+    let line = |line: shop_proto::cart::CartLine| {
+        Some(Wanted {
+            sku: line.sku.parse().ok()?,
+            quantity: Quantity::new(line.quantity).ok()?,
+            shown: Some(Money::new(line.shown_price, line.currency.parse().ok()?)),
+        })
+    };
+    let wanted: Option<Vec<_>> = reply.lines.into_iter().map(line).collect();
+    let wanted = wanted.ok_or_else(|| unreadable("cart"))?;
+    Ok(Cart { fact: CartFact { id, version: reply.version }, wanted })
+}
+
+fn unreadable(peer: &'static str) -> PeerError {
+    PeerError::new(peer, ErrorKind::Internal, "unreadable_reply", "the reply cannot be read")
+}

@@ -1,0 +1,187 @@
+//! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
+
+mod body;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, LOCATION};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use jiff::Timestamp;
+use serde::Deserialize;
+use shop_http::access::{Access, Method, Route};
+use shop_http::{
+    Body, Code, ErrorBody, HttpError, Key, LoggedIn, MaybeIfNoneMatch, PageQuery, Paged, PathId, Who, reply,
+};
+use shop_mongo::Claim;
+use shop_types::caller::Subject;
+use shop_types::id::OrderKind;
+use shop_types::{Caller, Page, UserId};
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use self::body::{NewOrderBody, OrderBody, StatusWord};
+use crate::app::{App, Buyer, Filter, PlaceOrder, Placement, Source, Viewer};
+use crate::domain::{self, Order};
+
+/// Who may call each route (api 1).
+pub(crate) const ACCESS: &[Route] = &[
+    (Method::Get, "/api/v1/orders", Access::CUSTOMER),
+    (Method::Post, "/api/v1/orders", Access::GUEST),
+    (Method::Get, "/api/v1/orders/{id}", Access::GUEST),
+    (Method::Post, "/api/v1/orders/{id}/cancel", Access::CUSTOMER),
+];
+
+/// Codes that this service alone answers with.
+pub(crate) const CODES: &[Code] = &[
+    ("payment_declined", 402, "The payment was declined; the order keeps its stock until its deadline."),
+    ("sold_out", 409, "There is not enough in stock; nothing was taken."),
+    ("not_sold", 409, "Something in the order is not for sale (any more)."),
+    ("price_changed", 409, "Prices have changed since the cart was last shown; both totals are in the body."),
+    ("illegal_transition", 409, "The order is in a state that does not allow it; the body lists what may follow."),
+    ("order_rejected", 409, "The order was not placed; the reason is in the body."),
+    ("request_in_progress", 409, "The first request with this Idempotency-Key is still at work."),
+    ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
+    ("cart_empty", 422, "There is nothing to order."),
+    ("total_too_large", 422, "The total does not fit into an amount of money."),
+];
+
+/// Says that the answer was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// What a list of orders is narrowed to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OrderFilter {
+    /// Orders in this state.
+    #[param(value_type = Option<String>)]
+    status: Option<StatusWord>,
+    /// Orders of this user; customers see their own in any case.
+    user_id: Option<UserId>,
+    /// Placed at or after this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Placed before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+}
+
+fn viewer(caller: Caller) -> Result<Viewer, HttpError> {
+    match caller {
+        caller if caller.is_staff() => Ok(Viewer::Staff),
+        Caller::User { id, .. } => Ok(Viewer::User(id)),
+        Caller::Guest { token } => Ok(Viewer::Guest(token.hash())),
+        Caller::Anonymous => Err(HttpError::not_found()),
+    }
+}
+
+/// Places an order from a cart, or from items named one by one. The same key again gives the same answer.
+#[utoipa::path(tag = "order", request_body = NewOrderBody, params(("Idempotency-Key" = String, Header)), responses(
+    (status = 201, description = "Confirmed: stock and money are held", body = OrderBody),
+    (status = 202, description = "Written down for good; the verdict takes longer: look at Location", body = OrderBody),
+    (status = 402, description = "The payment was declined", body = ErrorBody),
+    (status = 409, description = "Sold out, not for sale, or the price has changed", body = ErrorBody),
+    (status = 422, description = "A value breaks its rule, or the key was used for another request", body = ErrorBody),
+    (status = 503, description = "Outcome unknown: send the same key again", body = ErrorBody),
+))]
+#[post("/api/v1/orders")]
+pub(crate) async fn place_order(
+    app: Data<App>,
+    who: Who,
+    key: Key,
+    request: HttpRequest,
+    body: Body<NewOrderBody>,
+) -> Result<HttpResponse, HttpError> {
+    let fingerprint = body.fingerprint(&request);
+    let (source, payment_method) = body.into_inner().read().map_err(crate::app::Error::from)?;
+    let (buyer, subject) = buyer(who.0, &source)?;
+    let claim = Claim::new(subject, "place_order", &key.0, fingerprint);
+    let placed = app.into_inner().place_order(PlaceOrder { buyer, source, payment_method, claim }).await?;
+    Ok(answer(placed))
+}
+
+/// Who buys, and on whose behalf the key counts: a guest's is the cart's (ruling 23).
+fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject), HttpError> {
+    match (caller, source) {
+        (Caller::User { id, .. }, _) => Ok((Buyer::User(id), Subject::User(id))),
+        (Caller::Guest { token }, Source::Cart(cart)) => Ok((Buyer::Guest(token), Subject::Cart(*cart))),
+        (Caller::Guest { .. }, Source::Items(_)) => {
+            let rule = domain::Error::Invalid { field: "cartId".into(), rule: "must be given by guests" };
+            Err(crate::app::Error::from(rule).into())
+        }
+        (Caller::Anonymous, _) => Err(HttpError::not_found()),
+    }
+}
+
+fn answer(placed: Placement) -> HttpResponse {
+    let location = |order: &Order| format!("/api/v1/orders/{}", order.id);
+    match placed {
+        Placement::Confirmed(order) => reply::created(&location(&order), order.version, &OrderBody::from(*order)),
+        Placement::Replayed(order) => {
+            let mut response = reply::created(&location(&order), order.version, &OrderBody::from(*order));
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            response
+        }
+        Placement::Pending(order) => {
+            let there = HeaderValue::try_from(location(&order));
+            let mut response = reply::with_status(StatusCode::ACCEPTED, order.version, &OrderBody::from(*order));
+            if let Ok(there) = there {
+                response.headers_mut().insert(LOCATION, there);
+            }
+            response
+        }
+    }
+}
+
+/// Lists orders, newest first: customers see their own, staff see all.
+#[utoipa::path(tag = "order", params(PageQuery, OrderFilter), responses(
+    (status = 200, description = "A page of orders", body = Page<OrderBody>),
+))]
+#[get("/api/v1/orders")]
+pub(crate) async fn list_orders(app: Data<App>, who: Who, list: Paged<OrderFilter>) -> Result<HttpResponse, HttpError> {
+    let Paged(page, OrderFilter { status, user_id, from, to }) = list;
+    let filter = Filter { state: status.map(|word| word.0), user: user_id, from, to };
+    let found = app.orders(&viewer(who.0)?, &filter, (page.page, page.size)).await?;
+    Ok(reply::ok(&found.map(OrderBody::from)))
+}
+
+/// Reads one order; other people's do not exist.
+#[utoipa::path(tag = "order", params(("id" = String, Path)), responses(
+    (status = 200, description = "The order", body = OrderBody),
+    (status = 304, description = "The version in If-None-Match is the present one"),
+    (status = 404, description = "No such order, or not yours", body = ErrorBody),
+))]
+#[get("/api/v1/orders/{id}")]
+pub(crate) async fn get_order(
+    app: Data<App>,
+    who: Who,
+    id: PathId<OrderKind>,
+    known: MaybeIfNoneMatch,
+) -> Result<HttpResponse, HttpError> {
+    let order = app.order(&viewer(who.0)?, id.0).await?;
+    if known.matches(order.version) {
+        return Ok(reply::not_modified(order.version));
+    }
+    Ok(reply::with_etag(order.version, &OrderBody::from(order)))
+}
+
+/// Cancels an order that is not shipped yet: stock and money go back.
+#[utoipa::path(tag = "order", params(("id" = String, Path)), responses(
+    (status = 200, description = "The order: rejected, cancelling or cancelled", body = OrderBody),
+    (status = 404, description = "No such order, or not yours", body = ErrorBody),
+    (status = 409, description = "Too late", body = ErrorBody),
+))]
+#[post("/api/v1/orders/{id}/cancel")]
+pub(crate) async fn cancel_order(
+    app: Data<App>,
+    caller: Who,
+    _logged_in: LoggedIn,
+    id: PathId<OrderKind>,
+) -> Result<HttpResponse, HttpError> {
+    let order = app.cancel(&viewer(caller.0)?, id.0).await?;
+    Ok(reply::with_etag(order.version, &OrderBody::from(order)))
+}
+
+pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
+    routes.service(list_orders).service(place_order).service(get_order).service(cancel_order);
+}

@@ -1,0 +1,156 @@
+//! What clients send and read.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use shop_types::{CartId, Money, OrderId, ProductId, Quantity, Sku, UserId};
+use utoipa::ToSchema;
+
+use crate::app::{Item, Source};
+use crate::domain::order::Entry;
+use crate::domain::{Error, Line, Order, Owner, State};
+
+/// An order to place: from a cart, or from items.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"cartId": "01980000-0000-7000-8000-000000000001", "payment": {"method": "tok_visa"}}))]
+pub(crate) struct NewOrderBody {
+    /// A cart of the buyer; either this or `items`.
+    cart_id: Option<CartId>,
+    /// Lines named one by one; either these or `cartId`.
+    items: Option<Vec<ItemBody>>,
+    payment: PaymentBody,
+}
+
+/// One line of an order to place: by SKU, or by product for its default variant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ItemBody {
+    sku: Option<Sku>,
+    product_id: Option<ProductId>,
+    quantity: Quantity,
+}
+
+/// How it is paid.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PaymentBody {
+    /// The payment provider's token for a card, 1 to 200 visible ASCII characters. Card numbers never come here.
+    method: String,
+}
+
+impl NewOrderBody {
+    /// Where the lines come from, and the payment method.
+    pub(crate) fn read(self) -> Result<(Source, String), Error> {
+        let invalid = |field: String, rule| Error::Invalid { field, rule };
+        let method = self.payment.method;
+        if !(1..=200).contains(&method.len()) || !method.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(invalid("payment.method".into(), "must be 1 to 200 visible ASCII characters"));
+        }
+        let source = match (self.cart_id, self.items) {
+            (Some(cart), None) => Source::Cart(cart),
+            (None, Some(items)) if (1..=100).contains(&items.len()) => {
+                let item = |(n, ItemBody { sku, product_id, quantity }): (usize, ItemBody)| match (sku, product_id) {
+                    (Some(sku), None) => Ok((Item::Sku(sku), quantity)),
+                    (None, Some(product)) => Ok((Item::Product(product), quantity)),
+                    (Some(_), Some(_)) | (None, None) => {
+                        Err(invalid(format!("items[{n}]"), "must have either sku or productId"))
+                    }
+                };
+                Source::Items(items.into_iter().enumerate().map(item).collect::<Result<_, _>>()?)
+            }
+            (None, Some(_)) => return Err(invalid("items".into(), "must be 1 to 100")),
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(invalid("cartId".into(), "must be given, or items, but not both"));
+            }
+        };
+        Ok((source, method))
+    }
+}
+
+/// A state by its word, in a query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StatusWord(pub(crate) State);
+
+impl<'de> Deserialize<'de> for StatusWord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        State::from_word(&word).map(Self).ok_or_else(|| {
+            de::Error::custom("must be placed, confirmed, paid, shipped, delivered, rejected, cancelling or cancelled")
+        })
+    }
+}
+
+/// An order as clients read it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OrderBody {
+    id: OrderId,
+    /// The number that people use.
+    number: i64,
+    /// placed, confirmed, paid, shipped, delivered, rejected, cancelling or cancelled.
+    status: &'static str,
+    /// Why, for rejected and cancelled orders and declined payments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cart_id: Option<CartId>,
+    items: Vec<LineBody>,
+    total: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<String>,
+    history: Vec<EntryBody>,
+    version: i64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// One line of an order.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LineBody {
+    sku: Sku,
+    product_id: ProductId,
+    name: String,
+    quantity: Quantity,
+    unit_price: Money,
+    total: Money,
+}
+
+/// One step of an order's history.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EntryBody {
+    status: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Order> for OrderBody {
+    fn from(order: Order) -> Self {
+        let line = |line: Line| {
+            let Line { sku, product, name, quantity, unit_price, total } = line;
+            LineBody { sku, product_id: product, name, quantity, unit_price, total }
+        };
+        let entry = |Entry { state, at, reason }: Entry| EntryBody { status: state.as_str(), at, reason };
+        Self {
+            id: order.id,
+            number: order.number,
+            status: order.state.as_str(),
+            reason: order.reason().map(str::to_owned),
+            user_id: match order.owner {
+                Owner::User(id) => Some(id),
+                Owner::Guest { .. } => None,
+            },
+            cart_id: order.cart.map(|cart| cart.id),
+            items: order.lines.into_iter().map(line).collect(),
+            total: order.total,
+            payment_id: order.payment,
+            history: order.history.into_iter().map(entry).collect(),
+            version: order.version,
+            created_at: order.created_at,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Orders as they are stored, and their way to and from domain values.
+
+use bson::DateTime;
+use serde::{Deserialize, Serialize};
+use shop_types::event::CartFact;
+use shop_types::{Currency, Money, Quantity};
+
+use crate::domain::order::Entry;
+use crate::domain::{Line, Order, Owner, Phase, State};
+
+/// A stored value that is no longer what this version reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the field {0} of a stored order cannot be read")]
+pub(super) struct Unreadable(&'static str);
+
+/// An order. `deadline` and `lease_until` are written by the database's clock and stand outside of this struct.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct OrderDocument {
+    #[serde(rename = "_id")]
+    pub(super) id: String,
+    number: i64,
+    user: Option<String>,
+    guest: Option<GuestDocument>,
+    cart: Option<CartDocument>,
+    lines: Vec<LineDocument>,
+    total: i64,
+    currency: String,
+    payment_method: String,
+    pub(super) state: String,
+    pub(super) phase: String,
+    attempt: i64,
+    pub(super) payment: Option<String>,
+    pub(super) version: i64,
+    pub(super) history: Vec<EntryDocument>,
+    created_at: DateTime,
+    /// The idempotency row that waits for the first outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) claim: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct GuestDocument {
+    cart: String,
+    token_hash: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct CartDocument {
+    id: String,
+    version: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LineDocument {
+    sku: String,
+    product: String,
+    name: String,
+    quantity: i64,
+    unit_price: i64,
+    total: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct EntryDocument {
+    state: String,
+    at: DateTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<&Entry> for EntryDocument {
+    fn from(entry: &Entry) -> Self {
+        let Entry { state, at, reason } = entry;
+        Self { state: state.as_str().into(), at: (*at).into(), reason: reason.clone() }
+    }
+}
+
+impl OrderDocument {
+    pub(super) fn new(order: &Order, claim: Option<String>) -> Self {
+        let Order {
+            id,
+            number,
+            owner,
+            cart,
+            lines,
+            total,
+            payment_method,
+            state,
+            phase,
+            attempt,
+            payment,
+            version,
+            history,
+            created_at,
+        } = order;
+        let (user, guest) = match owner {
+            Owner::User(id) => (Some(id.to_string()), None),
+            Owner::Guest { cart, token_hash } => {
+                (None, Some(GuestDocument { cart: cart.to_string(), token_hash: token_hash.clone() }))
+            }
+        };
+        Self {
+            id: id.to_string(),
+            number: *number,
+            user,
+            guest,
+            cart: cart.map(|cart| CartDocument { id: cart.id.to_string(), version: cart.version }),
+            lines: lines.iter().map(line_document).collect(),
+            total: total.amount,
+            currency: total.currency.to_string(),
+            payment_method: payment_method.clone(),
+            state: state.as_str().into(),
+            phase: phase.as_str().into(),
+            attempt: i64::from(*attempt),
+            payment: payment.clone(),
+            version: *version,
+            history: history.iter().map(EntryDocument::from).collect(),
+            created_at: (*created_at).into(),
+            claim,
+        }
+    }
+}
+
+fn line_document(line: &Line) -> LineDocument {
+    let Line { sku, product, name, quantity, unit_price, total } = line;
+    LineDocument {
+        sku: sku.to_string(),
+        product: product.to_string(),
+        name: name.clone(),
+        quantity: i64::from(quantity.get()),
+        unit_price: unit_price.amount,
+        total: total.amount,
+    }
+}
+
+impl TryFrom<OrderDocument> for Order {
+    type Error = Unreadable;
+
+    fn try_from(stored: OrderDocument) -> Result<Self, Unreadable> {
+        let currency: Currency = stored.currency.parse().map_err(|_| Unreadable("currency"))?;
+        let owner = match (stored.user, stored.guest) {
+            (Some(user), None) => Owner::User(user.parse().map_err(|_| Unreadable("user"))?),
+            (None, Some(GuestDocument { cart, token_hash })) => {
+                Owner::Guest { cart: cart.parse().map_err(|_| Unreadable("guest.cart"))?, token_hash }
+            }
+            (Some(_), Some(_)) | (None, None) => return Err(Unreadable("user")),
+        };
+        let cart = stored.cart.map(|CartDocument { id, version }| {
+            Ok(CartFact { id: id.parse().map_err(|_| Unreadable("cart.id"))?, version })
+        });
+        Ok(Self {
+            id: stored.id.parse().map_err(|_| Unreadable("_id"))?,
+            number: stored.number,
+            owner,
+            cart: cart.transpose()?,
+            lines: stored.lines.into_iter().map(|line| read_line(line, currency)).collect::<Result<_, _>>()?,
+            total: Money::new(stored.total, currency),
+            payment_method: stored.payment_method,
+            state: State::from_word(&stored.state).ok_or(Unreadable("state"))?,
+            phase: Phase::from_word(&stored.phase).ok_or(Unreadable("phase"))?,
+            attempt: u32::try_from(stored.attempt).map_err(|_| Unreadable("attempt"))?,
+            payment: stored.payment,
+            version: stored.version,
+            history: stored.history.into_iter().map(read_entry).collect::<Result<_, _>>()?,
+            created_at: stored.created_at.to_jiff(),
+        })
+    }
+}
+
+fn read_line(line: LineDocument, currency: Currency) -> Result<Line, Unreadable> {
+    let LineDocument { sku, product, name, quantity, unit_price, total } = line;
+    let quantity = u32::try_from(quantity).ok().and_then(|pieces| Quantity::new(pieces).ok());
+    Ok(Line {
+        sku: sku.parse().map_err(|_| Unreadable("lines.sku"))?,
+        product: product.parse().map_err(|_| Unreadable("lines.product"))?,
+        name,
+        quantity: quantity.ok_or(Unreadable("lines.quantity"))?,
+        unit_price: Money::new(unit_price, currency),
+        total: Money::new(total, currency),
+    })
+}
+
+fn read_entry(entry: EntryDocument) -> Result<Entry, Unreadable> {
+    let EntryDocument { state, at, reason } = entry;
+    Ok(Entry { state: State::from_word(&state).ok_or(Unreadable("history.state"))?, at: at.to_jiff(), reason })
+}

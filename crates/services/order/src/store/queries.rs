@@ -1,0 +1,103 @@
+//! Reading orders. The viewer is part of every query, never an `if` afterwards.
+
+use bson::{Document, doc};
+use futures::TryStreamExt as _;
+use jiff::Timestamp;
+use shop_mongo::options::FindOptions;
+use shop_mongo::{Collection, Error};
+use shop_types::{OrderId, UserId};
+
+use super::documents::OrderDocument;
+use super::{ORDERS, Store};
+use crate::domain::{Order, State};
+
+/// Whose eyes look: other people's orders do not exist for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Viewer {
+    /// A user, who sees their own.
+    User(UserId),
+    /// The holder of a guest token, by its hash.
+    Guest(String),
+    /// Staff, who see all.
+    Staff,
+}
+
+/// Which orders a list shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) state: Option<State>,
+    pub(crate) user: Option<UserId>,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
+}
+
+impl Viewer {
+    fn narrow(&self, mut filter: Document) -> Document {
+        match self {
+            Self::User(id) => filter.insert("user", id.to_string()),
+            Self::Guest(hash) => filter.insert("guest.token_hash", hash),
+            Self::Staff => None,
+        };
+        filter
+    }
+}
+
+impl Store {
+    /// One order, if the viewer may see it.
+    pub(crate) async fn order(&self, viewer: &Viewer, id: OrderId) -> Result<Option<Order>, Error> {
+        let orders: Collection<OrderDocument> = self.mongo.collection(ORDERS);
+        let filter = viewer.narrow(doc! { "_id": id.to_string() });
+        let found = self.mongo.run("find order", async move { orders.find_one(filter).await }).await?;
+        found.map(|stored| stored.try_into().map_err(|error| Error::corrupt("find order", error))).transpose()
+    }
+
+    /// A page of the orders that the viewer may see, newest first, and how many there are.
+    pub(crate) async fn orders(
+        &self,
+        viewer: &Viewer,
+        filter: &Filter,
+        number: u32,
+        size: u32,
+    ) -> Result<(Vec<Order>, u64), Error> {
+        let filter = query(viewer, filter);
+        let (orders, counted): (Collection<OrderDocument>, Collection<Document>) =
+            (self.mongo.collection(ORDERS), self.mongo.collection(ORDERS));
+        let options = FindOptions::builder()
+            .sort(doc! { "created_at": -1, "_id": -1 })
+            .skip(u64::from(number.saturating_sub(1)) * u64::from(size))
+            .limit(i64::from(size))
+            .max_time(std::time::Duration::from_secs(2))
+            .build();
+        let count_filter = filter.clone();
+        let page = self.mongo.run("list orders", async move {
+            orders.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await
+        });
+        let total = self.mongo.run("count orders", async move { counted.count_documents(count_filter).await });
+        let (page, total) = futures::try_join!(page, total)?;
+        let read = |stored: OrderDocument| stored.try_into().map_err(|error| Error::corrupt("list orders", error));
+        Ok((page.into_iter().map(read).collect::<Result<_, _>>()?, total))
+    }
+}
+
+fn query(viewer: &Viewer, filter: &Filter) -> Document {
+    let Filter { state, user, from, to } = filter;
+    let mut query = Document::new();
+    if let Some(state) = state {
+        query.insert("state", state.as_str());
+    }
+    if let Some(user) = user {
+        query.insert("user", user.to_string());
+    }
+    let mut created = Document::new();
+    if let Some(from) = from {
+        created.insert("$gte", bson::DateTime::from(*from));
+    }
+    if let Some(to) = to {
+        created.insert("$lt", bson::DateTime::from(*to));
+    }
+    if !created.is_empty() {
+        query.insert("created_at", created);
+    }
+    // Last, so that no filter widens what the viewer may see.
+    viewer.narrow(query)
+}
