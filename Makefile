@@ -4,32 +4,98 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-# What images are built from: `release`, `dist` (smaller, slower to build) or `dev`.
+# What test and demo images are built from: `release`, `dist` (smaller, slower to build) or `dev`.
 IMAGE_PROFILE ?= release
-TARGET_DIR := $(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+PROFILE_DIR := $(if $(filter dev,$(IMAGE_PROFILE)),debug,$(IMAGE_PROFILE))
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BINARIES := $(TARGET)/$(HOST)/$(PROFILE_DIR)
+CACHE := $(or $(CLUSTER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shopmesh-cluster)
+export PATH := $(CACHE)/bin:$(PATH)
+
+##@ Use it
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## A whole shop on a Kubernetes: installs, builds, starts, buys (CLUSTER=kind|minikube|current, YES=1 asks nothing)
+	deploy/demo/up
+
+.PHONY: demo-down
+demo-down: ## Remove everything that `make demo` made
+	deploy/demo/down
+
+.PHONY: dev
+dev: servers-up ## Run all services in one process against a local MongoDB and Redis
+	deploy/demo/dev
+
+##@ Build it
 
 .PHONY: deps
 deps: ## Install what building and testing needs and is missing (Debian packages, Go tools, mongod)
 	tests/cluster/deps
 
+.PHONY: build
+build: ## Build everything (debug)
+	$(CARGO) build --workspace --all-targets
+
+.PHONY: binaries
+binaries: ## Build the two programs that images hold, static (IMAGE_PROFILE=release|dist|dev)
+	CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUSTFLAGS="-C target-feature=+crt-static" \
+		$(CARGO) build --locked --profile $(IMAGE_PROFILE) --target $(HOST) --bin shopmesh --bin shopmesh-operator
+
+.PHONY: images
+images: binaries ## Build the images of both programs, of Redis and of NGINX for tests and demo (target/images)
+	tests/cluster/images shopmesh $(BINARIES)/shopmesh
+	tests/cluster/images operator $(BINARIES)/shopmesh-operator
+	tests/cluster/images redis
+	tests/cluster/images nginx
+
+.PHONY: crds
+crds: ## Write what is generated from code: the definition of Shop, golden files, the operator's kustomize base
+	UPDATE_GOLDEN=1 $(CARGO) test -p operator
+	deploy/kustomize/generate
+
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt --all
+
+##@ Test it
+
+.PHONY: test
+test: deps ## Everything below, on real servers; the time of each tier is printed (tests/README.md)
+	tests/run
 
 .PHONY: lint
 lint: ## Formatting, clippy, documentation, dependency rules: all with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
-	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; else echo "cargo-deny is missing: run 'make deps'"; exit 1; fi
+	$(CARGO) deny --locked check bans licenses sources
 
-.PHONY: build
-build: ## Build everything (debug)
-	$(CARGO) build --workspace --all-targets
+.PHONY: test-code
+test-code: servers-up ## Unit, API and convention tests, against a real MongoDB and Redis
+	eval "$$(tests/servers/servers env)"; export SHOPMESH_TEST_MONGODB_URI SHOPMESH_TEST_REDIS_URL; \
+		$(CARGO) test --workspace --locked
+
+.PHONY: test-operator
+test-operator: ## The operator against a real API server
+	tests/operator/run
+
+.PHONY: test-e2e
+test-e2e: images ## The whole on a real cluster: install by helm, buy through NGINX, break it
+	tests/e2e/run
+
+.PHONY: check-each
+check-each: ## Build every crate alone, as its own features allow
+	for manifest in crates/shared/*/Cargo.toml crates/services/*/Cargo.toml crates/sandbox-psp/Cargo.toml crates/shopmesh/Cargo.toml operator/Cargo.toml; do \
+		echo "$$manifest"; $(CARGO) check --quiet --manifest-path "$$manifest"; done
+
+.PHONY: bench
+bench: ## Measure what docs/reference/performance.md promises
+	bench/run
 
 .PHONY: servers-up servers-down
 servers-up: ## Start the MongoDB and Redis that tests use (127.0.0.1:27117 and :6479)
@@ -37,4 +103,8 @@ servers-up: ## Start the MongoDB and Redis that tests use (127.0.0.1:27117 and :
 servers-down: ## Stop them
 	tests/servers/servers down
 
-.PHONY: clean-servers
+.PHONY: cluster-up cluster-down
+cluster-up: ## Start a one-node Kubernetes on this machine, without Docker
+	tests/cluster/cluster up
+cluster-down: ## Stop it and remove everything it made
+	tests/cluster/cluster down
