@@ -220,14 +220,13 @@ impl Source {
     }
 
     /// Makes the group when it is gone, else waits.
-    async fn recover(&self, error: shop_redis::Error, outage: &mut Outage) {
-        let error = match error {
-            shop_redis::Error::NoGroup { .. } => match self.stream.ensure_group(&self.consumer.service).await {
+    async fn recover(&self, mut error: shop_redis::Error, outage: &mut Outage) {
+        if matches!(error, shop_redis::Error::NoGroup { .. }) {
+            match self.stream.ensure_group(&self.consumer.service).await {
                 Ok(()) => return,
-                Err(error) => error,
-            },
-            error => error,
-        };
+                Err(failed) => error = failed,
+            }
+        }
         let pause = outage.failed(&error);
         self.consumer.pause(pause).await;
     }

@@ -65,6 +65,8 @@ struct Relay {
 ///
 /// Metrics: `outbox_backlog_rows{state}` with `unpublished` and `unconfirmed` (0 in pods that do not relay),
 /// `events_published_total{topic}`.
+#[must_use = "the task ends when it is told to stop; join it then"]
+#[expect(clippy::needless_pass_by_value, reason = "takes its share of both servers, as a consumer does")]
 pub fn spawn_relay(
     service: &str,
     mongo: Mongo,

@@ -41,7 +41,7 @@ struct Read {
 
 enum Content {
     /// For this service.
-    Event(Envelope),
+    Event(Box<Envelope>),
     /// Of a topic that this service does not consume.
     NotOurs,
     /// Nothing that this version can read.
@@ -97,11 +97,13 @@ impl Source {
 
     fn read(&self, deliveries: Vec<Delivery>) -> Vec<Read> {
         let content = |delivery: &Delivery| match Topic::from_name(&delivery.topic) {
-            Some(topic) if self.topics.contains(&topic) => match serde_json::from_str::<Envelope>(&delivery.json) {
-                Ok(envelope) if envelope.event.topic() == topic => Content::Event(envelope),
-                Ok(envelope) => Content::Unreadable(format!("it tells of {}", envelope.event.topic().name())),
-                Err(error) => Content::Unreadable(format!("it cannot be read: {error}")),
-            },
+            Some(topic) if self.topics.contains(&topic) => {
+                match serde_json::from_str::<Box<Envelope>>(&delivery.json) {
+                    Ok(envelope) if envelope.event.topic() == topic => Content::Event(envelope),
+                    Ok(envelope) => Content::Unreadable(format!("it tells of {}", envelope.event.topic().name())),
+                    Err(error) => Content::Unreadable(format!("it cannot be read: {error}")),
+                }
+            }
             // The producer puts a topic on each entry; what has none is not of its making.
             None if delivery.topic.is_empty() => Content::Unreadable("it has no topic".into()),
             Some(_) | None => Content::NotOurs,
@@ -116,7 +118,7 @@ impl Source {
         for entry in entries {
             if let Content::Event(envelope) = &entry.content {
                 position.entry(envelope.id).or_insert_with(|| {
-                    envelopes.push(envelope.clone());
+                    envelopes.push(Envelope::clone(envelope));
                     envelopes.len() - 1
                 });
             }

@@ -26,7 +26,7 @@ async fn listeners_of_a_channel_hear_what_is_published_there_and_nothing_else() 
 
 #[tokio::test]
 async fn a_listener_is_told_after_the_connection_came_back_and_then_hears_again() {
-    let mut server = Server::start();
+    let server = Server::start();
     let redis = connect(&server).await;
     let mut mugs = redis.subscribe("mugs");
     assert_eq!(mugs.next().await, Some(Notice::Lost));
@@ -41,7 +41,7 @@ async fn a_listener_is_told_after_the_connection_came_back_and_then_hears_again(
 
 #[tokio::test]
 async fn a_listener_that_came_before_the_server_is_served_when_it_is_there() {
-    let mut server = Server::start();
+    let server = Server::start();
     server.stop();
     let config = shop_config::RedisConfig { url: shop_config::Secret::new(server.url()), key_prefix: "t:".into() };
     let redis = shop_redis::Redis::connect(&config, &shop_telemetry::metrics::Metrics::new("test")).unwrap();

@@ -6,12 +6,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 /// A running `redis-server`; ends with the test.
 pub(crate) struct Server {
     port: u16,
     folder: TempDir,
-    process: Child,
+    process: Mutex<Child>,
 }
 
 impl Server {
@@ -19,7 +20,7 @@ impl Server {
     pub(crate) fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
-        let process = spawn(port, &folder);
+        let process = Mutex::new(spawn(port, &folder));
         let server = Self { port, folder, process };
         server.wait();
         server
@@ -36,27 +37,28 @@ impl Server {
     }
 
     /// Ends it without a word and starts it again from what it last saved.
-    pub(crate) fn crash(&mut self) {
+    pub(crate) fn crash(&self) {
         self.stop();
-        self.process = spawn(self.port, &self.folder);
-        self.wait();
+        self.start_again();
     }
 
     /// Ends it without a word.
-    pub(crate) fn stop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+    pub(crate) fn stop(&self) {
+        let mut process = self.process.try_lock().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
     }
 
     /// Starts it again after [`Self::stop`].
-    pub(crate) fn start_again(&mut self) {
-        self.process = spawn(self.port, &self.folder);
+    pub(crate) fn start_again(&self) {
+        *self.process.try_lock().unwrap() = spawn(self.port, &self.folder);
         self.wait();
     }
 
     /// Lets it hang, or go on.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status().unwrap();
+        let process = self.process.try_lock().unwrap().id().to_string();
+        let status = Command::new("kill").args(["-s", name, &process]).status().unwrap();
         assert!(status.success());
     }
 
@@ -73,8 +75,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let process = self.process.get_mut();
+        let _ = process.kill();
+        let _ = process.wait();
     }
 }
 

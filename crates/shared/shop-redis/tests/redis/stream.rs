@@ -150,7 +150,7 @@ async fn a_deleted_stream_is_noticed_although_its_epoch_is_there() {
 
 #[tokio::test]
 async fn a_server_that_comes_back_with_older_data_is_noticed() {
-    let mut server = Server::start();
+    let server = Server::start();
     let (redis, stream, mark) = opened(&server).await;
     stream.ensure_group("payment").await.unwrap();
     server.cli(&["SAVE"]);

@@ -1,0 +1,11 @@
+//! Relay and consumers against a real MongoDB, and a Redis that each test starts for itself so that it may be lost.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod delivery;
+mod failures;
+mod losses;
+#[path = "../../../shop-redis/tests/redis/server.rs"]
+mod server;
+mod shop;
+mod tracing;
