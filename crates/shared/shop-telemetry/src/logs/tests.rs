@@ -117,3 +117,17 @@ fn a_filter_that_does_not_parse_is_refused() {
     let provider = provider(&telemetry, "order").unwrap();
     assert!(matches!(subscriber(&telemetry, "order", &provider, std::io::sink), Err(Error::Filter(_))));
 }
+
+#[test]
+fn the_first_service_of_a_trace_decides_whether_it_is_kept() {
+    // Of the traces that start here, 0 % are kept.
+    let (_guard, _logs) = logs_of("info");
+    let own = info_span!("place_order").in_scope(|| context::traceparent().unwrap());
+    assert!(own.ends_with("-00"), "{own}");
+    for flag in ["-00", "-01"] {
+        let span = info_span!("reserve");
+        context::set_parent(&span, &format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331{flag}"));
+        let called = span.in_scope(|| context::traceparent().unwrap());
+        assert!(called.ends_with(flag), "{called}");
+    }
+}
