@@ -293,13 +293,19 @@ async fn a_caller_waits_no_longer_than_its_request() {
         });
         sleep(Duration::from_millis(50)).await;
 
+        // Both wait for the same transaction, but one of them not long enough.
+        let neighbour = tokio::spawn({
+            let group = group.clone();
+            async move { group.submit(Want::Take("mug", 1)).await }
+        });
+
         let started = Instant::now();
         let waited = within(Duration::from_millis(100), group.submit(Want::Take("mug", 1))).await;
 
         assert!(matches!(waited, Err(Error::Timeout { what: "shop" })), "{waited:?}");
         assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
         assert!(first.await.unwrap().unwrap());
-        assert!(group.submit(Want::Take("mug", 1)).await.unwrap());
+        assert!(neighbour.await.unwrap().unwrap());
         assert_eq!(sold(&store, "mug").await.1, 2, "what nobody waited for when its turn came is not carried out");
     })
     .await;

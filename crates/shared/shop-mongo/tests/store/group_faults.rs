@@ -50,6 +50,33 @@ async fn a_stuck_member_holds_nobody_up_and_is_served_when_its_document_is_free(
 }
 
 #[tokio::test]
+async fn a_stuck_neighbour_does_not_cost_a_member_its_turn() {
+    with_store(|store| async move {
+        stocked(&store, "mug", 100).await;
+        stocked(&store, "cup", 10).await;
+        let group = shop(&store, Duration::from_millis(2), &CancellationToken::new());
+        let mut holder = hold(&store, "mug").await;
+        let buy = |sku: &'static str| {
+            let group = group.clone();
+            async move { group.submit(Want::Take(sku, 1)).await }
+        };
+
+        let stuck = tokio::spawn(buy("mug"));
+        let early: Vec<_> = (0..10).map(|_| tokio::spawn(buy("cup"))).collect();
+        sleep(Duration::from_millis(5)).await;
+        let late = join_all((0..10).map(|_| buy("cup"))).await;
+
+        for buyer in early {
+            assert!(buyer.await.unwrap().unwrap(), "came first");
+        }
+        assert!(late.iter().all(|answer| matches!(answer, Ok(false))), "{late:?}");
+        holder.abort_transaction().await.unwrap();
+        assert!(stuck.await.unwrap().unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_whole_group_on_a_held_document_does_not_shut_out_the_next() {
     with_store(|store| async move {
         stocked(&store, "mug", 1000).await;

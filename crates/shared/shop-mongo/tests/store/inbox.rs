@@ -31,7 +31,10 @@ async fn what_was_had_before_is_told_for_each_group_apart() {
     with_store(|store| async move {
         prepared(&store).await;
         assert_eq!(claim(&store, "cart", &[event(1), event(2), event(2)]).await.unwrap(), HashSet::new());
+        let first_seen = store.get("inbox", &format!("cart:{}", event(2))).await;
+        sleep(Duration::from_millis(5)).await;
         assert_eq!(claim(&store, "cart", &[event(2), event(3)]).await.unwrap(), HashSet::from([event(2)]));
+        assert_eq!(store.get("inbox", &format!("cart:{}", event(2))).await, first_seen, "its time is not renewed");
         assert_eq!(claim(&store, "payment", &[event(2)]).await.unwrap(), HashSet::new());
         assert_eq!(claim(&store, "cart", &[]).await.unwrap(), HashSet::new());
         assert_eq!(store.count("inbox", doc! { "at": { "$type": "date" } }).await, 4);
