@@ -1,0 +1,152 @@
+# shellcheck shell=bash
+# What differs between the clusters that the demo runs on: for each, plan_, deps_, images_, cluster_, mongodb_, reach_ and
+# down_. `local` is the one-node cluster of tests/cluster; kind, minikube and current need their own programs and Docker.
+
+LOCAL_NAME=shopmesh-demo
+LOCAL_NET=97
+KIND_NAME=${KIND_NAME:-shopmesh-demo}
+MINIKUBE_PROFILE=${MINIKUBE_PROFILE:-shopmesh-demo}
+TOOLS=${CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/shopmesh-cluster}/bin
+
+known_cluster() { case $1 in local | kind | minikube | current) ;; *) return 1 ;; esac }
+
+public_images() {
+  SHOPMESH_IMAGE=$1/shopmesh:demo OPERATOR_IMAGE=$1/shopmesh-operator:demo
+  REDIS_IMAGE=docker.io/library/redis:7.4-alpine NGINX_IMAGE=docker.io/nginxinc/nginx-unprivileged:1.29-alpine
+}
+
+docker_images() { # registry or prefix
+  public_images "$1"
+  docker build --target shopmesh -t "$SHOPMESH_IMAGE" --build-arg "PROFILE=${IMAGE_PROFILE:-release}" .
+  docker build --target operator -t "$OPERATOR_IMAGE" --build-arg "PROFILE=${IMAGE_PROFILE:-release}" .
+}
+
+# A replica set of one inside the cluster: for trying out, with the data gone when it goes.
+mongodb_inside() {
+  kubectl create namespace shopmesh-mongodb --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+  kubectl -n shopmesh-mongodb apply -f examples/mongodb.yaml >/dev/null
+  kubectl -n shopmesh-mongodb rollout status statefulset/mongodb --timeout=5m >/dev/null
+  MONGODB_URI="mongodb://mongodb-0.mongodb.shopmesh-mongodb.svc:27017/?replicaSet=rs0"
+}
+
+# One port of the shop, carried to this machine by kubectl for as long as the demo lasts.
+forward() {
+  local port=${DEMO_PORT:-8088}
+  setsid kubectl -n "$NAMESPACE" port-forward "service/$SHOP-nginx" "$port:80" >"$STATE/forward.log" 2>&1 </dev/null &
+  echo $! >"$STATE/forward.pid"
+  BASE_URL=http://127.0.0.1:$port
+  local _
+  for _ in $(seq 50); do
+    curl -fsS -o /dev/null "$BASE_URL/nginx-health" 2>/dev/null && return
+    sleep 0.2
+  done
+  die "the shop does not answer at $BASE_URL; see $STATE/forward.log"
+}
+
+stop_forward() {
+  local id
+  [ -f "$STATE/forward.pid" ] || return 0
+  id=$(<"$STATE/forward.pid")
+  if grep -qa port-forward "/proc/$id/cmdline" 2>/dev/null; then kill "$id"; fi
+  rm -f "$STATE/forward.pid"
+}
+
+# -- local
+
+local_cluster() { CLUSTER_NAME=$LOCAL_NAME CLUSTER_NET=$LOCAL_NET "$root/tests/cluster/cluster" "$@"; }
+local_servers() { SERVERS_NAME=demo SERVERS_DIR=$STATE/servers "$root/tests/servers/servers" "$@"; }
+
+plan_local() {
+  local packages
+  packages=$("$root/tests/cluster/deps" --check | tr '\n' ' ') || true
+  [ -z "${packages// /}" ] || echo "install Debian packages: $packages"
+  echo "build Kubernetes, helm and CoreDNS from their Go modules into ${TOOLS%/bin}, once"
+  echo "start a one-node Kubernetes in a network namespace, 10.$LOCAL_NET.0.0/16, and a MongoDB beside it (needs root)"
+}
+deps_local() { "$root/tests/cluster/deps"; PATH=$TOOLS:$PATH; }
+images_local() {
+  make --no-print-directory images
+  SHOPMESH_IMAGE=registry.test/shopmesh:dev OPERATOR_IMAGE=registry.test/shopmesh-operator:dev
+  REDIS_IMAGE=registry.test/redis:7 NGINX_IMAGE=registry.test/nginx:1.22
+}
+cluster_local() {
+  local_cluster up
+  KUBECONFIG=$(local_cluster kubeconfig)
+  export KUBECONFIG
+  local_cluster load target/images/*.tar "${TOOLS%/bin}"/redis.tar "${TOOLS%/bin}"/nginx.tar
+}
+mongodb_local() {
+  local_servers up --bind "10.$LOCAL_NET.0.1" --auth --no-redis
+  eval "$(local_servers env)"
+  MONGODB_URI=$SHOPMESH_TEST_MONGODB_URI
+}
+reach_local() { BASE_URL=http://$(kubectl -n "$NAMESPACE" get service "$SHOP-nginx" -o 'jsonpath={.spec.clusterIP}'); }
+down_local() { local_cluster down; local_servers down; }
+
+# -- kind
+
+plan_kind() {
+  echo "build two images with docker and load them into kind"
+  echo "make the kind cluster $KIND_NAME, with a single-node MongoDB in it (examples/mongodb.yaml)"
+}
+deps_kind() { need_commands kind docker kubectl helm python3 curl; }
+images_kind() { docker_images localhost; }
+cluster_kind() {
+  KUBECONFIG=$STATE/kubeconfig
+  export KUBECONFIG
+  kind get clusters | grep -qx "$KIND_NAME" || kind create cluster --name "$KIND_NAME" --wait 2m
+  kind export kubeconfig --name "$KIND_NAME" --kubeconfig "$KUBECONFIG"
+  kind load docker-image --name "$KIND_NAME" "$SHOPMESH_IMAGE" "$OPERATOR_IMAGE"
+}
+mongodb_kind() { mongodb_inside; }
+reach_kind() { forward; }
+down_kind() { stop_forward; kind delete cluster --name "$KIND_NAME"; }
+
+# -- minikube
+
+plan_minikube() {
+  echo "build two images with docker and load them into minikube"
+  echo "make the minikube profile $MINIKUBE_PROFILE, with a single-node MongoDB in it (examples/mongodb.yaml)"
+}
+deps_minikube() { need_commands minikube docker kubectl helm python3 curl; }
+images_minikube() { docker_images localhost; }
+cluster_minikube() {
+  KUBECONFIG=$STATE/kubeconfig
+  export KUBECONFIG
+  minikube start --profile "$MINIKUBE_PROFILE"
+  minikube image load --profile "$MINIKUBE_PROFILE" "$SHOPMESH_IMAGE" "$OPERATOR_IMAGE"
+}
+mongodb_minikube() { mongodb_inside; }
+reach_minikube() { forward; }
+down_minikube() { stop_forward; minikube delete --profile "$MINIKUBE_PROFILE"; }
+
+# -- current
+
+plan_current() {
+  echo "build two images with docker and push them to ${REGISTRY:-REGISTRY, which is not set}"
+  echo "use the cluster of your present kubectl context: $(kubectl config current-context 2>/dev/null || echo none)"
+  [ -n "${MONGODB_URI:-}" ] || echo "run a single-node MongoDB in it (examples/mongodb.yaml), since MONGODB_URI is not set"
+}
+deps_current() {
+  need_commands docker kubectl helm python3 curl
+  [ -n "${REGISTRY:-}" ] || die "CLUSTER=current needs REGISTRY, a place that the cluster can pull from, e.g. ghcr.io/you"
+}
+images_current() {
+  docker_images "$REGISTRY"
+  docker push "$SHOPMESH_IMAGE"
+  docker push "$OPERATOR_IMAGE"
+}
+cluster_current() {
+  KUBECONFIG=${KUBECONFIG:-$HOME/.kube/config}
+  export KUBECONFIG
+  kubectl cluster-info >/dev/null || die "the present kubectl context does not answer"
+}
+mongodb_current() { [ -n "${MONGODB_URI:-}" ] || mongodb_inside; }
+reach_current() { forward; }
+down_current() {
+  stop_forward
+  kubectl delete namespace shop --ignore-not-found --wait
+  helm uninstall shopmesh-operator --namespace shopmesh-system --ignore-not-found --wait
+  kubectl delete namespace shopmesh-system shopmesh-mongodb --ignore-not-found --wait
+  kubectl delete crd shops.shopmesh.dev --ignore-not-found
+}
