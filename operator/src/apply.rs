@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
-use kube::core::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,46 +58,37 @@ impl<K> Owned for K where
 /// running pods with everything they need; of the Deployments all are tried.
 pub async fn apply(client: &Client, shop: &Shop, observed: &Observed, desired: Desired) -> Result<Applied, Error> {
     let Desired { objects, waiting } = desired;
-    let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = objects;
     let live = &observed.children;
-    let mut writer = Writer { client, shop, applied: Applied::default() };
-    let kept_deployments = names(&deployments).union(&names(&waiting)).cloned().collect();
-    let wanted = Wanted {
-        service_accounts: names(&service_accounts),
-        secrets: names(&secrets),
-        config_maps: names(&config_maps),
-        services: names(&services),
-        jobs: names(&jobs),
-        deployments: kept_deployments,
-    };
+    let mut writer = Writer { client, shop, hidden: BTreeSet::new(), applied: Applied::default() };
+    let kept = Kept::of(&objects, &waiting);
+    let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = objects;
+    writer.check(&live.service_accounts, &service_accounts).await?;
+    writer.check(&live.secrets, &secrets).await?;
+    writer.check(&live.config_maps, &config_maps).await?;
+    writer.check(&live.services, &services).await?;
+    writer.check(&live.jobs, &jobs).await?;
+    writer.check(&live.deployments, &deployments).await?;
     let objects = Objects {
-        service_accounts: writer.write_all(&live.service_accounts, service_accounts, Rewrite::Always).await?,
-        secrets: writer.write_all(&live.secrets, secrets, Rewrite::Always).await?,
-        config_maps: writer.write_all(&live.config_maps, config_maps, Rewrite::Always).await?,
-        services: writer.write_all(&live.services, services, Rewrite::Always).await?,
-        // The pods of a Job cannot be changed; its name carries a digest of what it depends on.
-        jobs: writer.write_all(&live.jobs, jobs, Rewrite::Never).await?,
-        deployments: writer.write_deployments(live, deployments, &waiting).await?,
+        service_accounts: writer.write_all(&live.service_accounts, service_accounts).await?,
+        secrets: writer.write_all(&live.secrets, secrets).await?,
+        config_maps: writer.write_all(&live.config_maps, config_maps).await?,
+        services: writer.write_all(&live.services, services).await?,
+        jobs: writer.write_jobs(&live.jobs, jobs).await?,
+        deployments: writer.write_deployments(&live.deployments, deployments, &waiting).await?,
     };
     let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = live;
     // The other way round: nothing that still runs loses what it needs.
-    writer.prune(deployments, &wanted.deployments).await?;
-    writer.prune(jobs, &wanted.jobs).await?;
-    writer.prune(services, &wanted.services).await?;
-    writer.prune(config_maps, &wanted.config_maps).await?;
-    writer.prune(secrets, &wanted.secrets).await?;
-    writer.prune(service_accounts, &wanted.service_accounts).await?;
+    writer.prune(deployments, &kept.deployments).await?;
+    writer.prune(jobs, &kept.jobs).await?;
+    writer.prune(services, &kept.services).await?;
+    writer.prune(config_maps, &kept.config_maps).await?;
+    writer.prune(secrets, &kept.secrets).await?;
+    writer.prune(service_accounts, &kept.service_accounts).await?;
     Ok(Applied { objects, ..writer.applied })
 }
 
-/// Whether an object that exists is written again when it differs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rewrite {
-    Always,
-    Never,
-}
-
-struct Wanted {
+/// Names of what is not pruned.
+struct Kept {
     service_accounts: BTreeSet<String>,
     secrets: BTreeSet<String>,
     config_maps: BTreeSet<String>,
@@ -105,21 +97,80 @@ struct Wanted {
     deployments: BTreeSet<String>,
 }
 
+impl Kept {
+    fn of(objects: &Objects, waiting: &[Deployment]) -> Self {
+        let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = objects;
+        Self {
+            service_accounts: names(service_accounts),
+            secrets: names(secrets),
+            config_maps: names(config_maps),
+            services: names(services),
+            jobs: names(jobs),
+            deployments: names(deployments).union(&names(waiting)).cloned().collect(),
+        }
+    }
+}
+
 fn names<K: Resource>(objects: &[K]) -> BTreeSet<String> {
     objects.iter().map(ResourceExt::name_any).collect()
+}
+
+fn find<'a, K: Resource>(objects: &'a [K], name: &str) -> Option<&'a K> {
+    objects.iter().find(|object| object.meta().name.as_deref() == Some(name))
+}
+
+/// `Kind name`, as objects are named in logs, Events and errors.
+fn called<K: Owned>(name: &str) -> String {
+    format!("{} {name}", K::kind(&()))
 }
 
 struct Writer<'a> {
     client: &'a Client,
     shop: &'a Shop,
+    /// Objects of ours that are not among the live ones: somebody removed their labels.
+    hidden: BTreeSet<String>,
     applied: Applied,
 }
 
 impl Writer<'_> {
-    async fn write_all<K: Owned>(&mut self, live: &[K], desired: Vec<K>, rewrite: Rewrite) -> Result<Vec<K>, Error> {
+    /// Another's object of the same name is never touched.
+    async fn check<K: Owned>(&mut self, live: &[K], desired: &[K]) -> Result<(), Error> {
+        for name in names(desired).difference(&names(live)) {
+            let what = called::<K>(name);
+            let found = self.api::<K>().get_metadata_opt(name).await;
+            let Some(found) = found.map_err(Error::api("read", what.clone()))? else { continue };
+            if is_ours(self.shop, &found.metadata) {
+                self.hidden.insert(what);
+                continue;
+            }
+            let (kind, name, shop) = (K::kind(&()).into_owned(), name.clone(), self.shop.name_any());
+            let owners = found.metadata.owner_references.as_deref().unwrap_or_default();
+            let is_leftover = found.metadata.deletion_timestamp.is_some()
+                || owners.iter().any(|owner| owner.kind == Shop::kind(&()) && owner.name == shop);
+            return Err(match is_leftover {
+                true => Error::Leftover { kind, name },
+                false => Error::NameTaken { kind, name },
+            });
+        }
+        Ok(())
+    }
+
+    async fn write_all<K: Owned>(&mut self, live: &[K], desired: Vec<K>) -> Result<Vec<K>, Error> {
         let mut written = Vec::with_capacity(desired.len());
         for object in desired {
-            written.push(self.write(live, object, rewrite).await?);
+            written.push(self.write(live, object).await?);
+        }
+        Ok(written)
+    }
+
+    /// The pods of a Job cannot be changed: its name carries a digest of what matters, and the first one counts.
+    async fn write_jobs(&mut self, live: &[Job], desired: Vec<Job>) -> Result<Vec<Job>, Error> {
+        let mut written = Vec::with_capacity(desired.len());
+        for object in desired {
+            written.push(match find(live, &object.name_any()) {
+                Some(live) => live.clone(),
+                None => self.write(live, object).await?,
+            });
         }
         Ok(written)
     }
@@ -127,79 +178,64 @@ impl Writer<'_> {
     /// All are tried, so that one refused Deployment does not hold up the others. Those that wait are reported as they are.
     async fn write_deployments(
         &mut self,
-        live: &Objects,
-        desired: Vec<k8s_openapi::api::apps::v1::Deployment>,
-        waiting: &[k8s_openapi::api::apps::v1::Deployment],
-    ) -> Result<Vec<k8s_openapi::api::apps::v1::Deployment>, Error> {
+        live: &[Deployment],
+        desired: Vec<Deployment>,
+        waiting: &[Deployment],
+    ) -> Result<Vec<Deployment>, Error> {
         let mut written = Vec::new();
         let mut failure = None;
         for object in desired {
-            match self.write(&live.deployments, object, Rewrite::Always).await {
+            match self.write(live, object).await {
                 Ok(object) => written.push(object),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let waiting = names(waiting);
-        written.extend(live.deployments.iter().filter(|live| waiting.contains(&live.name_any())).cloned());
+        written.extend(names(waiting).iter().filter_map(|name| find(live, name)).cloned());
         failure.map_or(Ok(written), Err)
     }
 
-    async fn write<K: Owned>(&mut self, live: &[K], desired: K, rewrite: Rewrite) -> Result<K, Error> {
+    async fn write<K: Owned>(&mut self, live: &[K], mut desired: K) -> Result<K, Error> {
         let name = desired.name_any();
-        let what = format!("{} {name}", K::kind(&()));
+        let what = called::<K>(&name);
         let hash = difference::hash(&desired)?;
-        let mut desired = desired;
         desired.annotations_mut().insert(metadata::APPLIED_HASH.to_owned(), hash.clone());
-        let api = self.api::<K>();
-        let found = live.iter().find(|live| live.name_any() == name);
-        match found {
-            Some(live) if rewrite == Rewrite::Never || difference::is_as_desired(&desired, live)? => {
-                return Ok(live.clone());
-            }
-            Some(live) => {
-                let drifted = live.annotations().get(metadata::APPLIED_HASH) == Some(&hash);
-                self.applied.repaired.extend(drifted.then(|| what.clone()));
-            }
-            None => {
-                let meta = api.get_metadata_opt(&name).await.map_err(Error::api("read", what.clone()))?;
-                if let Some(meta) = meta {
-                    self.may_be_written::<K>(&meta.metadata)?;
-                    self.applied.repaired.push(what.clone());
-                }
-            }
+        let live = find(live, &name);
+        if let Some(live) = live
+            && difference::is_as_desired(&desired, live)?
+        {
+            return Ok(live.clone());
         }
+        let api = self.api::<K>();
         let params = PatchParams::apply(MANAGER).force();
-        let written = api.patch(&name, &params, &Patch::Apply(&desired)).await;
-        let written = written.map_err(Error::api("apply", what.clone()))?;
+        let applied = api.patch(&name, &params, &Patch::Apply(&desired)).await;
+        let mut written = applied.map_err(Error::api("apply", what.clone()))?;
+        if let Some(without) = difference::without_surplus(&desired, &written)? {
+            // Server-side apply leaves alone what others have added to our lists and data.
+            let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+            let patched = api.patch(&name, &params, &Patch::Merge(&without)).await;
+            written = patched.map_err(Error::api("repair", what.clone()))?;
+        }
+        if live.is_some_and(|live| live.resource_version() == written.resource_version()) {
+            // What differs is put there by the API server, at each write again.
+            return Ok(written);
+        }
+        let drifted = live.is_some_and(|live| live.annotations().get(metadata::APPLIED_HASH) == Some(&hash));
+        if drifted || self.hidden.contains(&what) {
+            self.applied.repaired.push(what.clone());
+        }
         info!(object = %what, "Applied {what}");
         self.applied.written.push(what);
         Ok(written)
     }
 
-    /// Another's object of the same name is never touched.
-    fn may_be_written<K: Owned>(&self, meta: &ObjectMeta) -> Result<(), Error> {
-        if is_ours(self.shop, meta) {
-            return Ok(());
-        }
-        let (kind, name) = (K::kind(&()).into_owned(), meta.name.clone().unwrap_or_default());
-        let shop = self.shop.name_any();
-        let owners = meta.owner_references.as_deref().unwrap_or_default();
-        let earlier = owners.iter().any(|owner| owner.kind == Shop::kind(&()) && owner.name == shop);
-        Err(if earlier || meta.deletion_timestamp.is_some() {
-            Error::Leftover { kind, name }
-        } else {
-            Error::NameTaken { kind, name }
-        })
-    }
-
     /// Deletes what is ours and not wanted, if it is still the object that was seen.
-    async fn prune<K: Owned>(&mut self, live: &[K], wanted: &BTreeSet<String>) -> Result<(), Error> {
+    async fn prune<K: Owned>(&mut self, live: &[K], kept: &BTreeSet<String>) -> Result<(), Error> {
         for object in live {
             let name = object.name_any();
-            if wanted.contains(&name) || object.meta().deletion_timestamp.is_some() {
+            if kept.contains(&name) || object.meta().deletion_timestamp.is_some() {
                 continue;
             }
-            let what = format!("{} {name}", K::kind(&()));
+            let what = called::<K>(&name);
             let params = DeleteParams {
                 propagation_policy: Some(PropagationPolicy::Background),
                 preconditions: Some(Preconditions {

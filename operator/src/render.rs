@@ -31,8 +31,9 @@ pub fn render(text: &str, namespace: &str, settings: &Settings) -> anyhow::Resul
     write(&objects).context("failed to write YAML")
 }
 
-/// A world in which everything that the Shop names is there.
-fn imagined(shop: &Shop) -> Observed {
+/// A world in which everything that the Shop names is there, with placeholders for what is secret.
+#[must_use]
+pub fn imagined(shop: &Shop) -> Observed {
     let spec = &shop.spec;
     let mut referenced: BTreeMap<String, BTreeMap<String, Secret>> =
         references(spec).into_iter().map(|name| (name.to_owned(), BTreeMap::new())).collect();

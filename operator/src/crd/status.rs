@@ -23,6 +23,9 @@ pub struct ShopStatus {
     /// What the names of the shop's databases begin with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_prefix: Option<String>,
+    /// The last verdict about the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_check: Option<DatabaseCheckStatus>,
     /// Ready services of all, such as `7/7`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub services_ready: Option<String>,
@@ -33,6 +36,19 @@ pub struct ShopStatus {
     /// The way in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress: Option<IngressStatus>,
+}
+
+/// The last verdict about the database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DatabaseCheckStatus {
+    /// The Job; its name stands for one URI and one image.
+    pub job: String,
+    /// `Passed`, or the reason why not.
+    pub result: String,
+    /// What the Job said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
 }
 
 /// One service.

@@ -9,7 +9,7 @@ use kube::{Resource, ResourceExt};
 use super::Outcome;
 use crate::apply::Applied;
 use crate::build::names;
-use crate::crd::status::{IngressStatus, ServiceStatus, ShopStatus, kinds};
+use crate::crd::status::{DatabaseCheckStatus, IngressStatus, ServiceStatus, ShopStatus, kinds};
 use crate::crd::{Shop, shop::ServiceType};
 use crate::error::{Class, Error};
 use crate::plan::{NginxPlan, Plan, Verdict};
@@ -99,14 +99,22 @@ fn failed(old: &ShopStatus, generation: Option<i64>, error: &Error) -> Vec<Said>
 fn applied_status(plan: &Plan, applied: &Applied, old: &ShopStatus) -> (ShopStatus, Vec<Said>) {
     let services: Vec<_> = plan.services.iter().map(|service| service_status(plan, service, applied)).collect();
     let ready = services.iter().filter(|service| service.reason == AVAILABLE).count();
-    let mut conditions = vec![database(plan, old), cache(plan, applied), ingress(plan, applied), payment()];
-    conditions.extend(summary(plan, applied, &services));
+    let verdict = verdict(plan, old);
+    let mut conditions = vec![database(plan, &verdict), cache(plan, applied), ingress(plan, applied), payment()];
+    conditions.extend(summary(plan, applied, &verdict, &services));
     let nginx = plan.nginx.as_ref();
     let status = ShopStatus {
         observed_generation: None,
         conditions: Vec::new(),
         url: nginx.map(|nginx| url(plan, nginx, applied)),
         database_prefix: Some(plan.database_prefix.clone()),
+        database_check: match verdict {
+            Database::Unknown => None,
+            Database::Reached => {
+                Some(DatabaseCheckStatus { job: plan.check.job.clone(), result: PASSED.to_owned(), text: String::new() })
+            }
+            Database::Failed(failed) => Some(failed),
+        },
         services_ready: Some(format!("{ready}/{}", services.len())),
         services,
         ingress: Some(IngressStatus {
@@ -157,16 +165,38 @@ fn service_status(plan: &Plan, service: &crate::plan::ServicePlan, applied: &App
     }
 }
 
-fn database(plan: &Plan, old: &ShopStatus) -> Said {
-    let kind = kinds::DATABASE_REACHABLE;
+/// What is known about the database. A failed check is tried again under the same name: until there is an answer, the
+/// failure stands.
+enum Database {
+    Unknown,
+    Reached,
+    Failed(DatabaseCheckStatus),
+}
+
+fn verdict(plan: &Plan, old: &ShopStatus) -> Database {
+    let job = &plan.check.job;
     match &plan.check.verdict {
-        Verdict::Passed => said(kind, "True", "ProbeSucceeded", "The database answered with these settings"),
-        Verdict::Failed { code, text, .. } => said(kind, "False", code, text.clone()),
-        // A failure stands until the next try has an answer.
-        Verdict::Running => match old.conditions.iter().find(|old| old.type_ == kind && old.status == "False") {
-            Some(old) => said(kind, "False", &old.reason, old.message.clone()),
-            None => said(kind, "Unknown", "ProbeRunning", format!("Job {} tries the database", plan.check.job)),
+        Verdict::Passed => Database::Reached,
+        Verdict::Failed { code, text, .. } => Database::Failed(DatabaseCheckStatus {
+            job: job.clone(),
+            result: code.clone(),
+            text: text.clone(),
+        }),
+        Verdict::Running => match &old.database_check {
+            Some(old) if old.job == *job && old.result != PASSED => Database::Failed(old.clone()),
+            Some(_) | None => Database::Unknown,
         },
+    }
+}
+
+const PASSED: &str = "Passed";
+
+fn database(plan: &Plan, verdict: &Database) -> Said {
+    let kind = kinds::DATABASE_REACHABLE;
+    match verdict {
+        Database::Reached => said(kind, "True", "ProbeSucceeded", "The database answered with these settings"),
+        Database::Failed(failed) => said(kind, "False", &failed.result, failed.text.clone()),
+        Database::Unknown => said(kind, "Unknown", "ProbeRunning", format!("Job {} tries the database", plan.check.job)),
     }
 }
 
@@ -202,7 +232,7 @@ fn payment() -> Said {
 }
 
 /// Ready, Reconciling and Stalled, in the sense of kstatus.
-fn summary(plan: &Plan, applied: &Applied, services: &[ServiceStatus]) -> [Said; 3] {
+fn summary(plan: &Plan, applied: &Applied, verdict: &Database, services: &[ServiceStatus]) -> [Said; 3] {
     let shop = &plan.shop.name;
     let others = [
         plan.redis.as_ref().map(|_| names::REDIS_PART),
@@ -222,12 +252,12 @@ fn summary(plan: &Plan, applied: &Applied, services: &[ServiceStatus]) -> [Said;
     };
     let missing: Vec<_> = all.iter().filter(|(_, reason)| *reason != AVAILABLE).map(|(name, _)| *name).collect();
     let late = with(DEADLINE);
-    let stalled = match &plan.check.verdict {
-        Verdict::Failed { code, text, .. } => Some((code.clone(), format!("The database cannot be used: {text}"))),
-        Verdict::Passed | Verdict::Running if !late.is_empty() => {
+    let stalled = match verdict {
+        Database::Failed(failed) => Some((failed.result.clone(), format!("The database cannot be used: {}", failed.text))),
+        Database::Reached | Database::Unknown if !late.is_empty() => {
             Some((DEADLINE.to_owned(), format!("Not available in time: {late}")))
         }
-        Verdict::Passed | Verdict::Running => None,
+        Database::Reached | Database::Unknown => None,
     };
     let calm = "Everything is as declared";
     match (stalled, missing.is_empty()) {
