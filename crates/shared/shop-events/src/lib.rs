@@ -12,6 +12,7 @@ mod dead_letters;
 mod handler;
 mod outage;
 mod relay;
+mod revocations;
 mod routes;
 
 use shop_mongo::Setup;
@@ -19,6 +20,7 @@ use shop_mongo::Setup;
 pub use consumer::spawn_consumer;
 pub use handler::{HandleError, Handler};
 pub use relay::spawn_relay;
+pub use revocations::{answer_revocations, spawn_revocations};
 
 /// The collections behind [`spawn_relay`]; it ensures them itself, but traffic may come first.
 #[must_use]

@@ -1,0 +1,72 @@
+//! How an operation of identity can end badly.
+
+use shop_types::{Detail, ErrorKind, ServiceError};
+
+use super::hashing;
+
+/// A refusal, the store, or a part of the process. No text here names an address, a password or a token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("another account has this e-mail address")]
+    EmailTaken,
+    #[error("e-mail address or password is wrong")]
+    WrongCredentials,
+    #[error("the refresh token does not count; log in again")]
+    InvalidRefreshToken,
+    #[error("there is no such account")]
+    NoSuchUser,
+    #[error("the version sent is not the present one, which is {current}")]
+    Stale { current: i64 },
+    #[error("failed to hash a password")]
+    Hashing(#[from] hashing::Error),
+    #[error("failed to sign an access token")]
+    Sign(#[source] shop_auth::Error),
+    #[error("failed to get random bytes")]
+    Random(#[source] getrandom::Error),
+    #[error("identity's database did not do it")]
+    Store(#[from] shop_mongo::Error),
+}
+
+impl ServiceError for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::EmailTaken => ErrorKind::Conflict,
+            Self::WrongCredentials | Self::InvalidRefreshToken => ErrorKind::Unauthenticated,
+            Self::NoSuchUser => ErrorKind::NotFound,
+            Self::Stale { .. } => ErrorKind::Stale,
+            Self::Hashing(hashing::Error::Busy) => ErrorKind::Unavailable,
+            Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => ErrorKind::Internal,
+            // The one unique key that a caller chooses is the e-mail address, which is sorted out before.
+            Self::Store(error) if error.is_duplicate() => ErrorKind::Internal,
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::EmailTaken => "email_taken",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::InvalidRefreshToken => "invalid_refresh_token",
+            Self::NoSuchUser => "not_found",
+            Self::Stale { .. } => "version_conflict",
+            Self::Hashing(hashing::Error::Busy) => "busy",
+            Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => "internal",
+            Self::Store(_) if self.kind() == ErrorKind::Unavailable => "unavailable",
+            Self::Store(_) => "internal",
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        match self {
+            Self::EmailTaken => vec![Detail::new("email", "is taken")],
+            Self::Stale { .. } => vec![Detail::new("If-Match", "must be the ETag of the present version")],
+            Self::WrongCredentials
+            | Self::InvalidRefreshToken
+            | Self::NoSuchUser
+            | Self::Hashing(_)
+            | Self::Sign(_)
+            | Self::Random(_)
+            | Self::Store(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Hashing of passwords: argon2id on as many threads as there are cores, with a short queue before them.
+//!
+//! One hash takes a core for some 20 ms and 19 MiB of memory. Without a bound a flood of logins would take both from every
+//! other request; with it the flood is refused (S29).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use prometheus::{HistogramVec, IntCounterVec};
+use shop_telemetry::context;
+use shop_telemetry::metrics::Metrics;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use crate::domain::Password;
+
+/// The floor that OWASP recommends: 19 MiB, 2 passes, 1 lane.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Requests that may wait for a core.
+const QUEUE: usize = 50;
+/// How long one waits that has no deadline of its own.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A hash that nobody has a password for: 32 random bytes under a random salt. Whoever logs in with an address that has
+/// no account is compared with it, so that both ways cost the same.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$EbFS0sfB5/4AEgQcM7G5zA$BIgpg3l0oDJvovc7Z3PeagyZxzdLd38N7YPbPYeKRzk";
+
+/// A hash in PHC form, with its salt and parameters.
+#[derive(Clone)]
+pub(crate) struct Hash(String);
+
+/// How hashing can end badly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// All cores hash, and as many wait as may.
+    #[error("too many passwords are being checked")]
+    Busy,
+    /// The library refused, or a stored hash is none.
+    #[error("the password could not be hashed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Hashes and compares passwords.
+pub(crate) struct Hashing {
+    argon2: Argon2<'static>,
+    /// Cores, and places in the queue before them.
+    room: Arc<Semaphore>,
+    /// Cores.
+    cores: Arc<Semaphore>,
+    hashes: IntCounterVec,
+    waits: HistogramVec,
+}
+
+impl Hash {
+    /// Takes back what [`Self::as_str`] gave, from our own store.
+    pub(crate) fn from_stored(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The text, for the store alone.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hash(..)")
+    }
+}
+
+impl Hashing {
+    /// Prepares hashing on `cores` threads.
+    ///
+    /// # Errors
+    /// When the metrics cannot be registered.
+    pub(crate) fn new(cores: usize, metrics: &Metrics) -> anyhow::Result<Self> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
+        Ok(Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            room: Arc::new(Semaphore::new(cores + QUEUE)),
+            cores: Arc::new(Semaphore::new(cores)),
+            hashes: metrics.counter("password_hashes_total", "Passwords hashed or compared", &["operation"])?,
+            waits: metrics.histogram(
+                "password_hash_duration_seconds",
+                "Time from asking for a password hash to having it",
+                &["operation"],
+                &[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
+            )?,
+        })
+    }
+
+    /// Hashes a password under a random salt.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]; [`Error::Failed`] without random bytes.
+    pub(crate) async fn hash(&self, password: Password) -> Result<Hash, Error> {
+        let argon2 = self.argon2.clone();
+        let hash = move || {
+            let hash: PasswordHash = argon2.hash_password(password.as_bytes())?;
+            Ok(Hash(hash.to_string()))
+        };
+        self.on_a_core("hash", hash).await
+    }
+
+    /// Compares a password with the hash of an account, or, without an account, does the same work and answers `false`.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]; [`Error::Failed`] when the stored hash is none.
+    pub(crate) async fn is_right(&self, password: Password, of: Option<&Hash>) -> Result<bool, Error> {
+        let argon2 = self.argon2.clone();
+        let (is_somebody, phc) = (of.is_some(), of.map_or(NOBODY, Hash::as_str).to_owned());
+        let compare = move || match argon2.verify_password(password.as_bytes(), &PasswordHash::new(&phc)?) {
+            Ok(()) => Ok(is_somebody),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
+        self.on_a_core("compare", compare).await
+    }
+
+    /// Runs one hash when a core is free. The work goes on when its caller has gone, and holds its place until then.
+    async fn on_a_core<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce() -> Result<T, Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
+        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let patience = context::remaining().map_or(PATIENCE, |left| left.min(PATIENCE));
+        let core = timeout(patience, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Error::Busy)?;
+        let core = core.map_err(|closed| Error::Failed(closed.into()))?;
+        self.hashes.with_label_values(&[operation]).inc();
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop((core, place));
+            result
+        });
+        let result = done.await.map_err(|ended| Error::Failed(ended.into()))?.map_err(Error::Failed);
+        self.waits.with_label_values(&[operation]).observe(started.elapsed().as_secs_f64());
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

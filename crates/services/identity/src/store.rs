@@ -1,0 +1,83 @@
+//! MongoDB out: accounts and sessions. Documents never leave this file and its folder.
+
+mod documents;
+mod email;
+mod sessions;
+mod users;
+
+use shop_mongo::{Error, IndexModel, Mongo, Setup, doc, options::IndexOptions, outbox};
+use subtle::ConstantTimeEq as _;
+
+use crate::app::hashing::Hash;
+use crate::domain::User;
+
+const USERS: &str = "users";
+const SESSIONS: &str = "sessions";
+
+const FIRST_ADMIN_INDEX: &str = "first_admin";
+
+/// An account with what proves who owns it.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) user: User,
+    pub(crate) hash: Hash,
+    pub(crate) registration: Option<Registration>,
+}
+
+/// By what a repeated registration is known again: a digest of its key and its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration(pub(crate) [u8; 32]);
+
+impl Registration {
+    /// Whether two are of the same registration, in constant time.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// What became of a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Created {
+    Done,
+    /// Another account has the address.
+    EmailTaken,
+    /// There was a first admin before.
+    AdminExists,
+}
+
+/// The service's own database.
+pub(crate) struct Store {
+    mongo: Mongo,
+}
+
+impl Store {
+    pub(crate) fn new(mongo: &Mongo) -> Self {
+        Self { mongo: mongo.clone() }
+    }
+
+    /// Makes collections, validators and indexes; see the table in README.md for which query uses which.
+    pub(crate) async fn prepare(&self) -> Result<(), Error> {
+        let index = |keys, options| IndexModel::builder().keys(keys).options(options).build();
+        let unique = |name: &str| IndexOptions::builder().unique(true).name(name.to_owned());
+        let only_one = unique(FIRST_ADMIN_INDEX).partial_filter_expression(doc! { "first_admin": true }).build();
+        let users = Setup::new(
+            USERS,
+            [
+                index(doc! { email::FIELD: 1 }, unique(email::INDEX).build()),
+                index(doc! { "number": 1 }, unique("number").build()),
+                index(doc! { "first_admin": 1 }, only_one),
+                index(doc! { "role": 1 }, IndexOptions::default()),
+            ],
+        );
+        let forget = IndexOptions::builder().expire_after(std::time::Duration::ZERO).build();
+        let sessions = Setup::new(
+            SESSIONS,
+            [
+                index(doc! { "forget_at": 1 }, forget),
+                index(doc! { "revoked_until": 1 }, IndexOptions::builder().sparse(true).build()),
+            ],
+        );
+        let users = users.validated(documents::user_rules());
+        self.mongo.ensure(&[users, sessions.validated(documents::session_rules()), outbox::setup()]).await
+    }
+}

@@ -1,0 +1,27 @@
+//! How e-mail addresses are stored. The only place that writes, finds or reads one, so that encryption with a blind index
+//! changes this file and nothing else.
+
+use shop_mongo::{Document, doc};
+use shop_types::Email;
+
+use super::documents::Unreadable;
+
+/// The field of a user's address.
+pub(super) const FIELD: &str = "email";
+/// The unique index on it.
+pub(super) const INDEX: &str = "email";
+
+/// What is stored of an address.
+pub(super) fn stored(email: &Email) -> String {
+    email.as_str().to_owned()
+}
+
+/// The address that was stored.
+pub(super) fn read(stored: &str) -> Result<Email, Unreadable> {
+    stored.parse().map_err(|_| Unreadable("email"))
+}
+
+/// Finds the account of an address.
+pub(super) fn filter(email: &Email) -> Document {
+    doc! { FIELD: { "$eq": stored(email) } }
+}

@@ -1,0 +1,90 @@
+//! Accounts in MongoDB.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use shop_mongo::{Collection, Error, bson, doc, outbox, update_versioned};
+use shop_types::{Email, Envelope, Role, UserId};
+
+use super::documents::UserDocument;
+use super::{Account, Created, FIRST_ADMIN_INDEX, Registration, Store, USERS, email};
+use crate::app::hashing::Hash;
+use crate::domain::{Name, User};
+
+impl Store {
+    fn users(&self) -> Collection<UserDocument> {
+        self.mongo.collection(USERS)
+    }
+
+    /// Writes a new account and the event that tells of it.
+    pub(crate) async fn create_user(
+        &self,
+        user: User,
+        hash: Hash,
+        registration: Option<Registration>,
+        event: Envelope,
+    ) -> Result<Created, Error> {
+        const WHAT: &str = "create user";
+        let document = UserDocument::new(&user, &hash, registration.as_ref());
+        let document = bson::serialize_to_document(&document).map_err(|error| corrupt(WHAT, error))?;
+        let event = Arc::new([event]);
+        let created = self.mongo.transact(WHAT, move |txn| {
+            let (document, event) = (document.clone(), Arc::clone(&event));
+            Box::pin(async move {
+                txn.insert_many(USERS, vec![document]).await?;
+                outbox::append(txn, &*event).await
+            })
+        });
+        match created.await {
+            Ok(()) => Ok(Created::Done),
+            Err(error) if error.is_duplicate_of(email::INDEX) => Ok(Created::EmailTaken),
+            Err(error) if error.is_duplicate_of(FIRST_ADMIN_INDEX) => Ok(Created::AdminExists),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The account of an address.
+    pub(crate) async fn account(&self, email: &Email) -> Result<Option<Account>, Error> {
+        const WHAT: &str = "find account";
+        let (users, filter) = (self.users(), email::filter(email));
+        let found = self.mongo.run(WHAT, async move { users.find_one(filter).await }).await?;
+        found.map(|stored| stored.into_account().map_err(|error| corrupt(WHAT, error))).transpose()
+    }
+
+    /// A user by id.
+    pub(crate) async fn user(&self, id: UserId) -> Result<Option<User>, Error> {
+        const WHAT: &str = "find user";
+        let (users, filter) = (self.users(), doc! { "_id": id.to_string() });
+        let found = self.mongo.run(WHAT, async move { users.find_one(filter).await }).await?;
+        found.map(|stored| user(WHAT, stored)).transpose()
+    }
+
+    /// Changes the name of a user who is still at `expected`; `None` when there is none.
+    pub(crate) async fn rename_user(
+        &self,
+        id: UserId,
+        expected: i64,
+        name: &Name,
+        now: Timestamp,
+    ) -> Result<Option<User>, Error> {
+        const WHAT: &str = "rename user";
+        let (users, set) = (self.users(), doc! { "name": name.as_str(), "updated_at": bson::DateTime::from(now) });
+        let changed =
+            self.mongo.run(WHAT, async move { update_versioned(&users, id.to_string(), expected, set).await });
+        changed.await?.map(|stored| user(WHAT, stored)).transpose()
+    }
+
+    /// Whether anybody may change who is staff.
+    pub(crate) async fn has_admin(&self) -> Result<bool, Error> {
+        let (users, filter) = (self.users(), doc! { "role": Role::Admin.as_str() });
+        Ok(self.mongo.run("find admin", async move { users.find_one(filter).await }).await?.is_some())
+    }
+}
+
+fn user(what: &'static str, stored: UserDocument) -> Result<User, Error> {
+    Ok(stored.into_account().map_err(|error| corrupt(what, error))?.user)
+}
+
+fn corrupt(what: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Corrupt { what, source: Arc::new(error) }
+}
