@@ -162,13 +162,17 @@ impl App {
     pub async fn add_item(&self, caller: &Caller, add: AddItem) -> Result<Cart, Error> {
         let AddItem { cart, item, quantity, key } = add;
         let owner = owner_of(caller)?;
-        let present = store::find(&self.mongo, cart, &owner).await?.ok_or(domain::Error::NoCart)?;
+        self.cart_as_shown(caller, cart).await?;
         let key = key.map(|(key, fingerprint)| named(&owner, cart, &key, fingerprint));
         if let Some(key) = &key
             && let Some(row) = idempotency::find(&self.mongo, &key.id).await?
         {
-            // Answered before the catalog is asked: what was done stays done, whatever is sold now.
-            return if row.fits(&key.fingerprint) { Ok(present) } else { Err(domain::Error::KeyReused.into()) };
+            // Answered before the catalog is asked: what was done stays done, whatever is sold now. The cart is read
+            // after the row, so that it shows what was done.
+            if !row.fits(&key.fingerprint) {
+                return Err(domain::Error::KeyReused.into());
+            }
+            return self.cart_as_shown(caller, cart).await;
         }
         let at = self.clock.now();
         let variant = self.catalog.variant(&item).await?.ok_or(domain::Error::NotSold)?;

@@ -9,11 +9,11 @@ use shop_types::{Envelope, Event, Topic};
 use crate::app::App;
 
 /// What is consumed.
-pub const TOPICS: &[Topic] = &[Topic::OrderConfirmed];
+pub(crate) const TOPICS: &[Topic] = &[Topic::OrderConfirmed];
 
 /// Hands each event to the [`App`]; those of one delivery share its group.
 #[must_use]
-pub fn handler(app: &Arc<App>) -> Handler {
+pub(crate) fn handler(app: &Arc<App>) -> Handler {
     let app = Arc::clone(app);
     Arc::new(move |envelopes: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
         let app = Arc::clone(&app);
@@ -41,5 +41,5 @@ async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
     };
     // Orders of single items have no cart.
     let Some(cart) = fact.cart else { return Ok(()) };
-    app.clear_ordered(envelope.id, cart.id, cart.version).await.map_err(|error| HandleError::Retry(error.into()))
+    app.clear_ordered(envelope.id, cart.id, cart.version).await.map_err(|error| HandleError::retry(&error))
 }

@@ -13,13 +13,13 @@ use crate::domain::{self, Cart, Line};
 
 /// The server to mount.
 #[must_use]
-pub fn server(app: &Arc<App>, verifier: &Arc<Verifier>, clock: Arc<dyn Clock>) -> CartServer<Rpc> {
+pub(crate) fn server(app: &Arc<App>, verifier: &Arc<Verifier>, clock: Arc<dyn Clock>) -> CartServer<Rpc> {
     CartServer::new(Rpc { app: Arc::clone(app), verifier: Arc::clone(verifier), clock })
 }
 
 /// Answers calls through the [`App`]. Whoever forwarded the buyer's token, it is verified again here.
 #[derive(Debug)]
-pub struct Rpc {
+pub(crate) struct Rpc {
     app: Arc<App>,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,

@@ -131,16 +131,17 @@ async fn claim_events(txn: &mut Txn<'_>, members: &[Member]) -> Result<Vec<bool>
 
 async fn load_carts(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<BTreeMap<CartId, Cart>, Error> {
     let named = |command: &&Command| match command {
-        Command::Change { cart, owner, change: _ } => (*cart, Some(owner_word(owner))),
-        Command::Clear { cart, ordered: _ } => (*cart, None),
+        Command::Change { cart, owner, change: _ } => (cart.to_string(), Some(owner_word(owner))),
+        Command::Clear { cart, ordered: _ } => (cart.to_string(), None),
     };
-    let named: BTreeSet<(CartId, Option<String>)> = commands.iter().map(named).collect();
+    let named: BTreeSet<(String, Option<String>)> = commands.iter().map(named).collect();
     if named.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let filter = |(cart, owner): (CartId, Option<String>)| match owner {
-        Some(owner) => doc! { "_id": cart.to_string(), "owner": owner },
-        None => doc! { "_id": cart.to_string() },
+    let filter = |(id, owner): (String, Option<String>)| {
+        let mut filter = doc! { "_id": id };
+        filter.extend(owner.map(|owner| ("owner".to_owned(), owner.into())));
+        filter
     };
     let any: Vec<Document> = named.into_iter().map(filter).collect();
     let found: Vec<CartDocument> = txn.find(CARTS, doc! { "$or": any }).await?;

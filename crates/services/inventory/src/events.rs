@@ -10,11 +10,11 @@ use crate::app::{App, Error};
 use crate::domain::{Command, Scope};
 
 /// What is consumed.
-pub const TOPICS: &[Topic] = &[Topic::OrderRejected, Topic::OrderCancelling, Topic::PaymentCaptured];
+pub(crate) const TOPICS: &[Topic] = &[Topic::OrderRejected, Topic::OrderCancelling, Topic::PaymentCaptured];
 
 /// Hands each event to the [`App`]; those of one delivery share its group.
 #[must_use]
-pub fn handler(app: &Arc<App>) -> Handler {
+pub(crate) fn handler(app: &Arc<App>) -> Handler {
     let app = Arc::clone(app);
     Arc::new(move |envelopes: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
         let app = Arc::clone(&app);
@@ -40,11 +40,11 @@ async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
         | Event::UserCreated(_)
         | Event::SessionRevoked(_) => return Ok(()),
     };
-    app.obey(envelope.id, command).await.map_err(undone)
+    app.obey(envelope.id, command).await.map_err(|error| undone(&error))
 }
 
 /// What a rule forbids stays forbidden; everything else may succeed when it is delivered again.
-fn undone(error: Error) -> HandleError {
+fn undone(error: &Error) -> HandleError {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid => HandleError::Poison(error.to_string()),
         ErrorKind::Malformed
@@ -58,6 +58,6 @@ fn undone(error: Error) -> HandleError {
         | ErrorKind::PreconditionRequired
         | ErrorKind::RateLimited
         | ErrorKind::Unavailable
-        | ErrorKind::Internal => HandleError::Retry(error.into()),
+        | ErrorKind::Internal => HandleError::retry(error),
     }
 }

@@ -47,7 +47,7 @@ struct StockReply {
     on_hand: i64,
     /// Pieces sold and paid for.
     sold: i64,
-    /// Grows with every movement; also the ETag.
+    /// Grows with every movement; also the `ETag`.
     version: i64,
 }
 

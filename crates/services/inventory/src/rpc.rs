@@ -17,13 +17,13 @@ use crate::domain::{Key, Line, Lines, Scope, State};
 
 /// The server to mount.
 #[must_use]
-pub fn server(app: &Arc<App>) -> InventoryServer<Rpc> {
+pub(crate) fn server(app: &Arc<App>) -> InventoryServer<Rpc> {
     InventoryServer::new(Rpc(Arc::clone(app)))
 }
 
 /// Answers calls through the [`App`].
 #[derive(Debug)]
-pub struct Rpc(Arc<App>);
+pub(crate) struct Rpc(Arc<App>);
 
 #[tonic::async_trait]
 impl Inventory for Rpc {

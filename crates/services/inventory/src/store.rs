@@ -90,10 +90,16 @@ pub async fn stock(mongo: &Mongo, sku: &Sku) -> Result<Option<Stock>, Error> {
 /// # Errors
 /// As [`Error`] says; the transaction must then not be committed.
 pub async fn settle(txn: &mut Txn<'_>, clock: &Arc<dyn Clock>, members: &[Member]) -> Result<Vec<Settled>, Error> {
-    let new = claim_events(txn, members).await?;
-    let commands: Vec<&Command> = members.iter().zip(&new).filter(|(_, new)| **new).map(|(m, _)| &m.command).collect();
-    let stored = load(txn, &commands).await?;
-    let decision = decide(&stored, commands);
+    let mut new = first_of_each_event(members);
+    let stored = load(txn, &commands(members, &new)).await?;
+    let mut decision = decide(&stored, commands(members, &new));
+    let had = claim_events(txn, members, &new, &decision.answers).await?;
+    if !had.is_empty() {
+        for (new, member) in new.iter_mut().zip(members) {
+            *new &= member.event.is_none_or(|event| !had.contains(&event));
+        }
+        decision = decide(&stored, commands(members, &new));
+    }
     write(txn, clock, members, decision.writes).await?;
     let mut answers = decision.answers.into_iter();
     let settled = |new: bool| match new.then(|| answers.next()).flatten() {
@@ -103,12 +109,28 @@ pub async fn settle(txn: &mut Txn<'_>, clock: &Arc<dyn Clock>, members: &[Member
     Ok(new.into_iter().map(settled).collect())
 }
 
-/// Tells for each member whether it is to be decided: all but those whose event was settled before, here or earlier.
-async fn claim_events(txn: &mut Txn<'_>, members: &[Member]) -> Result<Vec<bool>, Error> {
-    let ids: Vec<EventId> = members.iter().filter_map(|member| member.event).collect();
-    let mut seen: HashSet<EventId> =
-        if ids.is_empty() { HashSet::new() } else { inbox::claim(txn, GROUP, &ids).await? };
-    Ok(members.iter().map(|member| member.event.is_none_or(|id| seen.insert(id))).collect())
+/// Tells for each member whether it is the first of its event in this batch.
+fn first_of_each_event(members: &[Member]) -> Vec<bool> {
+    let mut seen = HashSet::new();
+    members.iter().map(|member| member.event.is_none_or(|event| seen.insert(event))).collect()
+}
+
+fn commands<'m>(members: &'m [Member], new: &[bool]) -> Vec<&'m Command> {
+    members.iter().zip(new).filter(|(_, new)| **new).map(|(member, _)| &member.command).collect()
+}
+
+/// Remembers the events that are done with this batch, and gives those that were done before. One that a rule refuses is
+/// not remembered: it becomes a dead letter, and may be tried again.
+async fn claim_events(
+    txn: &mut Txn<'_>,
+    members: &[Member],
+    new: &[bool],
+    answers: &[Result<Answer, domain::Error>],
+) -> Result<HashSet<EventId>, Error> {
+    let decided = members.iter().zip(new).filter(|(_, new)| **new).zip(answers);
+    let done: Vec<EventId> =
+        decided.filter(|(_, answer)| answer.is_ok()).filter_map(|((member, _), _)| member.event).collect();
+    if done.is_empty() { Ok(HashSet::new()) } else { inbox::claim(txn, GROUP, &done).await }
 }
 
 async fn load(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<Stored, Error> {

@@ -88,7 +88,7 @@ pub(super) struct CartReply {
     id: CartId,
     /// The number that people use.
     number: i64,
-    /// Grows with every change; also the ETag.
+    /// Grows with every change; also the `ETag`.
     version: i64,
     /// What lies in it, in the order of adding.
     lines: Vec<LineReply>,

@@ -90,6 +90,7 @@ async fn captured_money_sells_the_hold_once_however_often_it_is_told() {
     producers.tell(captured(order), 3).await;
     assert_eq!(counts(&shop, "mug").await, (3, 0, 2));
     assert_eq!(movements(&mongo, order).await, 2, "one for the hold, one for the sale");
+    assert_eq!(documents(&mongo, "inbox", doc! {}).await.len(), 1);
     assert_sound(&mongo).await;
 }
 

@@ -92,7 +92,7 @@ fn pieces(reservations: &[Document], state: &str, sku: &str) -> i64 {
     let lines = reservations.iter().filter(|one| one.get_str("state").unwrap() == state);
     let lines = lines.flat_map(|one| one.get_array("lines").unwrap()).map(|line| line.as_document().unwrap());
     let named = lines.filter(|line| line.get_str("sku").unwrap() == sku);
-    named.map(|line| quantity(line)).sum()
+    named.map(quantity).sum()
 }
 
 fn quantity(line: &Document) -> i64 {

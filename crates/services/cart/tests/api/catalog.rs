@@ -1,0 +1,81 @@
+//! A catalog whose prices a test sets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shop_proto::catalog::catalog_server::{Catalog, CatalogServer};
+use shop_proto::catalog::{GetVariantsReply, GetVariantsRequest, Variant};
+use shop_proto::money::Money;
+use tokio::sync::Mutex;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+/// The product of everything that is sold here.
+pub(crate) const PRODUCT: &str = "0190b3c0-0000-7000-8000-000000000001";
+
+/// What is sold now. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeCatalog(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    variants: BTreeMap<String, Variant>,
+    away: bool,
+    calls: u32,
+}
+
+impl FakeCatalog {
+    /// Sells a SKU at a price in cents of EUR.
+    pub(crate) async fn sell(&self, sku: &str, cents: i64) {
+        let variant = Variant {
+            sku: sku.to_owned(),
+            product_id: PRODUCT.to_owned(),
+            name: sku.to_uppercase(),
+            price: Some(Money { amount: cents, currency: "EUR".to_owned() }),
+            version: 1,
+            default_variant: sku == "mug",
+            archived: false,
+        };
+        self.0.lock().await.variants.insert(sku.to_owned(), variant);
+    }
+
+    /// Changes what is known about a SKU.
+    pub(crate) async fn change(&self, sku: &str, change: impl FnOnce(&mut Variant)) {
+        change(self.0.lock().await.variants.get_mut(sku).unwrap());
+    }
+
+    /// Forgets a SKU.
+    pub(crate) async fn forget(&self, sku: &str) {
+        self.0.lock().await.variants.remove(sku);
+    }
+
+    /// Goes away, or comes back.
+    pub(crate) async fn set_away(&self, away: bool) {
+        self.0.lock().await.away = away;
+    }
+
+    /// How often it was asked.
+    pub(crate) async fn calls(&self) -> u32 {
+        self.0.lock().await.calls
+    }
+
+    /// The server to mount.
+    pub(crate) fn routes(&self) -> Routes {
+        Routes::new(CatalogServer::new(self.clone()))
+    }
+}
+
+#[tonic::async_trait]
+impl Catalog for FakeCatalog {
+    async fn get_variants(&self, request: Request<GetVariantsRequest>) -> Result<Response<GetVariantsReply>, Status> {
+        let GetVariantsRequest { skus, product_ids } = request.into_inner();
+        let mut state = self.0.lock().await;
+        state.calls += 1;
+        if state.away {
+            return Err(Status::unavailable("away"));
+        }
+        let asked = |variant: &&Variant| skus.contains(&variant.sku) || product_ids.contains(&variant.product_id);
+        let variants = state.variants.values().filter(asked).cloned().collect();
+        Ok(Response::new(GetVariantsReply { variants }))
+    }
+}

@@ -1,0 +1,154 @@
+//! What order does with carts: reading one by gRPC, and clearing it by event.
+
+use reqwest::Method;
+use serde_json::json;
+use shop_proto::cart::cart_client::CartClient;
+use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
+use shop_redis::{Entry, Redis};
+use shop_service::SystemClock;
+use shop_telemetry::metrics::Metrics;
+use shop_testkit::TestShop;
+use shop_types::event::{CartFact, OrderFact};
+use shop_types::{CartId, Clock as _, Envelope, Event, EventId, Money, OrderId};
+use tonic::transport::Endpoint;
+use tonic::{Code, Request, Status};
+
+use crate::given::{Buyer, a_customer_cart, a_guest_cart, add, answer, cart_service, eventually, request, show};
+
+async fn get_cart(shop: &TestShop, buyer: Option<&Buyer>, path: &str) -> Result<GetCartReply, Status> {
+    let endpoint = Endpoint::from_shared(shop.grpc_url()).unwrap();
+    let mut client = CartClient::new(endpoint.connect().await.unwrap());
+    let mut request = Request::new(GetCartRequest { cart_id: path.rsplit('/').next().unwrap().to_owned() });
+    if let Some(Buyer(header, secret)) = buyer {
+        let name = if *header == "Authorization" { "authorization" } else { "x-guest-token" };
+        request.metadata_mut().insert(name, secret.parse().unwrap());
+    }
+    client.get_cart(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn order_reads_a_cart_with_the_buyers_own_token_at_the_prices_shown_last() {
+    let (shop, catalog) = cart_service().await;
+    for (buyer, cart) in [a_customer_cart(&shop).await, a_guest_cart(&shop).await] {
+        catalog.sell("mug", 500).await;
+        add(&shop, &buyer, &cart, "mug", 2).await;
+        catalog.sell("mug", 900).await;
+        crate::given::age_prices(&shop).await;
+        let read = get_cart(&shop, Some(&buyer), &cart).await.unwrap();
+        let shown = CartLine { sku: "mug".into(), quantity: 2, shown_price: 500, currency: "EUR".into() };
+        assert_eq!((read.version, read.lines), (2, vec![shown]));
+        assert_eq!(read.user_id.is_empty(), buyer.0 == "X-Guest-Token");
+    }
+}
+
+#[tokio::test]
+async fn nobody_reads_a_strangers_cart() {
+    let (shop, _) = cart_service().await;
+    let (owner, cart) = a_customer_cart(&shop).await;
+    let code = |buyer: Option<Buyer>, path: String| {
+        let shop = &shop;
+        async move { get_cart(shop, buyer.as_ref(), &path).await.unwrap_err().code() }
+    };
+    assert_eq!(code(None, cart.clone()).await, Code::Unauthenticated);
+    let expired = Buyer("Authorization", shop.callers().expired().bearer());
+    assert_eq!(code(Some(expired), cart.clone()).await, Code::Unauthenticated);
+    assert_eq!(code(Some(Buyer("Authorization", format!("{}x", owner.1))), cart.clone()).await, Code::Unauthenticated);
+    assert_eq!(code(Some(Buyer::guest("short")), cart.clone()).await, Code::Unauthenticated);
+    assert_eq!(code(Some(Buyer::guest(&"A".repeat(43))), cart.clone()).await, Code::NotFound);
+    assert_eq!(code(Some(Buyer::customer(&shop)), cart.clone()).await, Code::NotFound);
+    let staff = Buyer("Authorization", shop.callers().staff().bearer());
+    assert_eq!(code(Some(staff), cart).await, Code::NotFound);
+    for malformed in ["", "7", r#"{"$gt":""}"#] {
+        assert_eq!(code(Some(owner.clone()), malformed.to_owned()).await, Code::NotFound);
+    }
+}
+
+/// Tells cart that an order was confirmed, so many times, and waits until it has heard.
+async fn confirm(shop: &TestShop, cart: Option<CartFact>, times: usize) {
+    let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
+    let stream = redis.stream("order");
+    let order_id = OrderId::from_uuid(SystemClock.new_id());
+    let fact = OrderFact {
+        order_id,
+        number: 1,
+        user_id: None,
+        cart,
+        lines: Vec::new(),
+        total: Money::new(100, "EUR".parse().unwrap()),
+        payment_id: Some(format!("{order_id}:1")),
+        reason: None,
+    };
+    let envelope = Envelope {
+        id: EventId::from_uuid(SystemClock.new_id()),
+        aggregate: order_id.to_string(),
+        version: 2,
+        occurred_at: SystemClock.now(),
+        traceparent: None,
+        event: Event::OrderConfirmed(fact),
+    };
+    let entry = Entry {
+        event_id: envelope.id.to_string(),
+        topic: "order.confirmed".into(),
+        json: serde_json::to_string(&envelope).unwrap(),
+        mirror: None,
+    };
+    let mark = stream.open("test").await.unwrap();
+    for _ in 0..times {
+        stream.append(&mark, std::slice::from_ref(&entry)).await.unwrap();
+    }
+    eventually("everything is acknowledged", || async {
+        let floor = stream.floor(&mark, &["cart"]).await.unwrap();
+        floor.groups.iter().any(|group| group.name == "cart" && group.lag == 0)
+    })
+    .await;
+}
+
+fn fact(path: &str, version: i64) -> CartFact {
+    let id: CartId = path.rsplit('/').next().unwrap().parse().unwrap();
+    CartFact { id, version }
+}
+
+#[tokio::test]
+async fn a_confirmed_order_empties_its_cart_once_however_often_it_is_told() {
+    let (shop, _) = cart_service().await;
+    let (buyer, cart) = a_customer_cart(&shop).await;
+    add(&shop, &buyer, &cart, "mug", 2).await;
+    confirm(&shop, Some(fact(&cart, 2)), 3).await;
+    let inbox = shop.mongo("cart").await.collection::<shop_mongo::Document>("inbox");
+    assert_eq!(inbox.count_documents(shop_mongo::doc! {}).await.unwrap(), 1);
+    let cleared = show(&shop, &buyer, &cart).await;
+    assert_eq!((cleared.lines().len(), cleared.etag.as_deref(), cleared.total()), (0, Some("\"3\""), 0));
+}
+
+#[tokio::test]
+async fn what_was_put_in_after_ordering_stays() {
+    let (shop, _) = cart_service().await;
+    let (buyer, cart) = a_guest_cart(&shop).await;
+    add(&shop, &buyer, &cart, "mug", 2).await;
+    add(&shop, &buyer, &cart, "cup", 1).await;
+    confirm(&shop, Some(fact(&cart, 2)), 1).await;
+    assert_eq!(show(&shop, &buyer, &cart).await.lines(), [("mug", 2), ("cup", 1)]);
+}
+
+#[tokio::test]
+async fn a_confirmation_of_an_older_version_empties_nothing() {
+    let (shop, _) = cart_service().await;
+    let (buyer, cart) = a_customer_cart(&shop).await;
+    add(&shop, &buyer, &cart, "mug", 2).await;
+    confirm(&shop, Some(fact(&cart, 2)), 1).await;
+    let refill = request(&shop, &buyer, Method::POST, &format!("{cart}/items"));
+    assert_eq!(answer(refill.json(&json!({ "sku": "cup", "quantity": 1 }))).await.lines(), [("cup", 1)]);
+    confirm(&shop, Some(fact(&cart, 2)), 1).await;
+    assert_eq!(show(&shop, &buyer, &cart).await.lines(), [("cup", 1)]);
+}
+
+#[tokio::test]
+async fn orders_without_a_cart_or_of_one_that_is_gone_hold_up_nobody() {
+    let (shop, _) = cart_service().await;
+    let (buyer, cart) = a_customer_cart(&shop).await;
+    confirm(&shop, None, 1).await;
+    confirm(&shop, Some(fact("/0190b3c0-0000-7000-8000-00000000dead", 1)), 1).await;
+    add(&shop, &buyer, &cart, "mug", 2).await;
+    confirm(&shop, Some(fact(&cart, 2)), 1).await;
+    assert!(show(&shop, &buyer, &cart).await.lines().is_empty());
+}
