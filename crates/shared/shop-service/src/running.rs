@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use futures::future::join_all;
 use shop_config::Config;
 use shop_http::Guard;
+use shop_mongo::Mongo;
 use shop_telemetry::logs;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,7 @@ pub struct Running {
     servers: JoinSet<anyhow::Result<()>>,
     grpc_stop: CancellationToken,
     stops: Vec<CancellationToken>,
+    databases: Vec<Mongo>,
     work: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -110,7 +112,9 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
     );
     let mut routes = routes.routes();
     for own in services.iter().filter_map(|service| service.grpc.clone()) {
-        *routes.axum_router_mut() = std::mem::take(routes.axum_router_mut()).merge(own.into_axum_router());
+        // Only one router may answer for what is unknown.
+        let own = own.into_axum_router().reset_fallback();
+        *routes.axum_router_mut() = std::mem::take(routes.axum_router_mut()).merge(own);
     }
 
     let ready = Ready::default();
@@ -138,6 +142,7 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
         servers,
         grpc_stop,
         stops: services.iter().map(Service::stop).collect(),
+        databases: services.iter().filter_map(|service| service.mongo.clone()).collect(),
         work: tokio::spawn(work(services, ready.clone())),
         ready,
     })
@@ -215,6 +220,10 @@ impl Running {
                     self.work.abort();
                 }
             }
+        }
+        let closing = futures::future::join_all(self.databases.iter().map(Mongo::close));
+        if tokio::time::timeout(TASKS_END, closing).await.is_err() {
+            error!("Groups did not answer within {TASKS_END:?} and were given up");
         }
         self.admin_server.stop(false).await;
         while let Some(ended) = self.servers.join_next().await {

@@ -208,6 +208,20 @@ impl Service {
     }
 }
 
+/// How often revocations that count no longer are forgotten.
+const FORGET: std::time::Duration = std::time::Duration::from_secs(60);
+
+async fn forget_revocations(verifier: Arc<Verifier>, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
+    while !stop.is_cancelled() {
+        verifier.revocations().forget_expired(clock.now());
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(FORGET) => {}
+        }
+    }
+    Ok(())
+}
+
 /// A named part of the work of a running service.
 pub(crate) type Work = (String, BoxFuture<'static, anyhow::Result<()>>);
 
@@ -220,6 +234,7 @@ impl Service {
             Box::pin(async move { handle.await.context("panicked") })
         };
         work.push(("key watch".into(), joined(verifier.watch(stop.clone()))));
+        work.push(("end of revocations".into(), Box::pin(forget_revocations(verifier, Arc::clone(&clock), stop.clone()))));
         if let (Some(mongo), Some(redis)) = (&mongo, &redis) {
             for (topics, handler) in consumers {
                 let consumer = shop_events::spawn_consumer(
