@@ -238,10 +238,7 @@ impl Writer<'_> {
             let what = called::<K>(&name);
             let params = DeleteParams {
                 propagation_policy: Some(PropagationPolicy::Background),
-                preconditions: Some(Preconditions {
-                    uid: object.uid(),
-                    resource_version: object.resource_version(),
-                }),
+                preconditions: Some(Preconditions { uid: object.uid(), resource_version: object.resource_version() }),
                 ..DeleteParams::default()
             };
             match self.api::<K>().delete(&name, &params).await {

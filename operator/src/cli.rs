@@ -170,7 +170,13 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
     controller::wait_for_definition(&client, &scope, &stop).await;
     if !stop.is_cancelled() {
         readiness.set(Ready::Yes);
-        let unready = { let stop = stop.clone(); async move { stop.cancelled().await; readiness.set(Ready::No) } };
+        let unready = {
+            let stop = stop.clone();
+            async move {
+                stop.cancelled().await;
+                readiness.set(Ready::No)
+            }
+        };
         tokio::join!(controller::run(context, scope, stop.clone()), unready);
     }
     stop.cancel();

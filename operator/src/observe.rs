@@ -46,12 +46,7 @@ pub struct Made {
 impl Default for Made {
     fn default() -> Self {
         let none = || Secret::new("");
-        Self {
-            signing_key: none(),
-            redis_password: none(),
-            admin_password: none(),
-            payment_api_key: none(),
-        }
+        Self { signing_key: none(), redis_password: none(), admin_password: none(), payment_api_key: none() }
     }
 }
 
@@ -93,9 +88,9 @@ pub fn is_ours(shop: &Shop, meta: &kube::core::ObjectMeta) -> bool {
         Some(owner) => Some(&owner.uid) == shop.meta().uid.as_ref(),
         None => {
             let name = shop.meta().name.as_deref().unwrap_or_default();
-            metadata::owner_labels(name).iter().all(|(key, value)| {
-                meta.labels.as_ref().and_then(|labels| labels.get(key)) == Some(value)
-            })
+            metadata::owner_labels(name)
+                .iter()
+                .all(|(key, value)| meta.labels.as_ref().and_then(|labels| labels.get(key)) == Some(value))
         }
     }
 }

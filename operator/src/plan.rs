@@ -14,8 +14,8 @@ use shop_config::{Secret, ServiceSpec, Store};
 use crate::build::names;
 use crate::crd::Shop;
 use crate::crd::shop::{
-    Availability, BundledIngress, EnvVar, EvictionPolicy, Ingress, IngressProvider, IngressTimeouts, PullPolicy, RedisMode,
-    ServiceType, TraceExporter,
+    Availability, BundledIngress, EnvVar, EvictionPolicy, Ingress, IngressProvider, IngressTimeouts, PullPolicy,
+    RedisMode, ServiceType, TraceExporter,
 };
 use crate::error::Error;
 use crate::keys;

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn what_the_api_server_adds_makes_no_difference() {
         let desired = annotated("1", &json!({"ports": [{"name": "http", "port": 80}]}));
-        let live = annotated("1", &json!({"clusterIP": "10.0.0.1", "ports": [{"name": "http", "port": 80, "nodePort": 3}]}));
+        let live =
+            annotated("1", &json!({"clusterIP": "10.0.0.1", "ports": [{"name": "http", "port": 80, "nodePort": 3}]}));
         assert!(is_as_desired(&desired, &live).unwrap());
     }
 
@@ -108,7 +109,8 @@ mod tests {
         let patch = without_surplus(&map(json!({"a": "1"})), &map(json!({"a": "1", "b": "2"}))).unwrap().unwrap();
         assert_eq!(patch["data"], json!({"a": "1", "b": null}));
         let ports = |ports: Value| annotated("1", &json!({ "ports": ports }));
-        let patch = without_surplus(&ports(json!([{"port": 80}])), &ports(json!([{"port": 80}, {"port": 81}]))).unwrap();
+        let patch =
+            without_surplus(&ports(json!([{"port": 80}])), &ports(json!([{"port": 80}, {"port": 81}]))).unwrap();
         assert_eq!(patch.unwrap()["spec"]["ports"], json!([{"port": 80}]));
     }
 

@@ -39,9 +39,7 @@ pub(super) fn deployment(plan: &Plan, pod: Pod<'_>, replicas: i32, replace: Repl
                         max_unavailable: Some(IntOrString::Int(0)),
                     }),
                 },
-                Replace::StopFirst => {
-                    DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }
-                }
+                Replace::StopFirst => DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None },
             }),
             template,
             ..DeploymentSpec::default()

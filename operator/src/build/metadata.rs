@@ -63,7 +63,9 @@ pub(super) fn of_part(shop: &Identity, part: Part, name: String) -> ObjectMeta {
 /// Name, labels and owner of an object that belongs to the shop as a whole.
 pub(super) fn of_shop(shop: &Identity, name: String) -> ObjectMeta {
     let mut labels = owner_labels(&shop.name);
-    labels.extend([("app.kubernetes.io/instance", shop.name.as_str()), ("app.kubernetes.io/part-of", "shopmesh")].map(owned));
+    labels.extend(
+        [("app.kubernetes.io/instance", shop.name.as_str()), ("app.kubernetes.io/part-of", "shopmesh")].map(owned),
+    );
     ObjectMeta {
         name: Some(name),
         namespace: Some(shop.namespace.clone()),

@@ -38,10 +38,7 @@ pub(super) fn nginx(plan: &Plan, nginx: &NginxPlan) -> Part {
         grace_seconds: Some(30),
         // NGINX closes its port at once when told to stop: not before the others stopped sending to it.
         lifecycle: Some(Lifecycle {
-            pre_stop: Some(LifecycleHandler {
-                sleep: Some(SleepAction { seconds: 5 }),
-                ..LifecycleHandler::default()
-            }),
+            pre_stop: Some(LifecycleHandler { sleep: Some(SleepAction { seconds: 5 }), ..LifecycleHandler::default() }),
             ..Lifecycle::default()
         }),
         annotations: vec![

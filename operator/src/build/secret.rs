@@ -13,8 +13,7 @@ use crate::plan::Plan;
 pub(super) fn secrets(plan: &Plan) -> Vec<Secret> {
     let shop = &plan.shop.name;
     let values = &plan.secrets;
-    let mut secrets =
-        vec![secret(plan, names::signing_key(shop), [(names::SIGNING_KEY, values.signing_key.expose())])];
+    let mut secrets = vec![secret(plan, names::signing_key(shop), [(names::SIGNING_KEY, values.signing_key.expose())])];
     if let Some((email, password)) = &values.made_admin {
         let data = [(names::EMAIL, email.as_str()), (names::PASSWORD, password.expose())];
         secrets.push(secret(plan, names::admin(shop), data));

@@ -168,7 +168,10 @@ pub struct Admin {
     /// E-mail address; the password is made by the operator and stands in the Secret `<shop>-admin`.
     /// By default `admin@<shop>.local`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 254), regex(pattern = "^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}([.][a-z0-9-]{1,63})+$"))]
+    #[schemars(
+        length(max = 254),
+        regex(pattern = "^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}([.][a-z0-9-]{1,63})+$")
+    )]
     pub email: Option<String>,
     /// A Secret with the keys `email` and `password`, instead of one made by the operator.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -83,7 +83,10 @@ fn verdict(job: &Job, message: Option<&String>, now: Timestamp) -> Verdict {
     let (code, text) = match said {
         Some(Message { code, text }) if is_reason(&code) => (code, text),
         Some(Message { text, .. }) => ("CheckFailed".to_owned(), text),
-        None => ("CheckFailed".to_owned(), failure.message.clone().unwrap_or_else(|| "the check left no message".to_owned())),
+        None => (
+            "CheckFailed".to_owned(),
+            failure.message.clone().unwrap_or_else(|| "the check left no message".to_owned()),
+        ),
     };
     let since = failure.last_transition_time.as_ref().map_or(now, |time| time.0);
     let left = RETRY_SECONDS - now.duration_since(since).as_secs();

@@ -181,10 +181,8 @@ fn config(service: &ServiceSpec, spec: &ShopSpec, shop: &Identity, prefix: &str)
         owner: None,
         max_pool_size: spec.mongodb.max_pool_size.unsigned_abs(),
     });
-    config.redis = service.needs(Store::Redis).then(|| RedisConfig {
-        url: Secret::new(""),
-        key_prefix: format!("{prefix}:"),
-    });
+    config.redis =
+        service.needs(Store::Redis).then(|| RedisConfig { url: Secret::new(""), key_prefix: format!("{prefix}:") });
     config.auth.key_set_file = names::KEY_SET_FILE.into();
     config.auth.issuer = issuer(spec, shop);
     config.identity.signing_key_file = Some(names::SIGNING_KEY_FILE.into());

@@ -110,9 +110,11 @@ fn applied_status(plan: &Plan, applied: &Applied, old: &ShopStatus) -> (ShopStat
         database_prefix: Some(plan.database_prefix.clone()),
         database_check: match verdict {
             Database::Unknown => None,
-            Database::Reached => {
-                Some(DatabaseCheckStatus { job: plan.check.job.clone(), result: PASSED.to_owned(), text: String::new() })
-            }
+            Database::Reached => Some(DatabaseCheckStatus {
+                job: plan.check.job.clone(),
+                result: PASSED.to_owned(),
+                text: String::new(),
+            }),
             Database::Failed(failed) => Some(failed),
         },
         services_ready: Some(format!("{ready}/{}", services.len())),
@@ -177,11 +179,9 @@ fn verdict(plan: &Plan, old: &ShopStatus) -> Database {
     let job = &plan.check.job;
     match &plan.check.verdict {
         Verdict::Passed => Database::Reached,
-        Verdict::Failed { code, text, .. } => Database::Failed(DatabaseCheckStatus {
-            job: job.clone(),
-            result: code.clone(),
-            text: text.clone(),
-        }),
+        Verdict::Failed { code, text, .. } => {
+            Database::Failed(DatabaseCheckStatus { job: job.clone(), result: code.clone(), text: text.clone() })
+        }
         Verdict::Running => match &old.database_check {
             Some(old) if old.job == *job && old.result != PASSED => Database::Failed(old.clone()),
             Some(_) | None => Database::Unknown,
@@ -196,7 +196,9 @@ fn database(plan: &Plan, verdict: &Database) -> Said {
     match verdict {
         Database::Reached => said(kind, "True", "ProbeSucceeded", "The database answered with these settings"),
         Database::Failed(failed) => said(kind, "False", &failed.result, failed.text.clone()),
-        Database::Unknown => said(kind, "Unknown", "ProbeRunning", format!("Job {} tries the database", plan.check.job)),
+        Database::Unknown => {
+            said(kind, "Unknown", "ProbeRunning", format!("Job {} tries the database", plan.check.job))
+        }
     }
 }
 
@@ -213,7 +215,9 @@ fn cache(plan: &Plan, applied: &Applied) -> Said {
 
 fn ingress(plan: &Plan, applied: &Applied) -> Said {
     let kind = kinds::INGRESS_READY;
-    let Some(nginx) = &plan.nginx else { return said(kind, "Unknown", "Disabled", "The shop has no way in from outside") };
+    let Some(nginx) = &plan.nginx else {
+        return said(kind, "Unknown", "Disabled", "The shop has no way in from outside");
+    };
     if nginx.upstreams.is_none() {
         return said(kind, "False", WAITING, "NGINX waits for the Services of the shop");
     }
@@ -253,7 +257,9 @@ fn summary(plan: &Plan, applied: &Applied, verdict: &Database, services: &[Servi
     let missing: Vec<_> = all.iter().filter(|(_, reason)| *reason != AVAILABLE).map(|(name, _)| *name).collect();
     let late = with(DEADLINE);
     let stalled = match verdict {
-        Database::Failed(failed) => Some((failed.result.clone(), format!("The database cannot be used: {}", failed.text))),
+        Database::Failed(failed) => {
+            Some((failed.result.clone(), format!("The database cannot be used: {}", failed.text)))
+        }
         Database::Reached | Database::Unknown if !late.is_empty() => {
             Some((DEADLINE.to_owned(), format!("Not available in time: {late}")))
         }

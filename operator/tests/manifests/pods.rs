@@ -191,7 +191,9 @@ fn the_private_key_is_mounted_in_identity_alone() {
             .into_iter()
             .filter(|pod| {
                 let volumes = pod.volumes.iter().flatten();
-                volumes.filter_map(|volume| volume.secret.as_ref()).any(|secret| secret.secret_name.as_ref() == Some(&key))
+                volumes
+                    .filter_map(|volume| volume.secret.as_ref())
+                    .any(|secret| secret.secret_name.as_ref() == Some(&key))
             })
             .map(|pod| pod.containers[0].name.clone())
             .collect();

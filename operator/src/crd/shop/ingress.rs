@@ -17,7 +17,10 @@ pub struct Ingress {
     pub provider: IngressProvider,
     /// The host name that the shop answers to; absent: every host name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")
+    )]
     pub host: Option<String>,
     /// The NGINX that the operator runs.
     #[serde(skip_serializing_if = "Option::is_none")]
