@@ -1,4 +1,4 @@
-//! HTTP in: parse, call the [`App`], respond. `configure` at the bottom is the URL table; bodies stand in [`bodies`].
+//! HTTP in: parse, call the [`App`], respond. `configure` at the bottom is the URL table; bodies stand in `bodies`.
 
 mod bodies;
 

@@ -1,7 +1,7 @@
 //! MongoDB out: the collection of carts, and the one transaction that settles a batch of commands.
 //!
 //! The owner is part of every query and of every guard: a stranger's cart is never read, let alone written. What is
-//! decided stands in `domain`; how a cart looks stands in [`documents`].
+//! decided stands in `domain`; how a cart looks stands in `documents`.
 
 mod documents;
 

@@ -1,6 +1,6 @@
 //! MongoDB out: collections and validators, and the one transaction that settles a batch of commands.
 //!
-//! What is decided stands in `domain`; how stored documents look stands in [`documents`].
+//! What is decided stands in `domain`; how stored documents look stands in `documents`.
 
 mod documents;
 
