@@ -1,9 +1,10 @@
 //! The API over real TCP: what a caller sees. The rules themselves are tested beside them in `src/book`.
 
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod cards;
 mod ledger;
+mod process;
 mod refusals;
 
 use std::path::Path;

@@ -4,11 +4,13 @@
 
 mod document;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bson::{Bson, Document, doc};
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
+use jiff::Timestamp;
 use shop_mongo::{Error, Group, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, options, outbox};
 use shop_types::{Clock, Envelope, EventId, OrderId, UserId};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,9 @@ use crate::domain::{Kind, Payment, PaymentId};
 use document::PaymentDocument;
 
 const PAYMENTS: &str = "payments";
+
+/// Whose inbox rows are ours.
+const GROUP: &str = "payment";
 
 /// A command with the trace that it belongs to.
 #[derive(Debug)]
@@ -119,8 +124,14 @@ fn write_group<'t>(
     async move {
         let commands: Vec<Command> = members.iter().map(|member| member.command.clone()).collect();
         let payments = read(txn, &commands).await?;
-        let seen = inbox::claim(txn, "payment", &batch::events(&commands)).await?;
-        let decided = batch::decide(payments, seen, &commands, clock.now());
+        // As exact as a document keeps it, so that an answer and a later reading are the same.
+        let now = Timestamp::from_millisecond(clock.now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut decided = batch::decide(payments.clone(), [], &commands, now);
+        let handled = batch::handled(&commands, &decided.answers);
+        let seen = if handled.is_empty() { HashSet::new() } else { inbox::claim(txn, GROUP, &handled).await? };
+        if !seen.is_empty() {
+            decided = batch::decide(payments, seen, &commands, now);
+        }
         txn.update_each(PAYMENTS, decided.changes.iter().map(write).collect()).await?;
         let events: Vec<Envelope> =
             decided.told.into_iter().map(|told| envelope(told, members, clock.as_ref())).collect();

@@ -1,7 +1,7 @@
 //! What a group of commands leads to: answers, payments to write, and what others are told. Pure.
 //!
-//! The group reads every payment it may touch, and which events were handled before, in one transaction. Members see
-//! what earlier members of the same group did, so each payment is written once however often it changed.
+//! The group reads every payment it may touch, and finds out which events were handled before, in one transaction.
+//! Members see what earlier members of the same group did, so each payment is written once however often it changed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -147,14 +147,15 @@ pub fn needs(commands: &[Command]) -> (BTreeSet<PaymentId>, BTreeSet<OrderId>) {
     (payments, orders)
 }
 
-/// The events that a group wants to handle.
+/// The events that a group has handled. One that was refused is not among them: it becomes a dead letter, and may be
+/// tried again.
 #[must_use]
-pub fn events(commands: &[Command]) -> Vec<EventId> {
+pub fn handled(commands: &[Command], answers: &[Answer]) -> Vec<EventId> {
     let mut events = Vec::new();
-    for command in commands {
+    for (command, answer) in commands.iter().zip(answers) {
         match command {
-            Command::Obey(verdict) => events.push(verdict.event),
-            Command::Open(_) | Command::Follow { .. } | Command::Postpone { .. } => {}
+            Command::Obey(verdict) if answer.is_ok() => events.push(verdict.event),
+            Command::Obey(_) | Command::Open(_) | Command::Follow { .. } | Command::Postpone { .. } => {}
         }
     }
     events
@@ -235,8 +236,8 @@ impl Desk {
         }
     }
 
-    /// The states themselves see to it that a verdict takes effect once, so one that was handled before (or refused
-    /// before) is followed again without harm. Only its last word must not be repeated twice.
+    /// The states themselves see to it that a verdict takes effect once, so one that was handled before is followed again
+    /// without harm. Only its last word must not be repeated twice.
     fn obey(&mut self, member: usize, verdict: &Verdict) -> Answer {
         let first = self.handled.insert(verdict.event);
         let payments = match verdict.outcome {

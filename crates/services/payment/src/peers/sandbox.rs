@@ -290,3 +290,6 @@ impl Provider for Sandbox {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,5 +233,12 @@ fn a_group_reads_what_its_commands_are_about() {
     let (payments, orders) = needs(&commands);
     assert_eq!(payments.into_iter().collect::<Vec<_>>(), [id(1), id(2), id(3)]);
     assert_eq!(orders.into_iter().collect::<Vec<_>>(), [order(2)]);
-    assert_eq!(events(&commands), [EventId::from_uuid(uuid::Uuid::from_u128(9))]);
+}
+
+#[test]
+fn an_event_that_was_refused_has_not_been_handled() {
+    let commands =
+        [Command::Obey(verdict(8, 1, Outcome::Confirmed)), Command::Obey(verdict(9, 2, Outcome::Confirmed)), open(3)];
+    let decided = decide_all(vec![authorized(1)], &commands);
+    assert_eq!(handled(&commands, &decided.answers), [EventId::from_uuid(uuid::Uuid::from_u128(8))]);
 }
