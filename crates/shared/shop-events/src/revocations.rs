@@ -115,7 +115,9 @@ impl Listener {
     fn take_over(&mut self, json: &str) {
         match serde_json::from_str::<Answer>(json) {
             Ok(Answer { questions, revoked }) => {
-                revoked.iter().for_each(|fact| self.revoke(fact));
+                for fact in &revoked {
+                    self.revoke(fact);
+                }
                 if self.question.as_ref().is_some_and(|question| questions.contains(question)) {
                     self.question = None;
                 }
