@@ -6,10 +6,11 @@ SHELL := /bin/bash
 CARGO ?= cargo
 # What test and demo images are built from: `release`, `dist` (smaller, slower to build) or `dev`.
 IMAGE_PROFILE ?= release
-HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 PROFILE_DIR := $(if $(filter dev,$(IMAGE_PROFILE)),debug,$(IMAGE_PROFILE))
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-BINARIES := $(TARGET)/$(HOST)/$(PROFILE_DIR)
+BINARIES := $(TARGET)/$(PROFILE_DIR)
+# Only the last step differs from an ordinary build, so that images cost two links more and not a second build.
+STATIC := -C target-feature=+crt-static -C strip=debuginfo
 CACHE := $(or $(CLUSTER_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shopmesh-cluster)
 export PATH := $(CACHE)/bin:$(PATH)
 
@@ -43,8 +44,8 @@ build: ## Build everything (debug)
 
 .PHONY: binaries
 binaries: ## Build the two programs that images hold, static (IMAGE_PROFILE=release|dist|dev)
-	CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUSTFLAGS="-C target-feature=+crt-static" \
-		$(CARGO) build --locked --profile $(IMAGE_PROFILE) --target $(HOST) --bin shopmesh --bin shopmesh-operator
+	$(CARGO) rustc --locked --profile $(IMAGE_PROFILE) -p shopmesh --bin shopmesh -- $(STATIC)
+	$(CARGO) rustc --locked --profile $(IMAGE_PROFILE) -p operator --bin shopmesh-operator -- $(STATIC)
 
 .PHONY: images
 images: binaries ## Build the images of both programs, of Redis and of NGINX for tests and demo (target/images)
