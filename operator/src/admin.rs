@@ -73,9 +73,10 @@ async fn livez() -> HttpResponse {
 }
 
 async fn readyz(state: web::Data<State>) -> HttpResponse {
-    match state.readiness.0.load(Ordering::Relaxed) {
-        true => HttpResponse::Ok().content_type("text/plain").body("ok\n"),
-        false => HttpResponse::ServiceUnavailable().content_type("text/plain").body("not watching Shops\n"),
+    if state.readiness.0.load(Ordering::Relaxed) {
+        HttpResponse::Ok().content_type("text/plain").body("ok\n")
+    } else {
+        HttpResponse::ServiceUnavailable().content_type("text/plain").body("not watching Shops\n")
     }
 }
 

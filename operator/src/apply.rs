@@ -147,10 +147,7 @@ impl Writer<'_> {
             let owners = found.metadata.owner_references.as_deref().unwrap_or_default();
             let is_leftover = found.metadata.deletion_timestamp.is_some()
                 || owners.iter().any(|owner| owner.kind == Shop::kind(&()) && owner.name == shop);
-            return Err(match is_leftover {
-                true => Error::Leftover { kind, name },
-                false => Error::NameTaken { kind, name },
-            });
+            return Err(if is_leftover { Error::Leftover { kind, name } } else { Error::NameTaken { kind, name } });
         }
         Ok(())
     }

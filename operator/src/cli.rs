@@ -174,7 +174,7 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
             let stop = stop.clone();
             async move {
                 stop.cancelled().await;
-                readiness.set(Ready::No)
+                readiness.set(Ready::No);
             }
         };
         tokio::join!(controller::run(context, scope, stop.clone()), unready);

@@ -157,7 +157,7 @@ async fn round(shop: Arc<Guarded>, shared: Arc<Shared>) -> Result<Action, std::c
     };
     let (name, namespace, uid) = (shop.name_any(), shop.namespace(), shop.uid().unwrap_or_default());
     let start = Instant::now();
-    let result = reconcile(shop, context).await;
+    let result = Box::pin(reconcile(shop, context)).await;
     let seconds = start.elapsed().as_secs_f64();
     let pause = match result {
         Ok(pause) => {

@@ -136,10 +136,7 @@ impl Error {
 }
 
 fn status(error: &kube::Error) -> Option<&Status> {
-    match error {
-        kube::Error::Api(status) => Some(status),
-        _ => None,
-    }
+    if let kube::Error::Api(status) = error { Some(status) } else { None }
 }
 
 fn is_terminating(error: &kube::Error) -> bool {
@@ -149,8 +146,5 @@ fn is_terminating(error: &kube::Error) -> bool {
 
 /// The server's own words without the debug print that kube appends.
 fn describe(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
-    }
+    status(error).map_or_else(|| error.to_string(), |status| status.message.clone())
 }

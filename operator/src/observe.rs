@@ -84,14 +84,13 @@ pub fn references(spec: &ShopSpec) -> BTreeSet<&str> {
 #[must_use]
 pub fn is_ours(shop: &Shop, meta: &kube::core::ObjectMeta) -> bool {
     let owners = meta.owner_references.as_deref().unwrap_or_default();
-    match owners.iter().find(|owner| owner.controller == Some(true)) {
-        Some(owner) => Some(&owner.uid) == shop.meta().uid.as_ref(),
-        None => {
-            let name = shop.meta().name.as_deref().unwrap_or_default();
-            metadata::owner_labels(name)
-                .iter()
-                .all(|(key, value)| meta.labels.as_ref().and_then(|labels| labels.get(key)) == Some(value))
-        }
+    if let Some(owner) = owners.iter().find(|owner| owner.controller == Some(true)) {
+        Some(&owner.uid) == shop.meta().uid.as_ref()
+    } else {
+        let name = shop.meta().name.as_deref().unwrap_or_default();
+        metadata::owner_labels(name)
+            .iter()
+            .all(|(key, value)| meta.labels.as_ref().and_then(|labels| labels.get(key)) == Some(value))
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn reconcile(shop: &Shop, context: &Context) -> Result<Duration, Error
         // What it owns goes with it, without our help.
         return Ok(RESYNC);
     }
-    let result = converge(shop, context).await;
+    let result = Box::pin(converge(shop, context)).await;
     let outcome = match &result {
         Ok((plan, applied)) => Outcome::Applied(plan, applied),
         Err(error) => Outcome::Failed(error),
@@ -62,7 +62,7 @@ async fn converge(shop: &Shop, context: &Context) -> Result<(Plan, Applied), Err
     let observed = observe(&context.client, shop, context.clock.now()).await?;
     let plan = plan(shop, &observed, &context.settings)?;
     let desired = build(&plan);
-    let applied = apply(&context.client, shop, &observed, desired).await?;
+    let applied = Box::pin(apply(&context.client, shop, &observed, desired)).await?;
     Ok((plan, applied))
 }
 

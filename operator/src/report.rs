@@ -67,7 +67,7 @@ pub async fn report(
 
 /// Tells that an object cannot even be read as a Shop.
 pub async fn report_unreadable(recorder: &Recorder, object: &ObjectReference, text: &str) {
-    publish(recorder, object, events::warning("InvalidSpec", text.to_owned())).await;
+    publish(recorder, object, events::warning("InvalidSpec", text)).await;
 }
 
 async fn publish(recorder: &Recorder, object: &ObjectReference, event: Event) {

@@ -1,4 +1,4 @@
-//! ConfigMaps: what pods are told that is no secret.
+//! `ConfigMaps`: what pods are told that is no secret.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) fn key_set(plan: &Plan) -> ConfigMap {
     }
 }
 
-/// A ConfigMap with the name of its part.
+/// A `ConfigMap` with the name of its part.
 pub(super) fn config_map(plan: &Plan, part: Part, data: BTreeMap<String, String>) -> ConfigMap {
     ConfigMap {
         metadata: metadata::of_part(&plan.shop, part, names::service(&plan.shop.name, part.name)),

@@ -62,7 +62,7 @@ pub const SANDBOX_PSP_PART: Part = Part { name: "sandbox-psp", role: "payment-pr
 /// The database check.
 pub const DATABASE_CHECK_PART: Part = Part { name: DATABASE_CHECK, role: "check" };
 
-/// Deployment, Service, ServiceAccount and ConfigMap of a service.
+/// Deployment, Service, `ServiceAccount` and `ConfigMap` of a service.
 #[must_use]
 pub fn service(shop: &str, service: &str) -> String {
     format!("{shop}-{service}")
@@ -104,7 +104,7 @@ pub fn signing_key(shop: &str) -> String {
     format!("{shop}-signing-key")
 }
 
-/// The ConfigMap of the public keys.
+/// The `ConfigMap` of the public keys.
 #[must_use]
 pub fn key_set(shop: &str) -> String {
     format!("{shop}-keys")

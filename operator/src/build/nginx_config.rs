@@ -110,10 +110,7 @@ fn resolver(dns: &ClusterDns) -> String {
         })
         .collect();
     // Looking for addresses of the other family would only cost time where the cluster has none.
-    let family = match dns.servers.iter().all(std::net::IpAddr::is_ipv4) {
-        true => " ipv6=off",
-        false => "",
-    };
+    let family = if dns.servers.iter().all(std::net::IpAddr::is_ipv4) { " ipv6=off" } else { "" };
     format!("    resolver {} valid=1s{family};\n    resolver_timeout 2s;\n", servers.join(" "))
 }
 

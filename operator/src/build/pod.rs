@@ -27,7 +27,7 @@ pub(super) struct Pod<'a> {
     /// Replaces the image's own entry point; empty: it stays.
     pub(super) command: Vec<String>,
     pub(super) args: Vec<String>,
-    /// A ConfigMap whose keys are environment variables.
+    /// A `ConfigMap` whose keys are environment variables.
     pub(super) settings: Option<String>,
     pub(super) env: Vec<EnvVar>,
     pub(super) ports: Vec<(&'static str, u16)>,
@@ -68,7 +68,7 @@ pub(super) struct Files {
 
 /// What a folder holds.
 pub(super) enum Source {
-    /// All keys of a ConfigMap.
+    /// All keys of a `ConfigMap`.
     ConfigMap(String),
     /// Keys of a Secret, each with its file name.
     Secret(String, Vec<(String, &'static str)>),

@@ -13,7 +13,7 @@ pub struct ShopStatus {
     /// The generation of the spec that this status is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The state in conditions: Ready, Reconciling, Stalled, DatabaseReachable, CacheReady, IngressReady, PaymentSandbox.
+    /// The state in conditions: Ready, Reconciling, Stalled, `DatabaseReachable`, `CacheReady`, `IngressReady`, `PaymentSandbox`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -65,7 +65,7 @@ pub struct ServiceStatus {
     pub updated_replicas: i32,
     /// Pods that take requests.
     pub ready_replicas: i32,
-    /// Available, RollingOut, Waiting or ProgressDeadlineExceeded.
+    /// Available, `RollingOut`, Waiting or `ProgressDeadlineExceeded`.
     pub reason: String,
 }
 

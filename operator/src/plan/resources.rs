@@ -46,12 +46,15 @@ fn amounts(cpu: Option<&str>, memory: Option<&str>, most_memory: Option<&str>) -
     }
 }
 
+/// Takes one amount out of two.
+type Pick = fn(&Amounts) -> Option<&Quantity>;
+
 /// The first layer that says something counts, for each of the four amounts. A request that was not asked for yields to a
 /// smaller limit that was.
 fn merged(field: &str, layers: &[Option<&Resources>]) -> Result<ResourceRequirements, Error> {
     let mut requests = BTreeMap::new();
     let mut limits = BTreeMap::new();
-    let picks: [(&str, fn(&Amounts) -> Option<&Quantity>); 2] =
+    let picks: [(&str, Pick); 2] =
         [("cpu", |amounts| amounts.cpu.as_ref()), ("memory", |amounts| amounts.memory.as_ref())];
     for (name, pick) in picks {
         let request = first(layers, |layer| layer.requests.as_ref().and_then(pick));

@@ -61,30 +61,24 @@ pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> 
     let uri = &spec.mongodb.uri_secret_ref;
     let mongodb_uri = located(observed, "spec.mongodb.uriSecretRef", &uri.name, &uri.key)?;
     scheme(&mongodb_uri, &["mongodb://", "mongodb+srv://"], "must begin with mongodb:// or mongodb+srv://")?;
-    let redis_url = match &spec.redis.external {
-        Some(external) => {
-            let url = &external.url_secret_ref;
-            let url = located(observed, "spec.redis.external.urlSecretRef", &url.name, &url.key)?;
-            scheme(&url, &["redis://", "rediss://"], "must begin with redis:// or rediss://")?;
-            url
-        }
-        None => {
-            let name = names::redis(&shop.name);
-            let url = format!("redis://:{}@{name}:{}/0", made.redis_password.expose(), names::REDIS_PORT);
-            Located { secret: name, key: names::URL.to_owned(), value: Secret::new(url) }
-        }
+    let redis_url = if let Some(external) = &spec.redis.external {
+        let url = &external.url_secret_ref;
+        let url = located(observed, "spec.redis.external.urlSecretRef", &url.name, &url.key)?;
+        scheme(&url, &["redis://", "rediss://"], "must begin with redis:// or rediss://")?;
+        url
+    } else {
+        let name = names::redis(&shop.name);
+        let url = format!("redis://:{}@{name}:{}/0", made.redis_password.expose(), names::REDIS_PORT);
+        Located { secret: name, key: names::URL.to_owned(), value: Secret::new(url) }
     };
-    let (admin, made_admin) = match &spec.admin.secret_ref {
-        Some(secret) => {
-            for key in [names::EMAIL, names::PASSWORD] {
-                located(observed, "spec.admin.secretRef", &secret.name, key)?;
-            }
-            (secret.name.clone(), None)
+    let (admin, made_admin) = if let Some(secret) = &spec.admin.secret_ref {
+        for key in [names::EMAIL, names::PASSWORD] {
+            located(observed, "spec.admin.secretRef", &secret.name, key)?;
         }
-        None => {
-            let email = spec.admin.email.clone().unwrap_or_else(|| format!("admin@{}.local", shop.name));
-            (names::admin(&shop.name), Some((email, made.admin_password.clone())))
-        }
+        (secret.name.clone(), None)
+    } else {
+        let email = spec.admin.email.clone().unwrap_or_else(|| format!("admin@{}.local", shop.name));
+        (names::admin(&shop.name), Some((email, made.admin_password.clone())))
     };
     let payment_api_key = match &spec.payment.secret_ref {
         Some(secret) => located(observed, "spec.payment.secretRef", &secret.name, &secret.key)?,
@@ -113,9 +107,10 @@ pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> 
 }
 
 fn exists(observed: &Observed, field: &'static str, name: &str) -> Result<(), Error> {
-    match observed.referenced.contains_key(name) {
-        true => Ok(()),
-        false => Err(Error::SecretNotFound { field, name: name.to_owned() }),
+    if observed.referenced.contains_key(name) {
+        Ok(())
+    } else {
+        Err(Error::SecretNotFound { field, name: name.to_owned() })
     }
 }
 
@@ -129,9 +124,10 @@ fn located(observed: &Observed, field: &'static str, name: &str, key: &str) -> R
 }
 
 fn scheme(located: &Located, schemes: &[&str], rule: &'static str) -> Result<(), Error> {
-    match schemes.iter().any(|scheme| located.value.expose().starts_with(scheme)) {
-        true => Ok(()),
-        false => Err(Error::SecretUnusable { name: located.secret.clone(), key: located.key.clone(), rule }),
+    if schemes.iter().any(|scheme| located.value.expose().starts_with(scheme)) {
+        Ok(())
+    } else {
+        Err(Error::SecretUnusable { name: located.secret.clone(), key: located.key.clone(), rule })
     }
 }
 
@@ -194,7 +190,8 @@ fn config(service: &ServiceSpec, spec: &ShopSpec, shop: &Identity, prefix: &str)
     config.payment.url = format!("http://{}:{}", names::sandbox_psp(&shop.name), shop_config::HTTP_PORT);
     config.payment.api_key_file = Some(names::PAYMENT_API_KEY_FILE.into());
     config.order_deadline = seconds(spec.order.deadline_seconds);
-    config.telemetry.log = own.and_then(|own| own.log_level).unwrap_or(spec.defaults.log_level).as_str().to_owned();
+    let log_level = own.and_then(|own| own.log_level).unwrap_or(spec.defaults.log_level);
+    log_level.as_str().clone_into(&mut config.telemetry.log);
     config.telemetry.otlp_endpoint = trace_endpoint(spec);
     config.telemetry.sampling_percent = u8::try_from(spec.observability.tracing.sampling_percent).unwrap_or(100);
     Ok(config)

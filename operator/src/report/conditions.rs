@@ -225,9 +225,10 @@ fn ingress(plan: &Plan, applied: &Applied) -> Said {
         AVAILABLE => {}
         reason => return said(kind, "False", reason, "NGINX is not available"),
     }
-    match nginx.service_type == ServiceType::LoadBalancer && addresses(plan, applied).is_empty() {
-        true => said(kind, "False", "AddressPending", "The load balancer has no address yet"),
-        false => said(kind, "True", AVAILABLE, "NGINX takes requests"),
+    if nginx.service_type == ServiceType::LoadBalancer && addresses(plan, applied).is_empty() {
+        said(kind, "False", "AddressPending", "The load balancer has no address yet")
+    } else {
+        said(kind, "True", AVAILABLE, "NGINX takes requests")
     }
 }
 

@@ -17,34 +17,31 @@ pub(super) fn events(old: Option<&ShopStatus>, new: &ShopStatus, outcome: Outcom
         }
         let is_good = condition.status == "True";
         let is_news = match condition.type_.as_str() {
-            kinds::READY => is_good,
-            kinds::STALLED => is_good,
+            kinds::READY | kinds::STALLED => is_good,
             kinds::DATABASE_REACHABLE => condition.status != "Unknown",
             _ => false,
         };
         if is_news {
             let (reason, note) = (condition.reason.as_str(), format!("{}: {}", condition.type_, condition.message));
-            events.push(match condition.type_ == kinds::STALLED || !is_good {
-                true => warning(reason, note),
-                false => event(EventType::Normal, reason, note),
-            });
+            let is_bad = condition.type_ == kinds::STALLED || !is_good;
+            events.push(if is_bad { warning(reason, &note) } else { event(EventType::Normal, reason, &note) });
         }
     }
     if let Outcome::Applied(_, applied) = outcome {
         let lists = [("Repaired", &applied.repaired), ("Deleted", &applied.deleted)];
         for (reason, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-            events.push(event(EventType::Normal, reason, format!("{reason} {}", list.join(", "))));
+            events.push(event(EventType::Normal, reason, &format!("{reason} {}", list.join(", "))));
         }
     }
     events
 }
 
 /// An Event about something that needs a human.
-pub(super) fn warning(reason: &str, note: String) -> Event {
+pub(super) fn warning(reason: &str, note: &str) -> Event {
     event(EventType::Warning, reason, note)
 }
 
-fn event(type_: EventType, reason: &str, note: String) -> Event {
+fn event(type_: EventType, reason: &str, note: &str) -> Event {
     // The API server takes 1 kB.
     let note = note.chars().take(1000).collect::<String>();
     Event { type_, reason: reason.to_owned(), note: Some(note), action: "Reconcile".to_owned(), secondary: None }

@@ -17,10 +17,11 @@ fn documents(file: &str) -> Vec<serde_json::Value> {
 fn every_shop_among_the_examples_can_be_rendered() {
     let mut shops = Vec::new();
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if !name.ends_with(".yaml") {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         for document in documents(&name).iter().filter(|document| document["kind"] == "Shop") {
             render(&document.to_string(), "shop", &settings()).unwrap_or_else(|error| panic!("{name}: {error:#}"));
             shops.push(name.clone());

@@ -1,6 +1,5 @@
 //! Shops, worlds and paths for the other files.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use operator::build::{Desired, build};
@@ -56,5 +55,5 @@ pub(crate) fn built(spec: &str) -> Desired {
 
 /// Replaces what a Secret of the Shop holds.
 pub(crate) fn put(observed: &mut Observed, secret: &str, key: &str, value: &str) {
-    observed.referenced.entry(secret.into()).or_insert_with(BTreeMap::new).insert(key.into(), Secret::new(value));
+    observed.referenced.entry(secret.into()).or_default().insert(key.into(), Secret::new(value));
 }

@@ -2,6 +2,13 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the generated files instead of comparing them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy knows test functions, but not what they share"
+)]
+
 mod examples;
 mod fixture;
 mod generated;

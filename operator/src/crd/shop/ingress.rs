@@ -54,7 +54,7 @@ pub struct BundledIngress {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"))]
     pub image: Option<String>,
-    /// Number of pods; by default two, or one when `availability` is SingleReplica.
+    /// Number of pods; by default two, or one when `availability` is `SingleReplica`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 50))]
     pub replicas: Option<i32>,

@@ -12,7 +12,7 @@ use crate::crd::Quantity;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
-    /// Number of pods; by default two, or one when `availability` is SingleReplica.
+    /// Number of pods; by default two, or one when `availability` is `SingleReplica`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 50))]
     pub replicas: Option<i32>,
