@@ -35,6 +35,7 @@ pub(crate) enum PaymentNews {
     Captured,
     /// Voided or refunded.
     GivenBack,
+    /// The capture was refused for good.
     Failed,
 }
 
@@ -74,9 +75,8 @@ impl App {
         &self,
         viewer: &Viewer,
         filter: &Filter,
-        page: (u32, u32),
+        (number, size): (u32, u32),
     ) -> Result<Page<Order>, Error> {
-        let (number, size) = page;
         let others = |own: UserId| filter.user.is_some_and(|user| user != own);
         if let Viewer::User(own) = viewer
             && others(*own)
@@ -100,7 +100,8 @@ impl App {
     /// Follows what payment tells; each event counts once (W6, W10, W13).
     ///
     /// # Errors
-    /// [`Error::Store`]: the event must be given again.
+    /// [`Error::NoSuchOrder`]: nobody pays for an order that was never written down. [`Error::Store`]: the event must be
+    /// given again.
     pub(crate) async fn follow_payment(
         &self,
         event: EventId,
@@ -114,14 +115,10 @@ impl App {
                 Change::Decline { payment, reason: reason.unwrap_or_else(|| "payment_declined".into()) }
             }
             PaymentNews::Captured => Change::Pay { payment },
-            PaymentNews::GivenBack => Change::Settle { payment },
-            PaymentNews::Failed => Change::FailPayment { payment },
+            PaymentNews::GivenBack => Change::Settle { payment, reason: "payment_given_back" },
+            PaymentNews::Failed => Change::Settle { payment, reason: "payment_failed" },
         };
-        match self.change(order_id, change, Some(event)).await {
-            // A payment for an order that was never written down cannot exist; a fact about one is not ours to repeat.
-            Ok(_) | Err(Error::NoSuchOrder) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.change(order_id, change, Some(event)).await.map(drop)
     }
 
     async fn change(&self, order: OrderId, change: Change, event: Option<EventId>) -> Result<Order, Error> {

@@ -1,6 +1,6 @@
 //! The rules of orders: which states there are, what may follow what, and what each change tells others. No I/O, no clock.
 //!
-//! The order document is the only judge of a saga: every other service follows what is decided here (docs/reference/saga.md).
+//! The order document is the only judge of a saga: every other service follows what is decided here (docs/design/orders.md).
 
 pub(crate) mod draft;
 pub(crate) mod order;
@@ -40,9 +40,15 @@ pub(crate) enum Error {
         /// What it costs.
         present: Money,
     },
+    /// It costs nothing: there is no payment that could confirm it.
+    #[error("there is nothing to pay")]
+    Free,
     /// The amounts do not fit into money.
     #[error("the total is too large")]
     TooMuch,
+    /// The list is not sorted by this.
+    #[error("orders are sorted by -createdAt only")]
+    Sort,
     /// The present state does not allow the change.
     #[error("an order that is {from} cannot be {wanted}")]
     Illegal {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, join_all};
 use shop_events::{HandleError, Handler};
-use shop_types::{Envelope, Event, Topic};
+use shop_types::{Envelope, ErrorKind, Event, ServiceError, Topic};
 
-use crate::app::{App, PaymentNews};
+use crate::app::{App, Error, PaymentNews};
 
 /// What this service listens to.
 pub(crate) const TOPICS: &[Topic] = &[
@@ -46,5 +46,26 @@ async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
             return Err(HandleError::Poison("order listens to payment alone".into()));
         }
     };
-    app.follow_payment(envelope.id, news, fact).await.map_err(|error| HandleError::retry(&error))
+    app.follow_payment(envelope.id, news, fact).await.map_err(|error| undone(&error))
+}
+
+/// A payment without its order will never have one; everything else may succeed when it is delivered again.
+fn undone(error: &Error) -> HandleError {
+    match error.kind() {
+        ErrorKind::NotFound => HandleError::Poison(error.to_string()),
+        ErrorKind::Malformed
+        | ErrorKind::Unauthenticated
+        | ErrorKind::PaymentDeclined
+        | ErrorKind::Forbidden
+        | ErrorKind::Conflict
+        | ErrorKind::Gone
+        | ErrorKind::Stale
+        | ErrorKind::TooLarge
+        | ErrorKind::UnsupportedMedia
+        | ErrorKind::Invalid
+        | ErrorKind::PreconditionRequired
+        | ErrorKind::RateLimited
+        | ErrorKind::Unavailable
+        | ErrorKind::Internal => HandleError::retry(error),
+    }
 }

@@ -2,16 +2,13 @@
 
 mod body;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue, LOCATION};
+use actix_web::http::header::{ETAG, HeaderName, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use jiff::Timestamp;
 use serde::Deserialize;
 use shop_http::access::{Access, Method, Route};
-use shop_http::{
-    Body, Code, ErrorBody, HttpError, Key, LoggedIn, MaybeIfNoneMatch, PageQuery, Paged, PathId, Who, reply,
-};
+use shop_http::{Body, Code, ErrorBody, HttpError, Key, MaybeIfNoneMatch, PageQuery, Paged, PathId, Who, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::id::OrderKind;
@@ -42,6 +39,7 @@ pub(crate) const CODES: &[Code] = &[
     ("request_in_progress", 409, "The first request with this Idempotency-Key is still at work."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
     ("cart_empty", 422, "There is nothing to order."),
+    ("nothing_to_pay", 422, "The order costs nothing: there is no payment that could confirm it."),
     ("total_too_large", 422, "The total does not fit into an amount of money."),
 ];
 
@@ -104,7 +102,9 @@ pub(crate) async fn place_order(
 fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject), HttpError> {
     match (caller, source) {
         (Caller::User { id, .. }, _) => Ok((Buyer::User(id), Subject::User(id))),
-        (Caller::Guest { token }, Source::Cart(cart)) => Ok((Buyer::Guest(token), Subject::Cart(*cart))),
+        (Caller::Guest { token }, Source::Cart(cart)) => {
+            Ok((Buyer::Guest { cart: *cart, token }, Subject::Cart(*cart)))
+        }
         (Caller::Guest { .. }, Source::Items(_)) => {
             let rule = domain::Error::Invalid { field: "cartId".into(), rule: "must be given by guests" };
             Err(crate::app::Error::from(rule).into())
@@ -123,12 +123,9 @@ fn answer(placed: Placement) -> HttpResponse {
             response
         }
         Placement::Pending(order) => {
-            let there = HeaderValue::try_from(location(&order));
-            let mut response = reply::with_status(StatusCode::ACCEPTED, order.version, &OrderBody::from(*order));
-            if let Ok(there) = there {
-                response.headers_mut().insert(LOCATION, there);
-            }
-            response
+            let mut accepted = HttpResponse::Accepted();
+            accepted.insert_header((LOCATION, location(&order))).insert_header((ETAG, reply::etag(order.version)));
+            accepted.json(OrderBody::from(*order))
         }
     }
 }
@@ -141,6 +138,9 @@ fn answer(placed: Placement) -> HttpResponse {
 pub(crate) async fn list_orders(app: Data<App>, who: Who, list: Paged<OrderFilter>) -> Result<HttpResponse, HttpError> {
     let Paged(page, OrderFilter { status, user_id, from, to }) = list;
     let filter = Filter { state: status.map(|word| word.0), user: user_id, from, to };
+    if page.sort.is_some_and(|sort| sort != "-createdAt") {
+        return Err(crate::app::Error::from(domain::Error::Sort).into());
+    }
     let found = app.orders(&viewer(who.0)?, &filter, (page.page, page.size)).await?;
     Ok(reply::ok(&found.map(OrderBody::from)))
 }
@@ -172,13 +172,8 @@ pub(crate) async fn get_order(
     (status = 409, description = "Too late", body = ErrorBody),
 ))]
 #[post("/api/v1/orders/{id}/cancel")]
-pub(crate) async fn cancel_order(
-    app: Data<App>,
-    caller: Who,
-    _logged_in: LoggedIn,
-    id: PathId<OrderKind>,
-) -> Result<HttpResponse, HttpError> {
-    let order = app.cancel(&viewer(caller.0)?, id.0).await?;
+pub(crate) async fn cancel_order(app: Data<App>, who: Who, id: PathId<OrderKind>) -> Result<HttpResponse, HttpError> {
+    let order = app.cancel(&viewer(who.0)?, id.0).await?;
     Ok(reply::with_etag(order.version, &OrderBody::from(order)))
 }
 

@@ -36,7 +36,13 @@ pub(crate) enum Error {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Domain(domain::Error::Invalid { .. } | domain::Error::Empty | domain::Error::TooMuch)
+            Self::Domain(
+                domain::Error::Invalid { .. }
+                | domain::Error::Empty
+                | domain::Error::Free
+                | domain::Error::TooMuch
+                | domain::Error::Sort,
+            )
             | Self::KeyReused
             | Self::NoSuchCart => ErrorKind::Invalid,
             Self::Domain(
@@ -48,7 +54,10 @@ impl ServiceError for Error {
             Self::PaymentDeclined { .. } => ErrorKind::PaymentDeclined,
             Self::NoSuchOrder => ErrorKind::NotFound,
             Self::Store(error) => error.kind(),
-            Self::Peer(error) if error.kind == ErrorKind::Unavailable => ErrorKind::Unavailable,
+            // The token ended between our look at it and the peer's.
+            Self::Peer(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Unauthenticated) => {
+                error.kind
+            }
             Self::Peer(_) | Self::Mismatch => ErrorKind::Internal,
         }
     }
@@ -57,7 +66,9 @@ impl ServiceError for Error {
         match self {
             Self::Domain(domain::Error::Invalid { .. }) | Self::NoSuchCart => "invalid_field",
             Self::Domain(domain::Error::Empty) => "cart_empty",
+            Self::Domain(domain::Error::Free) => "nothing_to_pay",
             Self::Domain(domain::Error::TooMuch) => "total_too_large",
+            Self::Domain(domain::Error::Sort) => "invalid_parameter",
             Self::Domain(domain::Error::NotSold { .. }) => "not_sold",
             Self::Domain(domain::Error::PriceChanged { .. }) => "price_changed",
             Self::Domain(domain::Error::Illegal { .. }) => "illegal_transition",
@@ -67,20 +78,18 @@ impl ServiceError for Error {
             Self::SoldOut { .. } => "sold_out",
             Self::PaymentDeclined { .. } => "payment_declined",
             Self::Rejected { .. } => "order_rejected",
-            Self::Store(_) | Self::Peer(_) | Self::Mismatch => {
-                if self.kind() == ErrorKind::Unavailable {
-                    "unavailable"
-                } else {
-                    "internal"
-                }
-            }
+            Self::Store(_) | Self::Peer(_) | Self::Mismatch if self.kind() == ErrorKind::Unavailable => "unavailable",
+            Self::Peer(error) if error.kind == ErrorKind::Unauthenticated => "invalid_token",
+            Self::Store(_) | Self::Peer(_) | Self::Mismatch => "internal",
         }
     }
 
     fn details(&self) -> Vec<Detail> {
         if let Self::Domain(domain::Error::Invalid { field, rule }) = self {
             vec![Detail::new(field.clone(), *rule)]
-        } else if matches!(self, Self::NoSuchCart) {
+        } else if let Self::Domain(domain::Error::Sort) = self {
+            vec![Detail::new("sort", "must be -createdAt")]
+        } else if let Self::NoSuchCart = self {
             vec![Detail::new("cartId", "must be a cart of yours")]
         } else {
             Vec::new()
@@ -108,7 +117,9 @@ impl ServiceError for Error {
             Self::Domain(
                 domain::Error::Invalid { .. }
                 | domain::Error::Empty
+                | domain::Error::Free
                 | domain::Error::TooMuch
+                | domain::Error::Sort
                 | domain::Error::NotSold { .. },
             )
             | Self::NoSuchOrder

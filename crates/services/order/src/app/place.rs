@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use shop_mongo::Claim;
 use shop_mongo::idempotency::Row;
+use shop_telemetry::context;
 use shop_types::caller::GuestToken;
 use shop_types::{CartId, OrderId, ProductId, Quantity, Sku, UserId};
 use tokio::time::Instant;
+use tracing::error;
 
 use super::{App, Error, Viewer};
 use crate::domain::{self, Draft, Order, Owner, Phase, Priced, State, Wanted};
@@ -46,7 +48,21 @@ pub(crate) struct PlaceOrder {
 #[derive(Debug, Clone)]
 pub(crate) enum Buyer {
     User(UserId),
-    Guest(GuestToken),
+    /// The holder of a cart's token: buys what is in that cart and nothing else.
+    Guest {
+        cart: CartId,
+        token: GuestToken,
+    },
+}
+
+impl Buyer {
+    /// Whose orders they may see: a key answers nobody else.
+    fn viewer(&self) -> Viewer {
+        match self {
+            Self::User(id) => Viewer::User(*id),
+            Self::Guest { token, .. } => Viewer::Guest(token.hash()),
+        }
+    }
 }
 
 /// How placing an order ended well, or has not ended yet.
@@ -70,49 +86,65 @@ impl App {
     /// happened: the same key finds out.
     pub(crate) async fn place_order(self: &Arc<Self>, request: PlaceOrder) -> Result<Placement, Error> {
         let asked = Instant::now();
-        let claim = request.claim.clone();
+        let (claim, viewer) = (request.claim.clone(), request.buyer.viewer());
         if let Some(row) = self.store.claimed(&claim).await? {
-            return self.resume(&claim, row, asked).await;
+            return self.resume(&claim, &viewer, row, asked).await;
         }
         let draft = self.draft(request).await?;
         let id = OrderId::from_uuid(self.clock.new_id());
         let (order, event) = Order::place(id, self.store.next_number().await?, draft, self.clock.now());
-        let traceparent = shop_telemetry::context::traceparent();
+        let traceparent = context::traceparent();
         let command = Command::Place { order: Box::new(order), event, claim: claim.clone(), traceparent };
-        match self.store.write(command).await? {
-            Answer::Order(order) => self.drive_for(*order, asked).await,
-            Answer::KeyTaken(row) => self.resume(&claim, row, asked).await,
-            Answer::Missing | Answer::Refused(_) => Err(Error::Mismatch),
+        match self.store.write(command).await {
+            Ok(Answer::Order(order)) => self.drive_for(*order, asked).await,
+            Ok(Answer::KeyTaken(row)) => self.resume(&claim, &viewer, row, asked).await,
+            Ok(Answer::Missing | Answer::Refused(_)) => Err(Error::Mismatch),
+            // Another pod was faster with the same key.
+            Err(error) if error.is_duplicate() => match self.store.claimed(&claim).await? {
+                Some(row) => self.resume(&claim, &viewer, row, asked).await,
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Answers a key that was used before: as then, or by going on where its driver fell silent.
-    async fn resume(self: &Arc<Self>, claim: &Claim, row: Row, asked: Instant) -> Result<Placement, Error> {
+    /// A guest's key is looked up by the cart that they name, so the order tells whether they hold its token.
+    async fn resume(
+        self: &Arc<Self>,
+        claim: &Claim,
+        viewer: &Viewer,
+        row: Row,
+        asked: Instant,
+    ) -> Result<Placement, Error> {
+        let id: OrderId = row.resource.parse().map_err(|_| Error::Mismatch)?;
+        let order = self.store.order(viewer, id).await?.ok_or(Error::NoSuchCart)?;
         if !claim.fits(&row) {
             return Err(Error::KeyReused);
         }
-        let id: OrderId = row.resource.parse().map_err(|_| Error::Mismatch)?;
-        let order = self.order(&Viewer::Staff, id).await?;
         if let Some(version) = row.version {
             return replay(order.at(version));
         }
-        if order.phase != Phase::Driving {
-            return replay(order);
+        if order.phase == Phase::Driving
+            && let Some(order) = self.store.take_over(Some(id)).await?
+        {
+            return self.drive_for(order, asked).await;
         }
-        match self.store.take_over(Some(id)).await? {
-            Some(order) => self.drive_for(order, asked).await,
-            None => Err(Error::InProgress { order: id }),
-        }
+        Err(Error::InProgress { order: id })
     }
 
     /// Drives an order on a task of its own, so that it goes on when the buyer leaves, and waits for it a while.
     async fn drive_for(self: &Arc<Self>, order: Order, asked: Instant) -> Result<Placement, Error> {
         let pending = Box::new(order.clone());
-        let driven = self.spawn_drive(order);
+        let driven = context::spawn(Arc::clone(self).drive(order));
         match tokio::time::timeout_at(asked + PATIENCE, driven).await {
-            Ok(Ok(Ok(order))) => verdict(order),
-            // Its driver could not go on, panicked, or needs longer: it is written down, others will drive it.
-            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(Placement::Pending(pending)),
+            Ok(Ok(Some(order))) => verdict(order),
+            // Its driver could not go on, or needs longer: the order is written down, others will drive it.
+            Ok(Ok(None)) | Err(_) => Ok(Placement::Pending(pending)),
+            Ok(Err(panicked)) => {
+                error!(order.id = %pending.id, "The driver of order {} panicked: {panicked}", pending.id);
+                Ok(Placement::Pending(pending))
+            }
         }
     }
 
@@ -132,12 +164,9 @@ impl App {
             }
         };
         let (lines, total) = domain::price(wanted, &offers, self.currency)?;
-        let owner = match (buyer, cart) {
-            (Buyer::User(id), _) => Owner::User(id),
-            (Buyer::Guest(token), Some(cart)) => Owner::Guest { cart: cart.id, token_hash: token.hash() },
-            (Buyer::Guest(_), None) => {
-                return Err(domain::Error::Invalid { field: "cartId".into(), rule: "must be given by guests" }.into());
-            }
+        let owner = match buyer {
+            Buyer::User(id) => Owner::User(id),
+            Buyer::Guest { cart, token } => Owner::Guest { cart, token_hash: token.hash() },
         };
         Ok(Draft { owner, cart, lines, total, payment_method })
     }

@@ -53,7 +53,7 @@ pub(crate) struct Draft {
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::Invalid`] for more than 100 lines or the same SKU twice, [`Error::NotSold`],
-/// [`Error::PriceChanged`] with both totals, [`Error::TooMuch`].
+/// [`Error::PriceChanged`] with both totals, [`Error::Free`], [`Error::TooMuch`].
 pub(crate) fn price(wanted: Vec<Wanted>, offers: &[Priced], currency: Currency) -> Result<(Vec<Line>, Money), Error> {
     if wanted.is_empty() {
         return Err(Error::Empty);
@@ -80,6 +80,9 @@ pub(crate) fn price(wanted: Vec<Wanted>, offers: &[Priced], currency: Currency) 
     let (present, shown) = (sum(lines.iter().map(|line| line.total).collect())?, sum(shown)?);
     if present != shown {
         return Err(Error::PriceChanged { shown, present });
+    }
+    if present.amount == 0 {
+        return Err(Error::Free);
     }
     Ok((lines, present))
 }
@@ -136,6 +139,11 @@ mod tests {
         assert!(matches!(doubled, Err(Error::Invalid { .. })));
         let many = (0..101).map(|n| wanted(&format!("s{n}"), 1, None)).collect();
         assert!(matches!(priced(many, &[]), Err(Error::Invalid { .. })));
+    }
+
+    #[test]
+    fn what_costs_nothing_cannot_be_ordered() {
+        assert_eq!(priced(vec![wanted("a", 3, None)], &[offer("a", 0)]), Err(Error::Free));
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub(crate) enum Owner {
 pub(crate) struct Entry {
     pub(crate) state: State,
     pub(crate) at: Timestamp,
-    /// Why, as a stable word: `sold_out`, `payment_declined`, `deadline`, `requested`, `payment_failed`.
+    /// Why, as a stable word: `sold_out`, `deadline`, `withdrawn`, `requested`, `payment_failed`, `payment_given_back`, or
+    /// the provider's word for a decline.
     pub(crate) reason: Option<String>,
 }
 
@@ -53,7 +54,7 @@ pub(crate) struct Order {
 pub(crate) enum Change {
     /// Stock and money are held (W6).
     Confirm { payment: String },
-    /// It will not happen (W6): `sold_out`, `deadline`.
+    /// It will not happen (W6): `sold_out`, `deadline`, `withdrawn`.
     Reject { reason: &'static str },
     /// The present attempt was declined; the order waits for its deadline (ruling 13).
     Decline { payment: String, reason: String },
@@ -61,10 +62,9 @@ pub(crate) enum Change {
     Pay { payment: String },
     /// The buyer or staff wants it undone (W12, or a rejection while it is only placed).
     Cancel,
-    /// The provider refused the capture for good (ruling 15).
-    FailPayment { payment: String },
-    /// The money of a cancelled order is settled (W13).
-    Settle { payment: String },
+    /// The payment has said its last word: nothing is held or taken any more. It ends an order that is being undone
+    /// (W13), and undoes one that counted on the money (ruling 15).
+    Settle { payment: String, reason: &'static str },
 }
 
 /// What became of a change.
@@ -157,20 +157,44 @@ impl Order {
                     return Err(Error::Illegal { from: self.state, wanted: "cancelled", allowed });
                 }
             },
-            Change::FailPayment { payment }
-                if self.payment.as_ref() == Some(&payment) && self.state == State::Confirmed =>
-            {
-                self.cancelling("payment_failed", now)
+            Change::Settle { payment, reason } => {
+                if self.payment.as_ref() == Some(&payment) {
+                    self.settle(reason, now)
+                } else {
+                    Changed::Nothing
+                }
             }
-            Change::FailPayment { .. } => Changed::Nothing,
-            Change::Settle { payment } => {
-                let fits = self.state == State::Cancelling && self.payment.as_ref() == Some(&payment);
+        })
+    }
+
+    /// What must have happened before a change, although nobody has told it yet: money that was taken had been held, and
+    /// it is held only after the stock.
+    pub(crate) fn implied_by(&self, change: &Change) -> Option<Change> {
+        match change {
+            Change::Pay { payment } if self.state == State::Placed => {
+                Some(Change::Confirm { payment: payment.clone() })
+            }
+            Change::Pay { .. }
+            | Change::Confirm { .. }
+            | Change::Reject { .. }
+            | Change::Decline { .. }
+            | Change::Cancel
+            | Change::Settle { .. } => None,
+        }
+    }
+
+    /// An order that is undone waits for the last word of its payment, which is then said again.
+    fn settle(&self, reason: &str, now: Timestamp) -> Changed {
+        match self.state {
+            State::Confirmed | State::Paid => self.cancelling(reason, now),
+            State::Cancelling => {
                 let reason = self.reason().map(str::to_owned);
-                self.step_if(fits, State::Cancelled, reason.as_deref(), now, |order| {
+                self.step_if(true, State::Cancelled, reason.as_deref(), now, |order| {
                     Some(Event::OrderCancelled(order.fact()))
                 })
             }
-        })
+            State::Placed | State::Shipped | State::Delivered | State::Rejected | State::Cancelled => Changed::Nothing,
+        }
     }
 
     fn reject(&self, reason: &str, now: Timestamp) -> Changed {

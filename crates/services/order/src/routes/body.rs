@@ -34,7 +34,7 @@ pub(crate) struct ItemBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PaymentBody {
-    /// The payment provider's token for a card, 1 to 200 visible ASCII characters. Card numbers never come here.
+    /// The payment provider's token for a card, 1 to 64 visible ASCII characters. Card numbers never come here.
     method: String,
 }
 
@@ -43,8 +43,8 @@ impl NewOrderBody {
     pub(crate) fn read(self) -> Result<(Source, String), Error> {
         let invalid = |field: String, rule| Error::Invalid { field, rule };
         let method = self.payment.method;
-        if !(1..=200).contains(&method.len()) || !method.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(invalid("payment.method".into(), "must be 1 to 200 visible ASCII characters"));
+        if !(1..=64).contains(&method.len()) || !method.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(invalid("payment.method".into(), "must be 1 to 64 visible ASCII characters"));
         }
         let source = match (self.cart_id, self.items) {
             (Some(cart), None) => Source::Cart(cart),

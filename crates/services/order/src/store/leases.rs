@@ -23,7 +23,8 @@ impl Store {
         }
         let lease = vec![doc! { "$set": { "lease_until": { "$add": ["$$NOW", LEASE_MILLISECONDS] } } }];
         let taken = self.mongo.run("take over order", async move {
-            orders.find_one_and_update(filter, lease).return_document(ReturnDocument::After).await
+            let oldest = doc! { "lease_until": 1 };
+            orders.find_one_and_update(filter, lease).sort(oldest).return_document(ReturnDocument::After).await
         });
         taken
             .await?

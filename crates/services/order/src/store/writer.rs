@@ -151,24 +151,43 @@ impl Desk {
                 if event.is_some_and(|event| self.handled.contains(&event)) {
                     return Answer::Order(Box::new(sheet.order.clone()));
                 }
-                match sheet.order.change(change.clone(), *at) {
-                    Err(refused) => Answer::Refused(refused),
-                    Ok(Changed::Nothing) => Answer::Order(Box::new(sheet.order.clone())),
-                    Ok(Changed::To(next, told)) => {
-                        sheet.order = (*next).clone();
-                        if sheet.order.phase != Phase::Driving
-                            && !sheet.finished
-                            && let Some(id) = sheet.claim.clone()
-                        {
-                            sheet.finished = true;
-                            self.finishes.push(finish(id, &next));
-                        }
-                        if let Some(told) = told {
-                            self.tell(&next, told, *at, traceparent.clone(), clock);
-                        }
-                        Answer::Order(next)
-                    }
+                // The same event may stand in this group twice.
+                self.handled.extend(*event);
+                let implied = sheet.order.implied_by(change);
+                let mut last = Answer::Missing;
+                for change in implied.into_iter().chain([change.clone()]) {
+                    last = self.apply(*order, change, *at, traceparent.as_ref(), clock);
                 }
+                last
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        order: OrderId,
+        change: Change,
+        at: Timestamp,
+        traceparent: Option<&String>,
+        clock: &dyn Clock,
+    ) -> Answer {
+        let Some(sheet) = self.sheets.get_mut(&order) else { return Answer::Missing };
+        match sheet.order.change(change, at) {
+            Err(refused) => Answer::Refused(refused),
+            Ok(Changed::Nothing) => Answer::Order(Box::new(sheet.order.clone())),
+            Ok(Changed::To(next, told)) => {
+                sheet.order = (*next).clone();
+                if sheet.order.phase != Phase::Driving
+                    && !sheet.finished
+                    && let Some(id) = sheet.claim.clone()
+                {
+                    sheet.finished = true;
+                    self.finishes.push(finish(id, &next));
+                }
+                if let Some(told) = told {
+                    self.tell(&next, told, at, traceparent.cloned(), clock);
+                }
+                Answer::Order(next)
             }
         }
     }

@@ -39,6 +39,10 @@ fn payment(order: &Order) -> String {
     order.payment_id()
 }
 
+fn settle(payment: &str) -> Change {
+    Change::Settle { payment: payment.to_owned(), reason: "payment_given_back" }
+}
+
 /// An order in each state, by the shortest way there.
 fn in_state(state: State) -> Order {
     let order = placed();
@@ -52,7 +56,7 @@ fn in_state(state: State) -> Order {
             apply(&confirmed(), Change::Pay { payment: payment.clone() })
         }
         State::Cancelling => apply(&confirmed(), Change::Cancel),
-        State::Cancelled => apply(&apply(&confirmed(), Change::Cancel), Change::Settle { payment: payment.clone() }),
+        State::Cancelled => apply(&apply(&confirmed(), Change::Cancel), settle(&payment)),
     };
     raw.state = state;
     raw
@@ -66,8 +70,7 @@ fn changes(order: &Order) -> Vec<Change> {
         Change::Decline { payment: payment.clone(), reason: "card_declined".into() },
         Change::Pay { payment: payment.clone() },
         Change::Cancel,
-        Change::FailPayment { payment: payment.clone() },
-        Change::Settle { payment },
+        Change::Settle { payment, reason: "payment_failed" },
     ]
 }
 
@@ -130,7 +133,7 @@ fn cancelling_tells_payment_and_inventory_and_ends_when_the_money_is_settled() {
         panic!("a paid order can be cancelled")
     };
     assert_eq!((cancelling.state, event.topic()), (State::Cancelling, Topic::OrderCancelling));
-    let cancelled = apply(&cancelling, Change::Settle { payment: payment(&paid) });
+    let cancelled = apply(&cancelling, settle(&payment(&paid)));
     assert_eq!((cancelled.state, cancelled.reason()), (State::Cancelled, Some("requested")));
 }
 
@@ -138,6 +141,31 @@ fn cancelling_tells_payment_and_inventory_and_ends_when_the_money_is_settled() {
 fn cancelling_twice_is_cancelling_once() {
     let cancelling = in_state(State::Cancelling);
     assert_eq!(cancelling.change(Change::Cancel, Timestamp::UNIX_EPOCH), Ok(Changed::Nothing));
+}
+
+#[test]
+fn money_that_is_lost_undoes_the_order_and_its_repetition_ends_it() {
+    for state in [State::Confirmed, State::Paid] {
+        let order = in_state(state);
+        let lost = Change::Settle { payment: payment(&order), reason: "payment_failed" };
+        let undoing = apply(&order, lost.clone());
+        assert_eq!((undoing.state, undoing.reason()), (State::Cancelling, Some("payment_failed")));
+        let undone = apply(&undoing, lost.clone());
+        assert_eq!((undone.state, undone.reason()), (State::Cancelled, Some("payment_failed")));
+        assert_eq!(undone.change(lost, Timestamp::UNIX_EPOCH), Ok(Changed::Nothing));
+        let strangers = settle(&format!("{}:2", order.id));
+        assert_eq!(order.change(strangers, Timestamp::UNIX_EPOCH), Ok(Changed::Nothing));
+    }
+}
+
+#[test]
+fn money_that_was_taken_implies_that_it_was_held() {
+    let order = placed();
+    let pay = Change::Pay { payment: payment(&order) };
+    let confirm = Change::Confirm { payment: payment(&order) };
+    assert_eq!(order.implied_by(&pay), Some(confirm.clone()));
+    assert_eq!(apply(&apply(&order, confirm), pay.clone()).state, State::Paid);
+    assert_eq!(in_state(State::Rejected).implied_by(&pay), None);
 }
 
 #[test]
