@@ -154,9 +154,15 @@ impl App {
         Err(Error::EmailTaken)
     }
 
+    /// The present time as the store keeps it, so that a thing reads the same when it is made and ever after.
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
     async fn new_user(&self, email: Email, name: Name, role: Role) -> Result<User, Error> {
         let id = UserId::from_uuid(self.clock.new_id());
-        let (number, created_at) = (self.numbers.next().await?, self.clock.now());
+        let (number, created_at) = (self.numbers.next().await?, self.now());
         Ok(User { id, number, email, name, role, version: 1, created_at })
     }
 
@@ -180,7 +186,7 @@ impl App {
     async fn open_session(&self, user: &User) -> Result<Tokens, Error> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(Error::Random)?;
-        let (id, now) = (SessionId::from_uuid(self.clock.new_id()), self.clock.now());
+        let (id, now) = (SessionId::from_uuid(self.clock.new_id()), self.now());
         let (session, refresh) = Session::open(id, user.id, salt, &self.keys.refresh, self.lifetimes, now);
         let tokens = self.tokens(user, &session, refresh, now)?;
         self.store.insert_session(&session).await?;
@@ -205,7 +211,7 @@ impl App {
         let sent = RefreshToken::parse(sent).map_err(|_| Error::InvalidRefreshToken)?;
         // A second turn follows only when another use of the same token came first, and then it never rotates.
         loop {
-            let now = self.clock.now();
+            let now = self.now();
             let session = self.store.session(sent.session).await?.ok_or(Error::InvalidRefreshToken)?;
             let judgement = session.judge(&sent, &self.keys.refresh, now);
             match judgement {
@@ -243,7 +249,7 @@ impl App {
     /// Ends a session and tells every pod. A session that the store has forgotten is told of all the same: a token that
     /// names it was verified.
     async fn revoke(&self, id: SessionId, session: Option<&Session>, reason: Reason) -> Result<(), Error> {
-        let now = self.clock.now();
+        let now = self.now();
         let until = match session {
             Some(session) => session.last_access(self.lifetimes, now),
             None => later(now, self.lifetimes.access),
@@ -273,7 +279,7 @@ impl App {
     /// # Errors
     /// [`Error::NoSuchUser`], [`Error::Stale`].
     pub(crate) async fn rename(&self, id: UserId, expected: i64, name: &Name) -> Result<User, Error> {
-        if let Some(user) = self.store.rename_user(id, expected, name, self.clock.now()).await? {
+        if let Some(user) = self.store.rename_user(id, expected, name, self.now()).await? {
             return Ok(user);
         }
         Err(Error::Stale { current: self.user(id).await?.version })
@@ -284,7 +290,7 @@ impl App {
     /// # Errors
     /// When the mounted key set cannot be read.
     pub(crate) async fn key_set(&self) -> anyhow::Result<Value> {
-        self.published.read(self.clock.now()).await
+        self.published.read(self.now()).await
     }
 
     /// The sessions whose access tokens may still be alive although the session was revoked.
@@ -292,7 +298,7 @@ impl App {
     /// # Errors
     /// [`Error::Store`].
     pub(crate) async fn revocations(&self) -> Result<Vec<RevocationFact>, Error> {
-        Ok(self.store.revocations(self.clock.now()).await?)
+        Ok(self.store.revocations(self.now()).await?)
     }
 
     fn user_created(&self, user: &User) -> Envelope {

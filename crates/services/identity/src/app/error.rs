@@ -50,9 +50,8 @@ impl ServiceError for Error {
             Self::NoSuchUser => "not_found",
             Self::Stale { .. } => "version_conflict",
             Self::Hashing(hashing::Error::Busy) => "busy",
-            Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => "internal",
             Self::Store(_) if self.kind() == ErrorKind::Unavailable => "unavailable",
-            Self::Store(_) => "internal",
+            Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) | Self::Store(_) => "internal",
         }
     }
 

@@ -60,18 +60,19 @@ impl App {
         let name: Name = "Admin".parse()?;
         let hash = self.hashing.hash(password).await.map_err(Error::Hashing)?;
         let user = self.new_user(email, name, Role::Admin).await?;
-        match self.store.create_user(user.clone(), hash, None, self.user_created(&user)).await? {
-            Created::Done => tracing::info!(user.id = %user.id, "Created the first admin"),
-            Created::AdminExists => tracing::info!("Another pod created the first admin"),
-            Created::EmailTaken if self.store.has_admin().await? => {
-                tracing::info!("Another pod created the first admin")
+        let why = match self.store.create_user(user.clone(), hash, None, self.user_created(&user)).await? {
+            Created::Done => {
+                tracing::info!(user.id = %user.id, "Created the first admin");
+                return Ok(());
             }
             // Never make an admin of an account that somebody else opened.
-            Created::EmailTaken => {
-                tracing::error!(
-                    "The first admin was not created: an account that is no admin has the address in the Secret"
-                );
-            }
+            Created::EmailTaken => "an account that is no admin has the address in the Secret",
+            Created::AdminExists => "there was one before, who is no admin any more",
+        };
+        if self.store.has_admin().await? {
+            tracing::info!("Another pod created the first admin");
+        } else {
+            tracing::error!("The first admin was not created: {why}");
         }
         Ok(())
     }

@@ -142,7 +142,7 @@ mod tests {
     fn what_is_no_token_is_refused() {
         let good = token(3).expose();
         let texts =
-            ["".to_owned(), "x".into(), good[1..].into(), format!("{good}A"), format!("{good}="), "é".repeat(35)];
+            [String::new(), "x".into(), good[1..].into(), format!("{good}A"), format!("{good}="), "é".repeat(35)];
         for text in texts {
             assert_eq!(RefreshToken::parse(&text), Err(Malformed), "{text}");
         }

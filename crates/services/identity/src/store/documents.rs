@@ -181,7 +181,7 @@ impl TryFrom<SessionDocument> for Session {
             closes_at: stored.closes_at.to_jiff(),
             ends_at: stored.ends_at.to_jiff(),
             access_until: stored.access_until.to_jiff(),
-            revoked_until: stored.revoked_until.map(|until| until.to_jiff()),
+            revoked_until: stored.revoked_until.map(DateTime::to_jiff),
         })
     }
 }

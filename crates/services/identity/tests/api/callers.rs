@@ -1,0 +1,109 @@
+//! Every route, tried by every kind of caller.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+use shop_mongo::doc;
+use shop_testkit::TestShop;
+
+use crate::given::{Answer, PASSWORD, documents, identity, register, request};
+
+/// Every route, and what it answers a caller whom it lets in and who has no account.
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 7] = [
+    ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
+    ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
+    ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
+    ("POST", "/api/v1/auth/logout", Who::People, 204, None),
+    ("GET", "/api/v1/me", Who::People, 404, Some("not_found")),
+    ("PATCH", "/api/v1/me", Who::People, 404, Some("not_found")),
+    ("GET", "/.well-known/jwks.json", Who::Everybody, 200, None),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Everybody,
+    People,
+}
+
+fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuilder {
+    let call = request(shop, Method::from_bytes(method.as_bytes()).unwrap(), path);
+    match path {
+        "/api/v1/auth/register" => {
+            call.json(&json!({ "email": format!("n{number}@example.org"), "password": PASSWORD, "name": "N" }))
+        }
+        "/api/v1/auth/login" => call.json(&json!({ "email": "ada@example.org", "password": PASSWORD })),
+        "/api/v1/auth/refresh" => call.json(&json!({ "refreshToken": "A".repeat(70) })),
+        "/api/v1/me" if method == "PATCH" => call.header("If-Match", "\"1\"").json(&json!({ "name": "N" })),
+        _ => call,
+    }
+}
+
+#[tokio::test]
+async fn every_route_lets_in_whom_its_table_names_and_nobody_else() {
+    let shop = identity().await;
+    register(&shop, "ada@example.org").await;
+    let callers = shop.callers();
+    let mut number = 0;
+    for (method, path, who, status, code) in ROUTES {
+        let mut calls = Vec::new();
+        let mut next = || {
+            number += 1;
+            call(&shop, method, path, number)
+        };
+        for person in [callers.customer(), callers.staff(), callers.admin()] {
+            calls.push((next().header("Authorization", person.bearer()), status, code));
+        }
+        let service = next().header("Authorization", callers.service().bearer());
+        let guest = next().header("X-Guest-Token", "A".repeat(43));
+        if who == Who::Everybody {
+            calls.extend([(next(), status, code), (service, status, code), (guest, status, code)]);
+        } else {
+            calls.extend([
+                (next(), 401, Some("unauthenticated")),
+                (service, 403, Some("forbidden")),
+                (guest, 401, Some("unauthenticated")),
+            ]);
+        }
+        let forged = format!("{}x", callers.customer().bearer());
+        calls.push((next().header("Authorization", callers.expired().bearer()), 401, Some("token_expired")));
+        calls.push((next().header("Authorization", forged), 401, Some("invalid_token")));
+        calls.push((next().header("Authorization", "Bearer nonsense"), 401, Some("invalid_token")));
+        for (n, (call, status, code)) in calls.into_iter().enumerate() {
+            let answer = Answer::of(call.send().await.unwrap()).await;
+            let expected = (status, code);
+            assert_eq!(
+                (answer.status, answer.body["code"].as_str()),
+                expected,
+                "{method} {path}, call {n}: {answer:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_refused_leaves_no_trace() {
+    let shop = identity().await;
+    let expired = shop.callers().expired().bearer();
+    let call = call(&shop, "POST", "/api/v1/auth/register", 1).header("Authorization", expired);
+    assert_eq!(call.send().await.unwrap().status(), 401);
+    let service = shop.callers().service().bearer();
+    let logout = request(&shop, Method::POST, "/api/v1/auth/logout").header("Authorization", service);
+    assert_eq!(logout.send().await.unwrap().status(), 403);
+    let mongo = shop.mongo("identity").await;
+    for collection in ["users", "sessions", "outbox"] {
+        assert!(documents(&mongo, collection, doc! {}).await.is_empty(), "{collection}");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_not_there() {
+    let shop = identity().await;
+    for (method, path, status, code) in [
+        (Method::GET, "/api/v1/auth/login", 405, "method_not_allowed"),
+        (Method::DELETE, "/api/v1/me", 405, "method_not_allowed"),
+        (Method::POST, "/.well-known/jwks.json", 405, "method_not_allowed"),
+        (Method::GET, "/api/v1/me/orders", 404, "not_found"),
+        (Method::GET, "/api/v1/auth", 404, "not_found"),
+    ] {
+        Answer::of(request(&shop, method, path).send().await.unwrap()).await.must_be(status, code);
+    }
+}

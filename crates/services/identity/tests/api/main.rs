@@ -1,0 +1,16 @@
+//! The service over real MongoDB and Redis, by HTTP.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod accounts;
+mod callers;
+mod first_admin;
+mod given;
+mod input;
+mod keys;
+mod logs;
+mod passwords;
+mod refresh;
+mod repeats;
+mod revocations;
+mod rows;
