@@ -1,8 +1,8 @@
 //! Events from one service's database to another's, at least once on the wire and once in effect.
 //!
 //! What belongs here: the relay that carries outbox rows into a stream, the consumer that hands a stream's events to a
-//! service, and the letters that nobody could deliver: where MongoDB meets Redis. What does not: rows and inbox
-//! (shop-mongo), streams (shop-redis), and what an event means (the services).
+//! service, the letters that nobody could deliver, and how every pod hears of revoked sessions: where MongoDB meets Redis.
+//! What does not: rows and inbox (shop-mongo), streams (shop-redis), and what an event means (the services).
 //!
 //! Redis may lose anything at any time. An outbox row is the event until every consuming service has durably handled it;
 //! the inbox makes the second delivery of an event do nothing.

@@ -5,6 +5,7 @@
 mod delivery;
 mod failures;
 mod losses;
+mod revocations;
 #[path = "../../../shop-redis/tests/redis/server.rs"]
 mod server;
 mod shop;
