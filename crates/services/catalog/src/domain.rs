@@ -1,10 +1,12 @@
 //! The rules of the catalog: what a product and a category may be and how they may change. No I/O, no clock.
 
 pub(crate) mod category;
+pub(crate) mod listing;
 pub(crate) mod product;
 pub(crate) mod search;
 
 pub(crate) use category::{Category, CategoryChange, NewCategory};
+pub(crate) use listing::Listing;
 pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant};
 pub(crate) use search::{Search, Sort};
 
@@ -21,6 +23,14 @@ pub(crate) enum Error {
         /// What it must be.
         rule: &'static str,
     },
+    /// A parameter of a list does not fit.
+    #[error("{name} {rule}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
     /// Archived products do not change any more.
     #[error("the product is archived")]
     Archived,
@@ -32,6 +42,10 @@ pub(crate) enum Error {
 impl Error {
     pub(crate) fn invalid(field: impl Into<String>, rule: &'static str) -> Self {
         Self::Invalid { field: field.into(), rule }
+    }
+
+    pub(crate) fn parameter(name: &'static str, rule: &'static str) -> Self {
+        Self::Parameter { name, rule }
     }
 
     fn broken(field: &str, broken: Broken) -> Self {

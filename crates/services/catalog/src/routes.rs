@@ -3,6 +3,7 @@
 mod body;
 mod categories;
 mod products;
+mod representation;
 
 use shop_http::Code;
 use shop_http::access::{Access, Method, Route};

@@ -7,7 +7,10 @@ mod stock;
 
 use bson::doc;
 use shop_mongo::idempotency::{self, Row};
-use shop_mongo::{Claim, Error, IndexModel, Mongo, Setup, inbox, options::IndexOptions};
+use shop_mongo::{Claim, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, options::IndexOptions};
+use shop_types::CategoryId;
+
+use crate::domain::{Category, Listing};
 
 const PRODUCTS: &str = "products";
 const CATEGORIES: &str = "categories";
@@ -16,19 +19,61 @@ const STOCK: &str = "stock";
 const SKU_INDEX: &str = "sku";
 const SLUG_INDEX: &str = "slug";
 const NAME_INDEX: &str = "name";
+const ID_INDEX: &str = "_id_";
+const TEXT_INDEX: &str = "words";
 /// A draft that nobody completes is garbage after an hour: its creator was told 503.
 const DRAFT_LIFE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// What became of an insert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inserted {
-    Done,
+#[derive(Debug)]
+pub(crate) enum Inserted<T> {
+    Done(T),
     /// A variant's SKU is in use.
     SkuTaken,
-    /// The slug, or for categories the name, is in use.
-    SlugTaken,
-    /// The idempotency key is in use.
+    /// The slug of a product or the name of a category is in use.
+    NameTaken,
+    /// The idempotency key is in use, or the id of a draft that is written again.
     KeyTaken,
+    /// The category that it shall be in is not there.
+    NoCategory,
+}
+
+/// What became of a changed product.
+#[derive(Debug)]
+pub(crate) enum Saved {
+    Done(Listing),
+    /// It has another version by now, or is gone.
+    Stale,
+    /// The category that it shall be in is not there.
+    NoCategory,
+}
+
+/// What became of a change of a category.
+#[derive(Debug)]
+pub(crate) enum Moved {
+    Done(Category),
+    Missing,
+    Stale {
+        current: i64,
+    },
+    /// The name is in use.
+    NameTaken,
+    /// The category that it shall be below is not there.
+    NoParent,
+    /// The change breaks a rule.
+    Refused(crate::domain::Error),
+}
+
+/// What became of a category to delete.
+#[derive(Debug)]
+pub(crate) enum Removed {
+    Done,
+    Missing,
+    Stale {
+        current: i64,
+    },
+    /// Products or other categories are in it.
+    InUse,
 }
 
 /// The catalog's own database.
@@ -46,6 +91,7 @@ impl Store {
         let index = |keys| IndexModel::builder().keys(keys).build();
         let named = |keys, options| IndexModel::builder().keys(keys).options(options).build();
         let unique = |name: &str| IndexOptions::builder().unique(true).name(name.to_owned()).build();
+        let words = IndexOptions::builder().name(TEXT_INDEX.to_owned()).default_language("none".to_owned()).build();
         let products = Setup::new(
             PRODUCTS,
             [
@@ -55,7 +101,8 @@ impl Store {
                 index(doc! { "status": 1, "price": 1, "_id": 1 }),
                 index(doc! { "status": 1, "name": 1, "_id": 1 }),
                 index(doc! { "category": 1, "status": 1, "created_at": -1, "_id": -1 }),
-                index(doc! { "name": "text", "description": "text" }),
+                // No language: every word counts as it is written, also in shops that do not speak English.
+                named(doc! { "name": "text", "description": "text" }, words),
                 named(doc! { "draft_since": 1 }, IndexOptions::builder().expire_after(DRAFT_LIFE).build()),
             ],
         )
@@ -81,13 +128,23 @@ impl Store {
 }
 
 /// Sorts the unique index that an insert met.
-fn taken(result: Result<(), Error>) -> Result<Inserted, Error> {
+fn taken<T>(result: Result<Inserted<T>, Error>) -> Result<Inserted<T>, Error> {
     match result {
-        Ok(()) => Ok(Inserted::Done),
         Err(error) if error.is_duplicate_of(SKU_INDEX) => Ok(Inserted::SkuTaken),
-        Err(error) if error.is_duplicate_of(SLUG_INDEX) || error.is_duplicate_of(NAME_INDEX) => Ok(Inserted::SlugTaken),
-        // The ids of products and categories are fresh: what else is taken is the row of the key.
-        Err(error) if error.is_duplicate() => Ok(Inserted::KeyTaken),
-        Err(error) => Err(error),
+        Err(error) if error.is_duplicate_of(SLUG_INDEX) || error.is_duplicate_of(NAME_INDEX) => Ok(Inserted::NameTaken),
+        // Ids are fresh, or those of a draft that its key names: what else is taken is the row of the key, or that draft.
+        Err(error) if error.is_duplicate_of(ID_INDEX) => Ok(Inserted::KeyTaken),
+        ended => ended,
     }
+}
+
+/// Marks a category as being put to use, so that of this write and one that deletes or moves the category at the same
+/// time only one can commit; `false` when it is not there.
+async fn touch(txn: &mut Txn<'_>, category: CategoryId) -> Result<bool, Error> {
+    let touched = txn.update_many_ops(CATEGORIES, vec![touching(category)]).await?;
+    Ok(touched.matched == 1)
+}
+
+fn touching(category: CategoryId) -> UpdateOp {
+    UpdateOp::new(doc! { "_id": category.to_string() }, doc! { "$inc": { "touched": 1_i64 } })
 }

@@ -32,10 +32,19 @@ pub(crate) enum Error {
     Peer(#[from] PeerError),
 }
 
+impl Error {
+    /// A field of the body names a category that is not there.
+    pub(super) fn unknown_category(field: &'static str) -> Self {
+        Self::Domain(domain::Error::invalid(field, "must be the id of a category"))
+    }
+}
+
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Domain(domain::Error::Invalid { .. }) | Self::KeyReused => ErrorKind::Invalid,
+            Self::Domain(domain::Error::Invalid { .. } | domain::Error::Parameter { .. }) | Self::KeyReused => {
+                ErrorKind::Invalid
+            }
             Self::Domain(domain::Error::Archived | domain::Error::Cycle)
             | Self::SkuTaken
             | Self::SlugTaken
@@ -43,16 +52,18 @@ impl ServiceError for Error {
             | Self::CategoryInUse => ErrorKind::Conflict,
             Self::NoSuchProduct | Self::NoSuchCategory => ErrorKind::NotFound,
             Self::Stale { .. } => ErrorKind::Stale,
-            Self::Store(error) => error.kind(),
+            // A taken key that nobody has sorted out is our defect, not the caller's conflict.
+            Self::Store(error) if error.kind() == ErrorKind::Unavailable => ErrorKind::Unavailable,
             // What inventory refuses of our own request is our defect, unless it is away.
             Self::Peer(error) if error.kind == ErrorKind::Unavailable => ErrorKind::Unavailable,
-            Self::Peer(_) => ErrorKind::Internal,
+            Self::Store(_) | Self::Peer(_) => ErrorKind::Internal,
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
             Self::Domain(domain::Error::Invalid { .. }) => "invalid_field",
+            Self::Domain(domain::Error::Parameter { .. }) => "invalid_parameter",
             Self::Domain(domain::Error::Archived) => "product_archived",
             Self::Domain(domain::Error::Cycle) => "category_cycle",
             Self::NoSuchProduct | Self::NoSuchCategory => "not_found",
@@ -73,10 +84,20 @@ impl ServiceError for Error {
     }
 
     fn details(&self) -> Vec<Detail> {
-        if let Self::Domain(domain::Error::Invalid { field, rule }) = self {
-            vec![Detail::new(field.clone(), *rule)]
-        } else {
-            Vec::new()
+        match self {
+            Self::Domain(domain::Error::Invalid { field, rule }) => vec![Detail::new(field.clone(), *rule)],
+            Self::Domain(domain::Error::Parameter { name, rule }) => vec![Detail::new(*name, *rule)],
+            Self::Domain(domain::Error::Archived | domain::Error::Cycle)
+            | Self::NoSuchProduct
+            | Self::NoSuchCategory
+            | Self::SkuTaken
+            | Self::SlugTaken
+            | Self::CategoryNameTaken
+            | Self::CategoryInUse
+            | Self::Stale { .. }
+            | Self::KeyReused
+            | Self::Store(_)
+            | Self::Peer(_) => Vec::new(),
         }
     }
 }

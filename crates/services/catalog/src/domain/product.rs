@@ -1,7 +1,7 @@
 //! Products and their variants.
 
 use jiff::Timestamp;
-use shop_types::{CategoryId, Currency, Money, ProductId, Sku};
+use shop_types::{CategoryId, Currency, Money, ProductId, Quantity, Sku};
 
 use super::{Error, Lines, slug_of, text};
 
@@ -56,8 +56,8 @@ pub(crate) struct NewProduct {
     pub(crate) price: Money,
     pub(crate) sku: Option<Sku>,
     pub(crate) variants: Vec<NewVariant>,
-    /// Whether stock has to be set before anybody may see it.
-    pub(crate) awaits_stock: bool,
+    /// Pieces on hand of the default variant, to be set before anybody may see the product.
+    pub(crate) stock: Option<u32>,
 }
 
 /// A further variant, as asked for.
@@ -102,6 +102,9 @@ impl Product {
         if variants.len() > MOST_VARIANTS {
             return Err(Error::invalid("variants", "must be at most 99"));
         }
+        if new.stock.is_some_and(|pieces| pieces > Quantity::MAX) {
+            return Err(Error::invalid("stock", "must be 0 to 1000000"));
+        }
         Ok(Self {
             slug: match new.slug {
                 Some(slug) => check_slug(&slug)?,
@@ -112,7 +115,7 @@ impl Product {
             name,
             category: new.category,
             variants,
-            status: if new.awaits_stock { Status::Draft } else { Status::Active },
+            status: if new.stock.is_some() { Status::Draft } else { Status::Active },
             version: 1,
             created_at: now,
             updated_at: now,
@@ -227,7 +230,7 @@ mod tests {
             price: eur(999),
             sku: None,
             variants: Vec::new(),
-            awaits_stock: false,
+            stock: None,
         }
     }
 
@@ -258,6 +261,13 @@ mod tests {
         assert_eq!(field_of(create(NewProduct { price: eur(-1), ..a_product() })), "price.amount");
         assert_eq!(field_of(create(NewProduct { price: eur(i64::MAX), ..a_product() })), "price.amount");
         assert!(create(NewProduct { price: eur(0), ..a_product() }).is_ok());
+    }
+
+    #[test]
+    fn a_product_waits_for_its_stock_which_has_a_bound() {
+        assert_eq!(create(NewProduct { stock: Some(0), ..a_product() }).unwrap().status, Status::Draft);
+        assert!(create(NewProduct { stock: Some(1_000_000), ..a_product() }).is_ok());
+        assert_eq!(field_of(create(NewProduct { stock: Some(1_000_001), ..a_product() })), "stock");
     }
 
     #[test]

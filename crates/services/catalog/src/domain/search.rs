@@ -4,6 +4,9 @@ use shop_types::CategoryId;
 
 use super::Error;
 
+const MOST_CHARACTERS: usize = 64;
+const MOST_SKIPPED: u64 = 10_000;
+
 /// How a list is sorted; ties are broken by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Sort {
@@ -32,7 +35,7 @@ impl Sort {
             "-price" => Ok(Self::Dearest),
             "name" => Ok(Self::Name),
             "-name" => Ok(Self::NameDescending),
-            _ => Err(Error::invalid("sort", "must be createdAt, price or name, with - before it for descending")),
+            _ => Err(Error::parameter("sort", "must be createdAt, price or name, with - before it for descending")),
         }
     }
 }
@@ -55,21 +58,44 @@ pub(crate) struct Search {
 impl Search {
     /// Checks the bounds of each part.
     pub(crate) fn check(self) -> Result<Self, Error> {
-        if self.words.as_ref().is_some_and(|words| words.trim().is_empty() || words.chars().count() > 64) {
-            return Err(Error::invalid("search", "must be 1 to 64 characters"));
+        if let Some(words) = &self.words {
+            if words.chars().count() > MOST_CHARACTERS {
+                return Err(Error::parameter("search", "must be at most 64 characters"));
+            }
+            if terms(words).next().is_none() {
+                return Err(Error::parameter("search", "must hold a letter or a digit"));
+            }
         }
-        for (field, price) in [("minPrice", self.min_price), ("maxPrice", self.max_price)] {
+        for (name, price) in [("minPrice", self.min_price), ("maxPrice", self.max_price)] {
             if price.is_some_and(|price| price < 0) {
-                return Err(Error::invalid(field, "must not be negative"));
+                return Err(Error::parameter(name, "must not be negative"));
             }
         }
         if let (Some(least), Some(most)) = (self.min_price, self.max_price)
             && least > most
         {
-            return Err(Error::invalid("minPrice", "must not be above maxPrice"));
+            return Err(Error::parameter("minPrice", "must not be above maxPrice"));
         }
         Ok(self)
     }
+}
+
+/// The words that a product must hold, all of them: split at white space, quotes and backslashes, and bare of what else
+/// surrounds letters and digits. So no word means "without" or "exactly", and none can end a quotation.
+pub(crate) fn terms(words: &str) -> impl Iterator<Item = &str> {
+    words
+        .split(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\\'))
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
+}
+
+/// Items before a page. Only so many can be skipped, since each costs the database a step.
+pub(crate) fn items_before(page: u32, size: u32) -> Result<u64, Error> {
+    let before = u64::from(page.saturating_sub(1)) * u64::from(size);
+    if before > MOST_SKIPPED {
+        return Err(Error::parameter("page", "must not have more than 10000 items before it; narrow the list"));
+    }
+    Ok(before)
 }
 
 #[cfg(test)]
@@ -89,5 +115,24 @@ mod tests {
         assert!(search(Some(2), Some(1)).is_err());
         assert!(search(Some(-1), None).is_err());
         assert!(Search { words: Some("x".repeat(65)), ..Search::default() }.check().is_err());
+    }
+
+    #[test]
+    fn a_word_never_becomes_an_operator_of_the_search() {
+        let words = |text| terms(text).collect::<Vec<_>>();
+        assert_eq!(words("  blue -mug, \"0.3 l\" "), ["blue", "mug", "0.3", "l"]);
+        assert_eq!(words(r#"tea\"-pot foo_bar well-made"#), ["tea", "pot", "foo_bar", "well-made"]);
+        for nothing in ["", "  ", "-", "\"\"", "-- \\"] {
+            let search = Search { words: Some(nothing.to_owned()), ..Search::default() };
+            assert!(matches!(search.check(), Err(Error::Parameter { name: "search", .. })), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn deep_pages_are_refused() {
+        assert_eq!(items_before(1, 100), Ok(0));
+        assert_eq!(items_before(101, 100), Ok(10_000));
+        assert!(items_before(102, 100).is_err());
+        assert!(items_before(u32::MAX, 100).is_err());
     }
 }

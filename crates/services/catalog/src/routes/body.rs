@@ -5,8 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shop_types::{CategoryId, Money, ProductId, Sku};
 use utoipa::ToSchema;
 
-use crate::app::Listing;
-use crate::domain::{Category, CategoryChange, NewCategory, NewProduct, NewVariant, ProductChange, Status};
+use crate::domain::{Category, CategoryChange, Listing, NewCategory, NewProduct, NewVariant, ProductChange, Status};
 
 /// A product to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -24,7 +23,7 @@ pub(crate) struct NewProductBody {
     variants: Vec<NewVariantBody>,
     /// Pieces on hand of the default variant, 0 to 1,000,000.
     #[schema(maximum = 1_000_000)]
-    pub(crate) stock: Option<u32>,
+    stock: Option<u32>,
 }
 
 /// A further variant of a product to create.
@@ -40,16 +39,7 @@ impl From<NewProductBody> for NewProduct {
     fn from(body: NewProductBody) -> Self {
         let NewProductBody { name, slug, description, category_id, price, sku, variants, stock } = body;
         let variants = variants.into_iter().map(|NewVariantBody { sku, name, price }| NewVariant { sku, name, price });
-        Self {
-            name,
-            slug,
-            description,
-            category: category_id,
-            price,
-            sku,
-            variants: variants.collect(),
-            awaits_stock: stock.is_some(),
-        }
+        Self { name, slug, description, category: category_id, price, sku, variants: variants.collect(), stock }
     }
 }
 
@@ -58,12 +48,18 @@ impl From<NewProductBody> for NewProduct {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"price": {"amount": 1099, "currency": "EUR"}}))]
 pub(crate) struct ProductChangeBody {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     description: Option<String>,
     /// `null` takes the product out of its category.
     #[serde(default, deserialize_with = "present")]
     category_id: Option<Option<CategoryId>>,
     /// Price of the default variant.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     price: Option<Money>,
 }
 
@@ -72,6 +68,11 @@ impl From<ProductChangeBody> for ProductChange {
         let ProductChangeBody { name, description, category_id, price } = body;
         Self { name, description, category: category_id, price }
     }
+}
+
+/// A field that may be absent but not `null`: there is nothing that `null` could mean.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Tells an absent field (outer `None`) from one that is `null`.
@@ -182,7 +183,11 @@ impl From<NewCategoryBody> for NewCategory {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"name": "Cups"}))]
 pub(crate) struct CategoryChangeBody {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     description: Option<String>,
     /// `null` makes it a root.
     #[serde(default, deserialize_with = "present")]

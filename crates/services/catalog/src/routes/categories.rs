@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::Serialize;
-use shop_http::extract::{IfMatch, LoggedIn, MaybeIfNoneMatch, MaybeKey, PathId};
+use shop_http::extract::{LoggedIn, MaybeKey, PathId};
 use shop_http::{Body, ErrorBody, HttpError, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
@@ -11,7 +11,13 @@ use shop_types::id::CategoryKind;
 use utoipa::ToSchema;
 
 use super::body::{CategoryBody, CategoryChangeBody, NewCategoryBody};
+use super::representation::{ReadVersion, Representation};
 use crate::app::App;
+use crate::domain::Category;
+
+fn represent(category: Category) -> Result<Representation, HttpError> {
+    Representation::of(category.version, &CategoryBody::from(category))
+}
 
 /// All categories, by name.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,11 +26,14 @@ pub(crate) struct CategoryList {
 }
 
 /// Lists all categories by name; `parentId` makes the tree.
-#[utoipa::path(tag = "catalog", responses((status = 200, description = "All categories", body = CategoryList)))]
+#[utoipa::path(tag = "catalog", responses(
+    (status = 200, description = "All categories", body = CategoryList),
+    (status = 304, description = "If-None-Match names what would be answered"),
+))]
 #[get("/api/v1/categories")]
-pub(crate) async fn list_categories(app: Data<App>) -> Result<HttpResponse, HttpError> {
+pub(crate) async fn list_categories(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let items = app.categories().await?.into_iter().map(CategoryBody::from).collect();
-    Ok(reply::ok(&CategoryList { items }))
+    Ok(Representation::of_list(&CategoryList { items })?.read(&request))
 }
 
 /// Creates a category.
@@ -44,25 +53,22 @@ pub(crate) async fn create_category(
     let claim = key.0.map(|key| Claim::new(Subject::User(user), "create_category", &key, body.fingerprint(&request)));
     let category = app.create_category(claim, body.into_inner().into()).await?;
     let location = format!("/api/v1/categories/{}", category.id);
-    Ok(reply::created(&location, category.version, &CategoryBody::from(category)))
+    Ok(represent(category)?.created(&location))
 }
 
 /// Reads one category.
 #[utoipa::path(tag = "catalog", params(("id" = String, Path)), responses(
     (status = 200, description = "The category", body = CategoryBody),
+    (status = 304, description = "If-None-Match names what would be answered"),
     (status = 404, description = "No such category", body = ErrorBody),
 ))]
 #[get("/api/v1/categories/{id}")]
 pub(crate) async fn get_category(
     app: Data<App>,
     id: PathId<CategoryKind>,
-    known: MaybeIfNoneMatch,
+    request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let category = app.category(id.0).await?;
-    if known.matches(category.version) {
-        return Ok(reply::not_modified(category.version));
-    }
-    Ok(reply::with_etag(category.version, &CategoryBody::from(category)))
+    Ok(represent(app.category(id.0).await?)?.read(&request))
 }
 
 /// Changes a category; its version must be sent in If-Match.
@@ -75,11 +81,11 @@ pub(crate) async fn get_category(
 pub(crate) async fn change_category(
     app: Data<App>,
     id: PathId<CategoryKind>,
-    version: IfMatch,
+    version: ReadVersion,
     body: Body<CategoryChangeBody>,
 ) -> Result<HttpResponse, HttpError> {
     let category = app.change_category(id.0, version.0, body.into_inner().into()).await?;
-    Ok(reply::with_etag(category.version, &CategoryBody::from(category)))
+    Ok(represent(category)?.changed())
 }
 
 /// Deletes a category that nothing is in.
@@ -92,7 +98,7 @@ pub(crate) async fn change_category(
 pub(crate) async fn delete_category(
     app: Data<App>,
     id: PathId<CategoryKind>,
-    version: IfMatch,
+    version: ReadVersion,
 ) -> Result<HttpResponse, HttpError> {
     app.delete_category(id.0, version.0).await?;
     Ok(reply::no_content())

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::Deserialize;
-use shop_http::extract::{IfMatch, LoggedIn, MaybeIfNoneMatch, MaybeKey, PathId, PathText};
+use shop_http::extract::{LoggedIn, MaybeKey, PathId, PathText};
 use shop_http::query::Paged;
 use shop_http::{Body, ErrorBody, HttpError, PageQuery, reply};
 use shop_mongo::Claim;
@@ -13,15 +13,20 @@ use shop_types::{CategoryId, Page};
 use utoipa::IntoParams;
 
 use super::body::{NewProductBody, ProductBody, ProductChangeBody};
+use super::representation::{ReadVersion, Representation};
 use crate::app::{App, ProductKey};
-use crate::domain::{Search, Sort};
+use crate::domain::{Listing, Search, Sort};
+
+fn represent(listing: Listing) -> Result<Representation, HttpError> {
+    Representation::of(listing.product.version, &ProductBody::from(listing))
+}
 
 /// What a list of products is narrowed to.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ProductFilter {
-    /// Words to find in name and description, 1 to 64 characters.
+    /// Words that name or description must hold, all of them; 1 to 64 characters.
     search: Option<String>,
     /// Products of this category.
     category: Option<CategoryId>,
@@ -37,18 +42,20 @@ pub(crate) struct ProductFilter {
 /// Lists the products for sale, newest first unless `sort` says otherwise (createdAt, price, name; - for descending).
 #[utoipa::path(tag = "catalog", params(PageQuery, ProductFilter), responses(
     (status = 200, description = "A page of products", body = Page<ProductBody>),
+    (status = 304, description = "If-None-Match names what would be answered"),
     (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
 ))]
 #[get("/api/v1/products")]
 pub(crate) async fn list_products(
     app: Data<App>,
     Paged(page, filter): Paged<ProductFilter>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let ProductFilter { search, category, min_price, max_price, in_stock } = filter;
     let sort = page.sort.as_deref().map(Sort::parse).transpose().map_err(crate::app::Error::from)?.unwrap_or_default();
     let search = Search { words: search, category, min_price, max_price, in_stock, sort };
     let found = app.products(search, page.page, page.size).await?;
-    Ok(reply::ok(&found.map(ProductBody::from)))
+    Ok(Representation::of_list(&found.map(ProductBody::from))?.read(&request))
 }
 
 /// Creates a product with at least one variant.
@@ -67,32 +74,25 @@ pub(crate) async fn create_product(
     body: Body<NewProductBody>,
 ) -> Result<HttpResponse, HttpError> {
     let claim = key.0.map(|key| Claim::new(Subject::User(user), "create_product", &key, body.fingerprint(&request)));
-    let body = body.into_inner();
-    let stock = body.stock;
-    let listing = app.create_product(claim, body.into(), stock).await?;
-    let (id, version) = (listing.product.id, listing.product.version);
-    Ok(reply::created(&format!("/api/v1/products/{id}"), version, &ProductBody::from(listing)))
+    let listing = app.create_product(claim, body.into_inner().into()).await?;
+    let location = format!("/api/v1/products/{}", listing.product.id);
+    Ok(represent(listing)?.created(&location))
 }
 
 /// Reads one product by id or slug.
 #[utoipa::path(tag = "catalog", params(("id" = String, Path, description = "Id or slug")), responses(
     (status = 200, description = "The product", body = ProductBody),
-    (status = 304, description = "The version in If-None-Match is the present one"),
+    (status = 304, description = "If-None-Match names what would be answered"),
     (status = 404, description = "No such product", body = ErrorBody),
 ))]
 #[get("/api/v1/products/{id}")]
 pub(crate) async fn get_product(
     app: Data<App>,
     path: PathText<String>,
-    known: MaybeIfNoneMatch,
+    request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let key = path.0.parse().map_or_else(|_| ProductKey::Slug(path.0), ProductKey::Id);
-    let listing = app.product(&key).await?;
-    let version = listing.product.version;
-    if known.matches(version) && listing.available.is_empty() {
-        return Ok(reply::not_modified(version));
-    }
-    Ok(reply::with_etag(version, &ProductBody::from(listing)))
+    Ok(represent(app.product(&key).await?)?.read(&request))
 }
 
 /// Changes a product; its version must be sent in If-Match.
@@ -106,11 +106,11 @@ pub(crate) async fn get_product(
 pub(crate) async fn change_product(
     app: Data<App>,
     id: PathId<ProductKind>,
-    version: IfMatch,
+    version: ReadVersion,
     body: Body<ProductChangeBody>,
 ) -> Result<HttpResponse, HttpError> {
     let listing = app.change_product(id.0, version.0, body.into_inner().into()).await?;
-    Ok(reply::with_etag(listing.product.version, &ProductBody::from(listing)))
+    Ok(represent(listing)?.changed())
 }
 
 /// Takes a product off sale for good; orders go on naming it.
@@ -124,7 +124,7 @@ pub(crate) async fn change_product(
 pub(crate) async fn archive_product(
     app: Data<App>,
     id: PathId<ProductKind>,
-    version: IfMatch,
+    version: ReadVersion,
 ) -> Result<HttpResponse, HttpError> {
     app.archive_product(id.0, version.0).await?;
     Ok(reply::no_content())

@@ -1,10 +1,12 @@
 //! Documents as they are stored, and their way to and from domain values.
 
+use std::collections::HashMap;
+
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
-use shop_types::{Currency, Money};
+use shop_types::{Currency, Money, Sku};
 
-use crate::domain::{Category, Product, Status, Variant};
+use crate::domain::{Category, Listing, Product, Status, Variant};
 
 /// A stored text that is no longer an id, a SKU or a currency: somebody else wrote into our database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,25 @@ struct VariantDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     price: i64,
+    /// Pieces that can be sold, as inventory told last; absent while it told nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<i64>,
+    /// The version of that fact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stock_version: Option<i64>,
+}
+
+impl ProductDocument {
+    /// Takes over what was told of its SKUs before it was there.
+    pub(super) fn with_stock(mut self, told: &[StockDocument]) -> Self {
+        for variant in &mut self.variants {
+            if let Some(row) = told.iter().find(|row| row.sku == variant.sku) {
+                variant.available = row.available;
+                variant.stock_version = row.version;
+            }
+        }
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -65,6 +86,8 @@ impl From<&Product> for ProductDocument {
                     sku: sku.to_string(),
                     name: name.clone(),
                     price: price.amount,
+                    available: None,
+                    stock_version: None,
                 })
                 .collect(),
             price: default.map_or(0, |variant| variant.price.amount),
@@ -82,25 +105,27 @@ impl From<&Product> for ProductDocument {
     }
 }
 
-impl TryFrom<ProductDocument> for Product {
+impl TryFrom<ProductDocument> for Listing {
     type Error = Unreadable;
 
     fn try_from(stored: ProductDocument) -> Result<Self, Unreadable> {
         let currency: Currency = stored.currency.parse().map_err(|_| Unreadable("currency"))?;
-        let variant = |variant: VariantDocument| {
-            Ok(Variant {
-                sku: variant.sku.parse().map_err(|_| Unreadable("variants.sku"))?,
-                name: variant.name,
-                price: Money::new(variant.price, currency),
-            })
-        };
-        Ok(Self {
+        let mut available = HashMap::new();
+        let mut variants = Vec::with_capacity(stored.variants.len());
+        for VariantDocument { sku, name, price, available: pieces, stock_version: _ } in stored.variants {
+            let sku: Sku = sku.parse().map_err(|_| Unreadable("variants.sku"))?;
+            if let Some(pieces) = pieces {
+                available.insert(sku.clone(), pieces);
+            }
+            variants.push(Variant { sku, name, price: Money::new(price, currency) });
+        }
+        let product = Product {
             id: stored.id.parse().map_err(|_| Unreadable("_id"))?,
             slug: stored.slug,
             name: stored.name,
             description: stored.description,
             category: stored.category.map(|id| id.parse().map_err(|_| Unreadable("category"))).transpose()?,
-            variants: stored.variants.into_iter().map(variant).collect::<Result<_, _>>()?,
+            variants,
             status: match stored.status {
                 StatusDocument::Draft => Status::Draft,
                 StatusDocument::Active => Status::Active,
@@ -109,7 +134,8 @@ impl TryFrom<ProductDocument> for Product {
             version: stored.version,
             created_at: stored.created_at.to_jiff(),
             updated_at: stored.updated_at.to_jiff(),
-        })
+        };
+        Ok(Self { product, available })
     }
 }
 
@@ -157,11 +183,11 @@ impl TryFrom<CategoryDocument> for Category {
     }
 }
 
-/// What was last told of a SKU's stock.
+/// What was last told of a SKU's stock. Also there, without a fact, for the SKUs of products.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StockDocument {
     #[serde(rename = "_id")]
     pub(super) sku: String,
-    pub(super) available: i64,
-    pub(super) version: i64,
+    pub(super) available: Option<i64>,
+    pub(super) version: Option<i64>,
 }

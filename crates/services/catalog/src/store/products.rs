@@ -1,61 +1,102 @@
-//! Products in MongoDB.
+//! Products in MongoDB, each with a copy of the stock of its variants, so that a read is one query.
+
+use std::time::Duration;
 
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
-use shop_mongo::options::FindOptions;
-use shop_mongo::{Claim, Collection, Error, idempotency};
-use shop_types::{ProductId, Sku};
+use shop_mongo::options::{FindOptions, ReturnDocument};
+use shop_mongo::{Claim, Collection, Error, UpdateOp, idempotency};
+use shop_types::{CategoryId, ProductId, Sku};
 
-use super::documents::ProductDocument;
-use super::{Inserted, PRODUCTS, STOCK, Store, taken};
-use crate::domain::{Product, Search, Sort};
+use super::documents::{ProductDocument, StockDocument};
+use super::{Inserted, PRODUCTS, STOCK, Saved, Store, taken, touch};
+use crate::domain::{Listing, Product, Search, Sort, Status, search};
 
 impl Store {
     fn product_collection(&self) -> Collection<ProductDocument> {
         self.mongo.collection(PRODUCTS)
     }
 
-    /// Writes a new product, and with it the row of its idempotency key.
-    pub(crate) async fn insert_product(&self, product: Product, claim: Option<Claim>) -> Result<Inserted, Error> {
+    /// Writes a new product with what is known of its stock, and with it the row of its idempotency key.
+    pub(crate) async fn insert_product(
+        &self,
+        product: Product,
+        claim: Option<Claim>,
+    ) -> Result<Inserted<Listing>, Error> {
+        const WHAT: &str = "insert product";
         let start = claim.map(|claim| claim.start(product.id.to_string()));
-        let document = bson::serialize_to_document(&ProductDocument::from(&product))
-            .map_err(|error| Error::corrupt("insert product", error))?;
-        let inserted = self.mongo.transact("insert product", move |txn| {
-            let (document, start) = (document.clone(), start.clone());
+        let inserted = self.mongo.transact(WHAT, move |txn| {
+            let (product, start) = (product.clone(), start.clone());
             Box::pin(async move {
+                if let Some(category) = product.category
+                    && !touch(txn, category).await?
+                {
+                    return Ok(Inserted::NoCategory);
+                }
                 if let Some(start) = start {
                     idempotency::insert(txn, &[start]).await?;
                 }
-                txn.insert_many(PRODUCTS, vec![document]).await
+                let skus = product.variants.iter().map(|variant| variant.sku.as_str());
+                // A write, not a read: a fact that is remembered at the same time either is seen here or sees the product.
+                let meet = |sku| UpdateOp::new(doc! { "_id": sku }, doc! { "$inc": { "products": 1_i64 } }).upsert();
+                txn.update_many_ops(STOCK, skus.clone().map(meet).collect()).await?;
+                let told: Vec<StockDocument> = txn.find_many(STOCK, skus).await?;
+                let stored = ProductDocument::from(&product).with_stock(&told);
+                let document = bson::serialize_to_document(&stored).map_err(|error| Error::corrupt(WHAT, error))?;
+                txn.insert_many(PRODUCTS, vec![document]).await?;
+                read(stored, WHAT).map(Inserted::Done)
             })
         });
         taken(inserted.await)
     }
 
-    /// Replaces a product that is still at `expected`; `false` when it is not.
-    pub(crate) async fn save_product(&self, product: Product, expected: i64) -> Result<bool, Error> {
-        let (products, document) = (self.product_collection(), ProductDocument::from(&product));
-        let filter = doc! { "_id": document.id.as_str(), "version": expected };
-        let replaced =
-            self.mongo.run("save product", async move { products.replace_one(filter, document).await }).await?;
-        Ok(replaced.matched_count == 1)
+    /// Writes a product that is still at `expected`, but for its stock, which is not the product's. `category` is the one
+    /// that it is newly put in.
+    pub(crate) async fn save_product(
+        &self,
+        product: Product,
+        expected: i64,
+        category: Option<CategoryId>,
+    ) -> Result<Saved, Error> {
+        const WHAT: &str = "save product";
+        let filter = doc! { "_id": product.id.to_string(), "version": expected };
+        let change = change_to(&product).map_err(|error| Error::corrupt(WHAT, error))?;
+        self.mongo
+            .transact(WHAT, move |txn| {
+                let (filter, change) = (filter.clone(), change.clone());
+                Box::pin(async move {
+                    if let Some(category) = category
+                        && !touch(txn, category).await?
+                    {
+                        return Ok(Saved::NoCategory);
+                    }
+                    let products = txn.collection::<ProductDocument>(PRODUCTS);
+                    let saving = products.find_one_and_update(filter, change).return_document(ReturnDocument::After);
+                    match saving.session(&mut *txn.session).await.map_err(|error| txn.sort(error))? {
+                        Some(stored) => read(stored, WHAT).map(Saved::Done),
+                        None => Ok(Saved::Stale),
+                    }
+                })
+            })
+            .await
     }
 
-    /// Removes a product that nobody has seen yet.
+    /// Removes a product that nobody has seen.
     pub(crate) async fn delete_draft(&self, id: ProductId) -> Result<(), Error> {
-        let (products, filter) = (self.product_collection(), doc! { "_id": id.to_string(), "status": "draft" });
+        let products = self.product_collection();
+        let filter = doc! { "_id": id.to_string(), "status": "draft" };
         self.mongo.run("delete draft", async move { products.delete_one(filter).await }).await.map(drop)
     }
 
-    pub(crate) async fn product(&self, id: ProductId) -> Result<Option<Product>, Error> {
+    pub(crate) async fn product(&self, id: ProductId) -> Result<Option<Listing>, Error> {
         self.one_product(doc! { "_id": id.to_string() }).await
     }
 
-    pub(crate) async fn product_by_slug(&self, slug: &str) -> Result<Option<Product>, Error> {
-        self.one_product(doc! { "slug": { "$eq": slug } }).await
+    pub(crate) async fn product_by_slug(&self, slug: &str) -> Result<Option<Listing>, Error> {
+        self.one_product(doc! { "slug": slug }).await
     }
 
-    async fn one_product(&self, filter: Document) -> Result<Option<Product>, Error> {
+    async fn one_product(&self, filter: Document) -> Result<Option<Listing>, Error> {
         let products = self.product_collection();
         let found = self.mongo.run("find product", async move { products.find_one(filter).await });
         found.await?.map(|stored| read(stored, "find product")).transpose()
@@ -63,51 +104,60 @@ impl Store {
 
     /// Products that have one of these SKUs or ids.
     pub(crate) async fn products_with(&self, skus: &[Sku], ids: &[ProductId]) -> Result<Vec<Product>, Error> {
+        const WHAT: &str = "find products by sku";
         let skus: Vec<_> = skus.iter().map(Sku::as_str).collect();
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
         let filter = doc! { "$or": [{ "variants.sku": { "$in": skus } }, { "_id": { "$in": ids } }] };
         let products = self.product_collection();
-        let found: Vec<ProductDocument> = self
-            .mongo
-            .run("find products by sku", async move { products.find(filter).await?.try_collect().await })
-            .await?;
-        found.into_iter().map(|stored| read(stored, "find products by sku")).collect()
+        let found: Vec<ProductDocument> =
+            self.mongo.run(WHAT, async move { products.find(filter).await?.try_collect().await }).await?;
+        found.into_iter().map(|stored| read(stored, WHAT).map(|listing| listing.product)).collect()
     }
 
-    /// A page of the active products that match, and how many match in all.
-    pub(crate) async fn products(&self, search: Search, number: u32, size: u32) -> Result<(Vec<Product>, u64), Error> {
-        let sort = sort_of(search.sort);
-        let mut filter = filter_of(&search);
-        if search.in_stock {
-            filter.insert("variants.sku", doc! { "$in": self.skus_in_stock().await? });
-        }
+    /// Up to `size` of the active products that match, after those `before`; and how many match in all.
+    pub(crate) async fn products(&self, search: &Search, before: u64, size: u32) -> Result<(Vec<Listing>, u64), Error> {
+        const WHAT: &str = "list products";
+        let filter = filter_of(search);
         let options = FindOptions::builder()
-            .sort(sort)
-            .skip(u64::from(number.saturating_sub(1)) * u64::from(size))
+            .sort(sort_of(search.sort))
+            .skip(before)
             .limit(i64::from(size))
-            .max_time(std::time::Duration::from_secs(2))
+            .max_time(LONGEST)
             .build();
         let (products, counted) = (self.product_collection(), self.product_collection());
         let count_filter = filter.clone();
-        let page = self.mongo.run("list products", async move {
-            products.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await
-        });
-        let total = self.mongo.run("count products", async move { counted.count_documents(count_filter).await });
+        let page = self
+            .mongo
+            .run(WHAT, async move { products.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await });
+        let total = self
+            .mongo
+            .run("count products", async move { counted.count_documents(count_filter).max_time(LONGEST).await });
         let (page, total) = futures::try_join!(page, total)?;
-        let page = page.into_iter().map(|stored| read(stored, "list products")).collect::<Result<_, _>>()?;
+        let page = page.into_iter().map(|stored| read(stored, WHAT)).collect::<Result<_, _>>()?;
         Ok((page, total))
-    }
-
-    async fn skus_in_stock(&self) -> Result<Vec<String>, Error> {
-        let stock = self.mongo.collection::<super::documents::StockDocument>(STOCK);
-        let filter = doc! { "available": { "$gt": 0_i64 } };
-        let found: Vec<_> =
-            self.mongo.run("find stock", async move { stock.find(filter).await?.try_collect().await }).await?;
-        Ok(found.into_iter().map(|row| row.sku).collect())
     }
 }
 
-fn read(stored: ProductDocument, what: &'static str) -> Result<Product, Error> {
+/// How long the server works on a list before it gives up: nobody waits longer.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// The change that makes a stored product this one. The stock of its variants stays: inventory's facts come in between,
+/// and do not count as versions of the product. SKUs and their order never change.
+fn change_to(product: &Product) -> Result<Document, bson::error::Error> {
+    let mut set = bson::serialize_to_document(&ProductDocument::from(product))?;
+    set.remove("_id");
+    set.remove("variants");
+    for (n, variant) in product.variants.iter().enumerate() {
+        set.insert(format!("variants.{n}.price"), variant.price.amount);
+    }
+    let mut change = doc! { "$set": set };
+    if product.status != Status::Draft {
+        change.insert("$unset", doc! { "draft_since": "" });
+    }
+    Ok(change)
+}
+
+fn read(stored: ProductDocument, what: &'static str) -> Result<Listing, Error> {
     stored.try_into().map_err(|error| Error::corrupt(what, error))
 }
 
@@ -123,13 +173,18 @@ fn sort_of(sort: Sort) -> Document {
 }
 
 fn filter_of(search: &Search) -> Document {
-    let Search { words, category, min_price, max_price, in_stock: _, sort: _ } = search;
+    let Search { words, category, min_price, max_price, in_stock, sort: _ } = search;
     let mut filter = doc! { "status": "active" };
     if let Some(words) = words {
-        filter.insert("$text", doc! { "$search": words });
+        // Each word as a phrase of its own: all of them must be there, and none is an operator.
+        let phrases: Vec<_> = search::terms(words).map(|word| format!("\"{word}\"")).collect();
+        filter.insert("$text", doc! { "$search": phrases.join(" ") });
     }
     if let Some(category) = category {
         filter.insert("category", category.to_string());
+    }
+    if *in_stock {
+        filter.insert("variants.available", doc! { "$gt": 0_i64 });
     }
     let mut price = Document::new();
     if let Some(least) = min_price {

@@ -1,32 +1,19 @@
-//! What inventory has told of stock: a copy for reading, never the truth.
+//! What inventory has told of stock: a copy for reading, never the truth. It is kept by SKU, also for SKUs that no product
+//! has yet, and copied into the product that has the SKU.
 
 use std::collections::HashMap;
 
-use bson::doc;
-use futures::TryStreamExt as _;
+use bson::{Bson, doc};
 use shop_mongo::{Error, UpdateOp, inbox};
 use shop_types::event::StockFact;
 use shop_types::{EventId, Sku};
 
-use super::documents::StockDocument;
-use super::{STOCK, Store};
+use super::{PRODUCTS, STOCK, Store};
 
 /// The consumer group of this service.
 const GROUP: &str = "catalog";
 
 impl Store {
-    /// Pieces that can be sold, by SKU; SKUs that nothing was told of are absent.
-    pub(crate) async fn available(&self, skus: &[Sku]) -> Result<HashMap<Sku, i64>, Error> {
-        if skus.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let stock = self.mongo.collection::<StockDocument>(STOCK);
-        let filter = doc! { "_id": { "$in": skus.iter().map(Sku::as_str).collect::<Vec<_>>() } };
-        let rows: Vec<StockDocument> =
-            self.mongo.run("find stock", async move { stock.find(filter).await?.try_collect().await }).await?;
-        Ok(rows.into_iter().filter_map(|row| Some((row.sku.parse().ok()?, row.available))).collect())
-    }
-
     /// Remembers facts about stock, each once and never an older one over a newer one.
     pub(crate) async fn remember_stock(&self, facts: Vec<(EventId, StockFact)>) -> Result<(), Error> {
         self.mongo
@@ -35,16 +22,29 @@ impl Store {
                 Box::pin(async move {
                     let ids: Vec<EventId> = facts.iter().map(|(id, _)| *id).collect();
                     let known = inbox::claim(txn, GROUP, &ids).await?;
-                    let fresh = facts.into_iter().filter(|(id, _)| !known.contains(id)).map(|(_, fact)| write(&fact));
-                    txn.update_many_ops(STOCK, fresh.collect()).await.map(drop)
+                    let fresh = facts.into_iter().filter(|(id, _)| !known.contains(id)).map(|(_, fact)| fact);
+                    let newest = newest(fresh);
+                    txn.update_many_ops(STOCK, newest.iter().map(keep).collect()).await?;
+                    txn.update_many_ops(PRODUCTS, newest.iter().map(show).collect()).await.map(drop)
                 })
             })
             .await
     }
 }
 
-/// Sets the newest of what is stored and what is told; as a pipeline, so that an older fact changes nothing.
-fn write(fact: &StockFact) -> UpdateOp {
+/// The newest fact of each SKU.
+fn newest(facts: impl Iterator<Item = StockFact>) -> Vec<StockFact> {
+    let mut newest: HashMap<Sku, StockFact> = HashMap::new();
+    for fact in facts {
+        if newest.get(&fact.sku).is_none_or(|other| other.version < fact.version) {
+            newest.insert(fact.sku.clone(), fact);
+        }
+    }
+    newest.into_values().collect()
+}
+
+/// Sets the newer of what is stored and what is told; as a pipeline, so that an older fact changes nothing.
+fn keep(fact: &StockFact) -> UpdateOp {
     let StockFact { sku, available, version } = fact;
     let newer = doc! { "$gt": [*version, { "$ifNull": ["$version", 0_i64] }] };
     let set = doc! { "$set": {
@@ -52,4 +52,28 @@ fn write(fact: &StockFact) -> UpdateOp {
         "version": { "$cond": [newer, *version, "$version"] },
     } };
     UpdateOp::new(doc! { "_id": sku.as_str() }, vec![set]).upsert()
+}
+
+/// Shows it at the variant with this SKU, if there is one and it shows nothing newer.
+fn show(fact: &StockFact) -> UpdateOp {
+    let StockFact { sku, available, version } = fact;
+    let set = doc! { "$set": {
+        "variants.$[variant].available": *available,
+        "variants.$[variant].stock_version": *version,
+    } };
+    let older = [doc! { "variant.stock_version": Bson::Null }, doc! { "variant.stock_version": { "$lt": *version } }];
+    UpdateOp::new(doc! { "variants.sku": sku.as_str() }, set)
+        .array_filter(doc! { "variant.sku": sku.as_str(), "$or": older.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_facts_about_a_sku_the_newest_counts() {
+        let fact = |version| StockFact { sku: "mug".parse().unwrap(), available: version * 10, version };
+        let kept = newest([fact(2), fact(3), fact(1)].into_iter());
+        assert_eq!(kept, [fact(3)]);
+    }
 }

@@ -1,0 +1,85 @@
+//! What can be done with categories.
+
+use shop_mongo::Claim;
+use shop_types::CategoryId;
+
+use super::{App, Error};
+use crate::domain::{Category, CategoryChange, NewCategory};
+use crate::store::{Inserted, Moved, Removed};
+
+impl App {
+    /// All categories by name.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) async fn categories(&self) -> Result<Vec<Category>, Error> {
+        Ok(self.store.categories().await?)
+    }
+
+    /// One category.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCategory`].
+    pub(crate) async fn category(&self, id: CategoryId) -> Result<Category, Error> {
+        self.store.category(id).await?.ok_or(Error::NoSuchCategory)
+    }
+
+    /// Creates a category. The same key again gives the category as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Domain`], [`Error::CategoryNameTaken`], [`Error::KeyReused`]; [`Error::NoSuchCategory`] for a repeat after
+    /// the category was deleted.
+    pub(crate) async fn create_category(&self, claim: Option<Claim>, new: NewCategory) -> Result<Category, Error> {
+        if let Some(made) = self.made_before(claim.as_ref()).await? {
+            return Ok(made);
+        }
+        let category = Category::create(CategoryId::from_uuid(self.clock.new_id()), &new, self.clock.now())?;
+        match self.store.insert_category(category, claim.clone()).await? {
+            Inserted::Done(category) => Ok(category),
+            Inserted::NameTaken | Inserted::SkuTaken => Err(Error::CategoryNameTaken),
+            Inserted::NoCategory => Err(Error::unknown_category("parentId")),
+            Inserted::KeyTaken => self.made_before(claim.as_ref()).await?.ok_or(Error::NoSuchCategory),
+        }
+    }
+
+    async fn made_before(&self, claim: Option<&Claim>) -> Result<Option<Category>, Error> {
+        let Some(claim) = claim else { return Ok(None) };
+        match self.claimed(claim).await? {
+            Some(id) => self.category(id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Changes a category that is still at `expected`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCategory`], [`Error::Stale`], [`Error::CategoryNameTaken`], [`Error::Domain`] for a circle.
+    pub(crate) async fn change_category(
+        &self,
+        id: CategoryId,
+        expected: i64,
+        change: CategoryChange,
+    ) -> Result<Category, Error> {
+        match self.store.change_category(id, expected, change, self.clock.now()).await? {
+            Moved::Done(category) => Ok(category),
+            Moved::Missing => Err(Error::NoSuchCategory),
+            Moved::Stale { current } => Err(Error::Stale { current }),
+            Moved::NameTaken => Err(Error::CategoryNameTaken),
+            Moved::NoParent => Err(Error::unknown_category("parentId")),
+            Moved::Refused(broken) => Err(broken.into()),
+        }
+    }
+
+    /// Deletes a category that nothing is in.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCategory`], [`Error::Stale`], [`Error::CategoryInUse`] while products or other categories name it.
+    pub(crate) async fn delete_category(&self, id: CategoryId, expected: i64) -> Result<(), Error> {
+        match self.store.delete_category(id, expected).await? {
+            Removed::Done => Ok(()),
+            Removed::Missing => Err(Error::NoSuchCategory),
+            Removed::Stale { current } => Err(Error::Stale { current }),
+            Removed::InUse => Err(Error::CategoryInUse),
+        }
+    }
+}

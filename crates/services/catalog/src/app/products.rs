@@ -1,0 +1,165 @@
+//! What can be done with products.
+
+use shop_mongo::Claim;
+use shop_types::{Page, ProductId, Sku};
+
+use super::{App, Error};
+use crate::domain::{Listing, NewProduct, Product, ProductChange, Search, Status, search};
+use crate::store::{Inserted, Saved};
+
+/// Names a product in a path.
+#[derive(Debug, Clone)]
+pub(crate) enum ProductKey {
+    Id(ProductId),
+    Slug(String),
+}
+
+/// How far an earlier request with the same key has come.
+enum Earlier {
+    /// There was none, or there is no key.
+    None,
+    /// It wrote the product, which may still wait for its stock.
+    Made(Listing),
+    /// It wrote a draft that was never completed and has expired.
+    Expired(ProductId),
+}
+
+impl App {
+    /// Creates a product; with `stock`, nobody sees it before its stock is set, and a repeat with the same key completes
+    /// what a failure interrupted (ruling 22).
+    ///
+    /// # Errors
+    /// [`Error::Domain`] for a broken rule, [`Error::SkuTaken`] and [`Error::SlugTaken`] for names in use,
+    /// [`Error::KeyReused`], [`Error::Peer`] when inventory is away.
+    pub(crate) async fn create_product(&self, claim: Option<Claim>, new: NewProduct) -> Result<Listing, Error> {
+        let (stock, has_key) = (new.stock, claim.is_some());
+        let (id, unwritten) = match self.earlier(claim.as_ref()).await? {
+            Earlier::None => (ProductId::from_uuid(self.clock.new_id()), claim.clone()),
+            Earlier::Made(listing) => return self.complete(listing, stock).await,
+            Earlier::Expired(id) => (id, None),
+        };
+        let product = Product::create(id, new, self.currency, self.clock.now())?;
+        let listing = match self.store.insert_product(product, unwritten).await? {
+            Inserted::Done(listing) => listing,
+            Inserted::SkuTaken => return Err(Error::SkuTaken),
+            Inserted::NameTaken => return Err(Error::SlugTaken),
+            Inserted::NoCategory => return Err(Error::unknown_category("categoryId")),
+            Inserted::KeyTaken => match self.earlier(claim.as_ref()).await? {
+                Earlier::Made(listing) => listing,
+                // Gone again between the two: the next attempt sees clearly.
+                Earlier::None | Earlier::Expired(_) => {
+                    return Err(shop_mongo::Error::Conflict { what: "insert product" }.into());
+                }
+            },
+        };
+        let completed = self.complete(listing, stock).await;
+        if completed.is_err() && !has_key {
+            // Without a key nobody can complete it later: take the draft back, so that its SKU and slug are free again.
+            if let Err(error) = self.store.delete_draft(id).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Left a draft to its expiry");
+            }
+        }
+        completed
+    }
+
+    async fn earlier(&self, claim: Option<&Claim>) -> Result<Earlier, Error> {
+        let Some(claim) = claim else { return Ok(Earlier::None) };
+        let Some(id) = self.claimed(claim).await? else { return Ok(Earlier::None) };
+        // Only drafts are ever deleted.
+        Ok(self.store.product(id).await?.map_or(Earlier::Expired(id), Earlier::Made))
+    }
+
+    async fn complete(&self, listing: Listing, stock: Option<u32>) -> Result<Listing, Error> {
+        let product = &listing.product;
+        let (Status::Draft, Some(quantity), Some(default)) = (product.status, stock, product.default_variant()) else {
+            return Ok(listing);
+        };
+        self.inventory.set_on_hand(&default.sku, quantity, &product.id.to_string()).await?;
+        let (id, expected) = (product.id, product.version);
+        match self.store.save_product(listing.product.publish(self.clock.now()), expected, None).await? {
+            Saved::Done(listing) => Ok(listing),
+            // Another repeat of the same key was faster.
+            Saved::Stale | Saved::NoCategory => self.store.product(id).await?.ok_or(Error::NoSuchProduct),
+        }
+    }
+
+    /// One product for sale; by its id also an archived one, since orders name those.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchProduct`].
+    pub(crate) async fn product(&self, key: &ProductKey) -> Result<Listing, Error> {
+        let found = match key {
+            ProductKey::Id(id) => self.store.product(*id).await?,
+            ProductKey::Slug(slug) => self.store.product_by_slug(slug).await?,
+        };
+        let visible = |listing: &Listing| match listing.product.status {
+            Status::Draft => false,
+            Status::Active => true,
+            Status::Archived => matches!(key, ProductKey::Id(_)),
+        };
+        found.filter(visible).ok_or(Error::NoSuchProduct)
+    }
+
+    /// A page of the products for sale.
+    ///
+    /// # Errors
+    /// [`Error::Domain`] when a bound of the search is broken.
+    pub(crate) async fn products(&self, search: Search, number: u32, size: u32) -> Result<Page<Listing>, Error> {
+        let before = search::items_before(number, size)?;
+        let (listings, total) = self.store.products(&search.check()?, before, size).await?;
+        Ok(Page::new(listings, number, size, total))
+    }
+
+    /// Changes a product that is still at `expected`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchProduct`], [`Error::Stale`], [`Error::Domain`].
+    pub(crate) async fn change_product(
+        &self,
+        id: ProductId,
+        expected: i64,
+        change: ProductChange,
+    ) -> Result<Listing, Error> {
+        let category = change.category.flatten();
+        let product = self.current(id, expected).await?.change(change, self.currency, self.clock.now())?;
+        match self.store.save_product(product, expected, category).await? {
+            Saved::Done(listing) => Ok(listing),
+            Saved::NoCategory => Err(Error::unknown_category("categoryId")),
+            Saved::Stale => Err(self.outrun(id).await?),
+        }
+    }
+
+    /// Takes a product off sale for good.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchProduct`], [`Error::Stale`], [`Error::Domain`] when it is archived already.
+    pub(crate) async fn archive_product(&self, id: ProductId, expected: i64) -> Result<(), Error> {
+        let product = self.current(id, expected).await?.archive(self.clock.now())?;
+        match self.store.save_product(product, expected, None).await? {
+            Saved::Done(_) => Ok(()),
+            Saved::Stale | Saved::NoCategory => Err(self.outrun(id).await?),
+        }
+    }
+
+    /// A product that can be changed, if it is at the version that the caller has read.
+    async fn current(&self, id: ProductId, expected: i64) -> Result<Product, Error> {
+        let Listing { product, .. } = self.product(&ProductKey::Id(id)).await?;
+        if product.version == expected { Ok(product) } else { Err(Error::Stale { current: product.version }) }
+    }
+
+    /// What to say when somebody else was faster.
+    async fn outrun(&self, id: ProductId) -> Result<Error, Error> {
+        let Listing { product, .. } = self.product(&ProductKey::Id(id)).await?;
+        Ok(Error::Stale { current: product.version })
+    }
+
+    /// The products that sell these SKUs, and those with these ids; drafts and unknown ones are absent.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) async fn sold_as(&self, skus: &[Sku], ids: &[ProductId]) -> Result<Vec<Product>, Error> {
+        let mut found = self.store.products_with(skus, ids).await?;
+        found.retain(|product| product.status != Status::Draft);
+        Ok(found)
+    }
+}
