@@ -68,7 +68,7 @@ pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> 
         url
     } else {
         let name = names::redis(&shop.name);
-        let url = format!("redis://:{}@{name}:{}/0", made.redis_password.expose(), names::REDIS_PORT);
+        let url = format!("redis://default:{}@{name}:{}/0", made.redis_password.expose(), names::REDIS_PORT);
         Located { secret: name, key: names::URL.to_owned(), value: Secret::new(url) }
     };
     let (admin, made_admin) = if let Some(secret) = &spec.admin.secret_ref {

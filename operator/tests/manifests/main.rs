@@ -15,6 +15,7 @@ mod generated;
 mod nginx;
 mod planning;
 mod pods;
+mod redis;
 mod reporting;
 mod rules;
 mod totality;
