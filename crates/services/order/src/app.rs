@@ -7,6 +7,7 @@ mod place;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use shop_service::Service;
 use shop_types::event::PaymentFact;
 use shop_types::{Clock, Currency, EventId, OrderId, Page, UserId};
@@ -121,9 +122,15 @@ impl App {
         self.change(order_id, change, Some(event)).await.map(drop)
     }
 
+    /// The present time as it is stored, so that what is answered now and what is read later are the same.
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
     async fn change(&self, order: OrderId, change: Change, event: Option<EventId>) -> Result<Order, Error> {
         let traceparent = shop_telemetry::context::traceparent();
-        let command = Command::Change { order, change, event, at: self.clock.now(), traceparent };
+        let command = Command::Change { order, change, event, at: self.now(), traceparent };
         match self.store.write(command).await? {
             Answer::Order(order) => Ok(*order),
             Answer::Missing => Err(Error::NoSuchOrder),

@@ -92,7 +92,7 @@ impl App {
         }
         let draft = self.draft(request).await?;
         let id = OrderId::from_uuid(self.clock.new_id());
-        let (order, event) = Order::place(id, self.store.next_number().await?, draft, self.clock.now());
+        let (order, event) = Order::place(id, self.store.next_number().await?, draft, self.now());
         let traceparent = context::traceparent();
         let command = Command::Place { order: Box::new(order), event, claim: claim.clone(), traceparent };
         match self.store.write(command).await {

@@ -107,7 +107,7 @@ impl Desk {
                 Command::Place { claim, .. } => keys.push(claim.id().to_owned()),
                 Command::Change { order, event, .. } => {
                     orders.push(order.to_string());
-                    events.extend(*event);
+                    events.extend(event.map(|event| (*order, event)));
                 }
             }
         }
@@ -115,13 +115,18 @@ impl Desk {
         orders.dedup();
         let stored: Vec<OrderDocument> = txn.find_many(ORDERS, orders).await?;
         let rows = if keys.is_empty() { HashMap::new() } else { idempotency::find_many(txn, &keys).await? };
-        let handled = if events.is_empty() { HashSet::default() } else { inbox::claim(txn, GROUP, &events).await? };
-        let mut desk = Self { rows, handled, ..Self::default() };
+        let mut desk = Self { rows, ..Self::default() };
         for document in stored {
             let (claim, stored_version, stored_entries) =
                 (document.claim.clone(), document.version, document.history.len());
             let order = Order::try_from(document).map_err(|error| Error::corrupt(txn.what(), error))?;
             desk.sheets.insert(order.id, Sheet { stored_version, stored_entries, order, claim, finished: false });
+        }
+        // An event of an order that is not there was not handled: it is for the dead letters.
+        events.retain(|(order, _)| desk.sheets.contains_key(order));
+        let events: Vec<EventId> = events.into_iter().map(|(_, event)| event).collect();
+        if !events.is_empty() {
+            desk.handled = inbox::claim(txn, GROUP, &events).await?;
         }
         Ok(desk)
     }

@@ -1,0 +1,98 @@
+//! Who may do what: every route by every kind of caller, and other people's orders.
+
+use reqwest::{Method, RequestBuilder};
+use shop_testkit::TestShop;
+
+use crate::given::{Buyer, Given, all_of, answer, mugs};
+
+const UNKNOWN: &str = "0190b3c0-0000-7000-8000-00000000dead";
+
+/// Every route, as anybody would send it.
+fn routes(order: &str) -> [(Method, String); 4] {
+    [
+        (Method::GET, "/api/v1/orders".to_owned()),
+        (Method::POST, "/api/v1/orders".to_owned()),
+        (Method::GET, format!("/api/v1/orders/{order}")),
+        (Method::POST, format!("/api/v1/orders/{order}/cancel")),
+    ]
+}
+
+fn sent(shop: &TestShop, (method, path): &(Method, String), key: &str) -> RequestBuilder {
+    let request = shop.client().request(method.clone(), shop.url(path));
+    if path.ends_with("/orders") && *method == Method::POST {
+        return request.header("Idempotency-Key", key).json(&mugs(1, "tok_visa"));
+    }
+    request
+}
+
+#[tokio::test]
+async fn every_route_lets_in_whom_its_table_says() {
+    let given = Given::new().await;
+    let callers = given.shop.callers();
+    let (owner, guest) = (callers.customer(), Buyer::guest("g"));
+    let forged = format!("{}x", owner.bearer());
+    let order = given.place(&Buyer::of(&owner), "mine", &mugs(1, "tok_visa")).await.order();
+    // Status on: list, place, show, cancel. A stranger's order does not exist; a guest has no list and may not cancel.
+    let matrix: [(&str, Option<Buyer>, [u16; 4]); 10] = [
+        ("anonymous", None, [401, 401, 401, 401]),
+        ("expired", Some(Buyer::of(&callers.expired())), [401, 401, 401, 401]),
+        ("forged", Some(Buyer("Authorization", forged)), [401, 401, 401, 401]),
+        ("malformed guest", Some(Buyer("X-Guest-Token", "short".into())), [401, 401, 401, 401]),
+        ("service", Some(Buyer::of(&callers.service())), [403, 403, 403, 403]),
+        ("guest", Some(guest), [401, 422, 404, 401]),
+        ("other customer", Some(Buyer::of(&callers.customer())), [200, 201, 404, 404]),
+        ("owner", Some(Buyer::of(&owner)), [200, 201, 200, 200]),
+        ("staff", Some(Buyer::of(&callers.staff())), [200, 201, 200, 200]),
+        ("admin", Some(Buyer::of(&callers.admin())), [200, 201, 200, 200]),
+    ];
+    for (name, caller, expected) in matrix {
+        for (route, status) in routes(&order).iter().zip(expected) {
+            let mut request = sent(&given.shop, route, name);
+            if let Some(caller) = &caller {
+                request = request.header(caller.0, &caller.1);
+            }
+            let got = answer(request).await;
+            assert_eq!(got.status, status, "{name} on {route:?}: {}", got.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_order_looks_exactly_like_one_that_never_was() {
+    let given = Given::new().await;
+    let (owner, guest) = (given.customer(), Buyer::guest("g"));
+    let cart = given.fakes.fill_cart(&guest, &[("mug", 1, 500)]).await;
+    let owners = given.place(&owner, "k", &mugs(1, "tok_visa")).await.order();
+    let guests = given.place(&guest, "k", &all_of(&cart)).await.order();
+
+    for stranger in [given.customer(), Buyer::guest("s"), guest.clone(), owner.clone()] {
+        let never = given.show(&stranger, UNKNOWN).await.bare();
+        assert_eq!((never.status, never.code()), (404, "not_found"), "{}", never.body);
+        for (whose, order) in [(&owner, &owners), (&guest, &guests)] {
+            let shown = given.show(&stranger, order).await;
+            if *whose == stranger {
+                assert_eq!(shown.status, 200, "{}", shown.body);
+            } else {
+                assert_eq!(shown.bare(), never);
+            }
+        }
+    }
+    let stranger = given.customer();
+    let never = given.cancel(&stranger, UNKNOWN).await.bare();
+    assert_eq!((never.status, never.code()), (404, "not_found"));
+    for order in [&owners, &guests] {
+        assert_eq!(given.cancel(&stranger, order).await.bare(), never);
+    }
+    assert_eq!(given.show(&owner, &owners).await.state(), "confirmed");
+    assert_eq!(given.show(&guest, &guests).await.state(), "confirmed");
+}
+
+#[tokio::test]
+async fn staff_may_cancel_for_a_guest() {
+    let given = Given::new().await;
+    let (guest, staff) = (Buyer::guest("g"), Buyer::of(&given.shop.callers().staff()));
+    let cart = given.fakes.fill_cart(&guest, &[("mug", 1, 500)]).await;
+    let order = given.place(&guest, "k", &all_of(&cart)).await.order();
+    assert_eq!(given.cancel(&staff, &order).await.state(), "cancelling");
+    assert_eq!(given.show(&guest, &order).await.state(), "cancelling");
+}

@@ -1,0 +1,243 @@
+//! Cart, catalog, inventory and payment as a test wants them: in memory, with moods, and with a record of what was asked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shop_proto::cart::cart_server::{Cart, CartServer};
+use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
+use shop_proto::catalog::catalog_server::{Catalog, CatalogServer};
+use shop_proto::catalog::{GetVariantsReply, GetVariantsRequest, Variant};
+use shop_proto::inventory::inventory_server::{Inventory, InventoryServer};
+use shop_proto::inventory::{
+    CommitReply, CommitRequest, ReleaseReply, ReleaseRequest, ReservationState, ReserveReply, ReserveRequest,
+    SetOnHandReply, SetOnHandRequest,
+};
+use shop_proto::money::Money;
+use shop_proto::payment::payment_server::{Payment, PaymentServer};
+use shop_proto::payment::{AuthorizeReply, AuthorizeRequest, GetPaymentReply, GetPaymentRequest, PaymentState};
+use shop_service::SystemClock;
+use shop_types::Clock as _;
+use tokio::sync::Mutex;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use crate::given::Buyer;
+
+/// The product whose default variant is the mug.
+pub(crate) const MUG: &str = "0190b3c0-0000-7000-8000-000000000001";
+
+/// How a service answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mood {
+    #[default]
+    Well,
+    Away,
+    /// It takes its time, longer than anybody waits.
+    Hanging,
+}
+
+/// One of the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Peer {
+    Cart,
+    Catalog,
+    Inventory,
+    Payment,
+}
+
+/// All services beside the one under test. Clones share their state.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fakes(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    moods: HashMap<Peer, Mood>,
+    calls: Vec<Peer>,
+    carts: HashMap<String, (Buyer, GetCartReply)>,
+    variants: HashMap<String, Variant>,
+    stock: HashMap<String, u32>,
+    reservations: HashMap<String, ReservationState>,
+    payments: HashMap<String, AuthorizeReply>,
+}
+
+impl Fakes {
+    /// Sells a SKU at a price in cents of EUR, so many pieces of it.
+    pub(crate) async fn sell(&self, sku: &str, cents: i64, pieces: u32) {
+        let variant = Variant {
+            sku: sku.to_owned(),
+            product_id: if sku == "mug" { MUG.to_owned() } else { SystemClock.new_id().to_string() },
+            name: sku.to_uppercase(),
+            price: Some(Money { amount: cents, currency: "EUR".to_owned() }),
+            version: 1,
+            default_variant: true,
+            archived: false,
+        };
+        let mut state = self.0.lock().await;
+        state.variants.insert(sku.to_owned(), variant);
+        state.stock.insert(sku.to_owned(), pieces);
+    }
+
+    /// Takes a SKU off sale.
+    pub(crate) async fn archive(&self, sku: &str) {
+        self.0.lock().await.variants.get_mut(sku).unwrap().archived = true;
+    }
+
+    /// A cart of somebody, with pieces at the prices that they were shown; gives its id.
+    pub(crate) async fn fill_cart(&self, owner: &Buyer, lines: &[(&str, u32, i64)]) -> String {
+        let cart_id = SystemClock.new_id().to_string();
+        let line = |(sku, quantity, cents): &(&str, u32, i64)| CartLine {
+            sku: (*sku).to_owned(),
+            quantity: *quantity,
+            shown_price: *cents,
+            currency: "EUR".to_owned(),
+        };
+        let lines = lines.iter().map(line).collect();
+        let reply = GetCartReply { cart_id: cart_id.clone(), version: 7, user_id: String::new(), lines };
+        self.0.lock().await.carts.insert(cart_id.clone(), (owner.clone(), reply));
+        cart_id
+    }
+
+    /// Changes how a service answers from now on.
+    pub(crate) async fn set(&self, peer: Peer, mood: Mood) {
+        self.0.lock().await.moods.insert(peer, mood);
+    }
+
+    /// How often a service was asked.
+    pub(crate) async fn calls(&self, peer: Peer) -> usize {
+        self.0.lock().await.calls.iter().filter(|called| **called == peer).count()
+    }
+
+    /// What inventory holds for an order.
+    pub(crate) async fn reservation(&self, order: &str) -> Option<ReservationState> {
+        self.0.lock().await.reservations.get(order).copied()
+    }
+
+    /// Orders that inventory was asked about.
+    pub(crate) async fn reservations(&self) -> usize {
+        self.0.lock().await.reservations.len()
+    }
+
+    /// Payments that were opened.
+    pub(crate) async fn payments(&self) -> usize {
+        self.0.lock().await.payments.len()
+    }
+
+    /// Gives stock back for an order, also for one that inventory has not heard of yet.
+    pub(crate) async fn release(&self, order: &str) {
+        self.0.lock().await.reservations.insert(order.to_owned(), ReservationState::Released);
+    }
+
+    /// The servers to mount.
+    pub(crate) fn routes(&self) -> Routes {
+        Routes::new(CartServer::new(self.clone()))
+            .add_service(CatalogServer::new(self.clone()))
+            .add_service(InventoryServer::new(self.clone()))
+            .add_service(PaymentServer::new(self.clone()))
+    }
+
+    /// Records a call and answers by the mood.
+    async fn called(&self, peer: Peer) -> Result<(), Status> {
+        let mood = {
+            let mut state = self.0.lock().await;
+            state.calls.push(peer);
+            state.moods.get(&peer).copied().unwrap_or_default()
+        };
+        match mood {
+            Mood::Well => Ok(()),
+            Mood::Away => Err(Status::unavailable("away")),
+            Mood::Hanging => {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                Err(Status::unavailable("too late"))
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Cart for Fakes {
+    async fn get_cart(&self, request: Request<GetCartRequest>) -> Result<Response<GetCartReply>, Status> {
+        self.called(Peer::Cart).await?;
+        let sent = |name| request.metadata().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let caller = match (sent("authorization"), sent("x-guest-token")) {
+            (Some(bearer), _) => Buyer("Authorization", bearer),
+            (None, Some(token)) => Buyer("X-Guest-Token", token),
+            (None, None) => return Err(Status::unauthenticated("nobody asks")),
+        };
+        match self.0.lock().await.carts.get(&request.get_ref().cart_id) {
+            Some((owner, cart)) if *owner == caller => Ok(Response::new(cart.clone())),
+            Some(_) | None => Err(Status::not_found("no such cart")),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Catalog for Fakes {
+    async fn get_variants(&self, request: Request<GetVariantsRequest>) -> Result<Response<GetVariantsReply>, Status> {
+        self.called(Peer::Catalog).await?;
+        let GetVariantsRequest { skus, product_ids } = request.into_inner();
+        let asked = |variant: &&Variant| skus.contains(&variant.sku) || product_ids.contains(&variant.product_id);
+        let variants = self.0.lock().await.variants.values().filter(asked).cloned().collect();
+        Ok(Response::new(GetVariantsReply { variants }))
+    }
+}
+
+#[tonic::async_trait]
+impl Inventory for Fakes {
+    async fn reserve(&self, request: Request<ReserveRequest>) -> Result<Response<ReserveReply>, Status> {
+        self.called(Peer::Inventory).await?;
+        let ReserveRequest { order_id, lines } = request.into_inner();
+        let mut state = self.0.lock().await;
+        let known = state.reservations.get(&order_id).copied();
+        let fits = lines.iter().all(|line| state.stock.get(&line.sku).is_some_and(|left| *left >= line.quantity));
+        let reserved = known.unwrap_or(if fits { ReservationState::Held } else { ReservationState::Refused });
+        if known.is_none() && fits {
+            for line in &lines {
+                *state.stock.get_mut(&line.sku).unwrap() -= line.quantity;
+            }
+        }
+        state.reservations.insert(order_id, reserved);
+        Ok(Response::new(ReserveReply { state: reserved.into(), shortages: Vec::new() }))
+    }
+
+    async fn commit(&self, _: Request<CommitRequest>) -> Result<Response<CommitReply>, Status> {
+        panic!("inventory commits on payment.captured, nobody asks it to")
+    }
+
+    async fn release(&self, _: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {
+        panic!("inventory releases on the order's events, nobody asks it to")
+    }
+
+    async fn set_on_hand(&self, _: Request<SetOnHandRequest>) -> Result<Response<SetOnHandReply>, Status> {
+        panic!("orders never set what is on hand")
+    }
+}
+
+#[tonic::async_trait]
+impl Payment for Fakes {
+    /// `tok_declined` is refused, of `tok_unknown` nobody knows yet, everything else is held.
+    async fn authorize(&self, request: Request<AuthorizeRequest>) -> Result<Response<AuthorizeReply>, Status> {
+        self.called(Peer::Payment).await?;
+        assert!(request.metadata().get("authorization").is_none(), "the buyer's token ends with the request");
+        let AuthorizeRequest { order_id, attempt, amount, method } = request.into_inner();
+        assert!(amount.is_some_and(|amount| amount.amount > 0 && amount.currency == "EUR"));
+        let payment_id = format!("{order_id}:{attempt}");
+        let (outcome, reason) = match method.as_str() {
+            "tok_declined" => (PaymentState::Declined, "card_declined"),
+            "tok_unknown" => (PaymentState::Created, ""),
+            "tok_cancelled" => (PaymentState::Cancelled, ""),
+            _ => (PaymentState::Authorized, ""),
+        };
+        let reply = AuthorizeReply {
+            payment_id: payment_id.clone(),
+            state: outcome.into(),
+            reason: reason.to_owned(),
+            next_action_url: String::new(),
+        };
+        Ok(Response::new(self.0.lock().await.payments.entry(payment_id).or_insert(reply).clone()))
+    }
+
+    async fn get_payment(&self, _: Request<GetPaymentRequest>) -> Result<Response<GetPaymentReply>, Status> {
+        panic!("orders ask by authorising again")
+    }
+}

@@ -1,0 +1,230 @@
+//! What the tests of this service start from: the running service beside fakes, buyers, and what was written and told.
+
+use std::future::Future;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use shop_mongo::{Document, Mongo, doc};
+use shop_redis::{Entry, Redis};
+use shop_service::{Running, SystemClock};
+use shop_telemetry::metrics::Metrics;
+use shop_testkit::{Peers, TestShop, Who};
+use shop_types::event::PaymentFact;
+use shop_types::{Clock as _, Envelope, Event, EventId, Money};
+
+use crate::fakes::Fakes;
+
+/// The running service and what stands beside it: a mug at 5.00 EUR and a cup at 3.00 EUR, 1,000 pieces of each.
+pub(crate) struct Given {
+    pub(crate) shop: TestShop,
+    pub(crate) fakes: Fakes,
+    pub(crate) mongo: Mongo,
+    redis: Redis,
+}
+
+/// Somebody who buys: a header that says who.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Buyer(pub(crate) &'static str, pub(crate) String);
+
+impl Buyer {
+    /// Somebody with a token.
+    pub(crate) fn of(who: &Who) -> Self {
+        Self("Authorization", who.bearer())
+    }
+
+    /// The holder of a guest token, told apart by a letter.
+    pub(crate) fn guest(letter: &str) -> Self {
+        Self("X-Guest-Token", letter.repeat(43))
+    }
+}
+
+/// What came back, as far as tests look at it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) etag: Option<String>,
+    pub(crate) location: Option<String>,
+    pub(crate) replayed: bool,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The stable code of an error.
+    pub(crate) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The order that it shows or names.
+    pub(crate) fn order(&self) -> String {
+        let id = self.body["id"].as_str().or_else(|| self.body["orderId"].as_str());
+        id.unwrap_or_else(|| panic!("no order: {}", self.body)).to_owned()
+    }
+
+    /// The state of the order that it shows.
+    pub(crate) fn state(&self) -> &str {
+        self.body["status"].as_str().unwrap_or_else(|| panic!("no order: {}", self.body))
+    }
+
+    /// The error without what differs from answer to answer.
+    pub(crate) fn bare(mut self) -> Self {
+        if let Some(body) = self.body.as_object_mut() {
+            body.remove("requestId");
+            body.remove("timestamp");
+        }
+        self
+    }
+}
+
+impl Given {
+    /// The service with the usual deadline.
+    pub(crate) async fn new() -> Self {
+        Self::with_deadline(Duration::from_secs(900)).await
+    }
+
+    /// The service whose orders wait so long for their money.
+    pub(crate) async fn with_deadline(deadline: Duration) -> Self {
+        let fakes = Fakes::default();
+        fakes.sell("mug", 500, 1000).await;
+        fakes.sell("cup", 300, 1000).await;
+        let peers = Peers { grpc: Some(fakes.routes()), ..Peers::default() };
+        let shop = TestShop::start_beside(peers, |mut config| async move {
+            config.order_deadline = deadline;
+            order::service(&config).await
+        })
+        .await;
+        let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
+        Self { mongo: shop.mongo("order").await, shop, fakes, redis }
+    }
+
+    /// Another pod of the same service, on the same database.
+    pub(crate) async fn another_pod(&self) -> Running {
+        let mut config = self.shop.config().clone();
+        config.pod = "test-1".into();
+        let pod = shop_service::launch(vec![order::service(&config).await.unwrap()]).await.unwrap();
+        let ready = format!("http://{}/readyz", pod.admin);
+        eventually("the other pod is ready", || async {
+            self.shop.client().get(&ready).send().await.is_ok_and(|reply| reply.status().is_success())
+        })
+        .await;
+        pod
+    }
+
+    /// A new customer.
+    pub(crate) fn customer(&self) -> Buyer {
+        Buyer::of(&self.shop.callers().customer())
+    }
+
+    /// Places an order with a key.
+    pub(crate) async fn place(&self, buyer: &Buyer, key: &str, body: &Value) -> Answer {
+        self.place_at(&self.shop.url("/api/v1/orders"), buyer, key, body).await
+    }
+
+    /// Places an order at a certain pod.
+    pub(crate) async fn place_at(&self, url: &str, buyer: &Buyer, key: &str, body: &Value) -> Answer {
+        let request = self.shop.client().post(url).header(buyer.0, &buyer.1);
+        answer(request.header("Idempotency-Key", key).json(body)).await
+    }
+
+    /// Reads or does something without a body.
+    pub(crate) async fn send(&self, method: Method, path: &str, buyer: &Buyer) -> Answer {
+        answer(self.shop.client().request(method, self.shop.url(path)).header(buyer.0, &buyer.1)).await
+    }
+
+    /// Reads an order.
+    pub(crate) async fn show(&self, buyer: &Buyer, order: &str) -> Answer {
+        self.send(Method::GET, &format!("/api/v1/orders/{order}"), buyer).await
+    }
+
+    /// Cancels an order.
+    pub(crate) async fn cancel(&self, buyer: &Buyer, order: &str) -> Answer {
+        self.send(Method::POST, &format!("/api/v1/orders/{order}/cancel"), buyer).await
+    }
+
+    /// Waits until an order is in a state.
+    pub(crate) async fn becomes(&self, buyer: &Buyer, order: &str, state: &str) {
+        eventually(&format!("the order is {state}"), || async { self.show(buyer, order).await.state() == state }).await;
+    }
+
+    /// Orders that were written down.
+    pub(crate) async fn orders(&self) -> u64 {
+        self.mongo.collection::<Document>("orders").count_documents(doc! {}).await.unwrap()
+    }
+
+    /// What was told of an order, oldest first.
+    pub(crate) async fn told(&self, order: &str) -> Vec<String> {
+        let outbox = self.mongo.collection::<Document>("outbox");
+        let mut rows = outbox.find(doc! { "aggregate": order }).sort(doc! { "version": 1 }).await.unwrap();
+        let mut told = Vec::new();
+        while rows.advance().await.unwrap() {
+            told.push(rows.current().get_str("topic").unwrap().to_owned());
+        }
+        told
+    }
+
+    /// Publishes a fact about the first payment of an order so many times and waits until all of it is acknowledged.
+    pub(crate) async fn tell(&self, event: fn(PaymentFact) -> Event, order: &str, times: usize) {
+        let fact = PaymentFact {
+            payment_id: format!("{order}:1"),
+            order_id: order.parse().unwrap(),
+            amount: Money::new(500, "EUR".parse().unwrap()),
+            reason: None,
+        };
+        let envelope = Envelope {
+            id: EventId::from_uuid(SystemClock.new_id()),
+            aggregate: fact.payment_id.clone(),
+            version: 2,
+            occurred_at: SystemClock.now(),
+            traceparent: None,
+            event: event(fact),
+        };
+        let entry = Entry {
+            event_id: envelope.id.to_string(),
+            topic: envelope.event.topic().name().into(),
+            json: serde_json::to_string(&envelope).unwrap(),
+            mirror: None,
+        };
+        let stream = self.redis.stream("payment");
+        let mark = stream.open("test").await.unwrap();
+        for _ in 0..times {
+            stream.append(&mark, std::slice::from_ref(&entry)).await.unwrap();
+        }
+        eventually("everything is acknowledged", || async {
+            let floor = stream.floor(&mark, &["order"]).await.unwrap();
+            floor.groups.iter().any(|group| group.name == "order" && group.lag == 0)
+        })
+        .await;
+    }
+}
+
+/// An order of mugs, named one by one.
+pub(crate) fn mugs(quantity: u32, method: &str) -> Value {
+    json!({ "items": [{ "sku": "mug", "quantity": quantity }], "payment": { "method": method } })
+}
+
+/// An order of a cart.
+pub(crate) fn all_of(cart: &str) -> Value {
+    json!({ "cartId": cart, "payment": { "method": "tok_visa" } })
+}
+
+/// Sends a request.
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let reply = request.send().await.unwrap();
+    let header = |name: &str| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (status, etag, location) = (reply.status().as_u16(), header("etag"), header("location"));
+    let replayed = header("idempotency-replayed").as_deref() == Some("true");
+    let bytes = reply.bytes().await.unwrap();
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+    Answer { status, etag, location, replayed, body }
+}
+
+/// Asks again until it holds, for 25 s.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    for _ in 0..500 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("after 25 s still not so: {what}");
+}

@@ -1,0 +1,102 @@
+//! Idempotency keys: one order for each, the same answer for ever, and nothing for strangers.
+
+use crate::fakes::Peer;
+use crate::given::{Answer, Buyer, Given, all_of, mugs};
+
+use shop_types::Event;
+
+#[tokio::test]
+async fn the_same_key_again_gives_the_same_answer_with_a_header() {
+    let given = Given::new().await;
+    let buyer = given.customer();
+    let first = given.place(&buyer, "k", &mugs(1, "tok_visa")).await;
+    assert_eq!((first.status, first.replayed), (201, false), "{}", first.body);
+    let asked = given.fakes.calls(Peer::Payment).await;
+
+    for key in ["k", "\"k\""] {
+        let again = given.place(&buyer, key, &mugs(1, "tok_visa")).await;
+        assert_eq!(again, Answer { replayed: true, ..first.clone() });
+    }
+    // What happened since does not change what was answered.
+    given.tell(Event::PaymentCaptured, &first.order(), 1).await;
+    given.becomes(&buyer, &first.order(), "paid").await;
+    let again = given.place(&buyer, "k", &mugs(1, "tok_visa")).await;
+    assert_eq!(again, Answer { replayed: true, ..first });
+    assert_eq!((given.orders().await, given.fakes.calls(Peer::Payment).await), (1, asked));
+}
+
+#[tokio::test]
+async fn refusals_after_the_order_was_written_are_said_again_too() {
+    let given = Given::new().await;
+    let buyer = given.customer();
+    for (key, body, status) in [("d", mugs(1, "tok_declined"), 402), ("s", mugs(1001, "tok_visa"), 409)] {
+        let first = given.place(&buyer, key, &body).await.bare();
+        assert_eq!(first.status, status, "{}", first.body);
+        assert_eq!(given.place(&buyer, key, &body).await.bare(), first);
+        given.cancel(&buyer, &first.order()).await;
+        assert_eq!(given.place(&buyer, key, &body).await.bare(), first);
+    }
+    assert_eq!(given.orders().await, 2);
+}
+
+#[tokio::test]
+async fn fifty_requests_with_one_key_make_one_order() {
+    let given = Given::new().await;
+    let other = given.another_pod().await;
+    let (buyer, body) = (given.customer(), mugs(1, "tok_visa"));
+    let urls = [given.shop.url("/api/v1/orders"), format!("http://{}/api/v1/orders", other.http)];
+
+    let all = (0..50).map(|n| given.place_at(&urls[n % 2], &buyer, "k", &body));
+    let answers = futures::future::join_all(all).await;
+
+    assert_eq!((given.orders().await, given.fakes.payments().await), (1, 1));
+    let (made, waiting): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert!(!made.is_empty(), "{waiting:?}");
+    assert_eq!(made.iter().filter(|answer| !answer.replayed).count(), 1);
+    assert!(made.iter().all(|answer| answer.body == made[0].body), "{made:?}");
+    for answer in waiting {
+        assert_eq!((answer.status, answer.code()), (409, "request_in_progress"), "{}", answer.body);
+        assert_eq!(answer.order(), made[0].order());
+    }
+    assert_eq!(given.told(&made[0].order()).await, ["order.created", "order.confirmed"]);
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_for_something_else_is_refused() {
+    let given = Given::new().await;
+    let buyer = given.customer();
+    assert_eq!(given.place(&buyer, "k", &mugs(1, "tok_visa")).await.status, 201);
+
+    let refused = given.place(&buyer, "k", &mugs(2, "tok_visa")).await;
+
+    assert_eq!((refused.status, refused.code()), (422, "idempotency_key_reused"), "{}", refused.body);
+    assert_eq!(given.orders().await, 1);
+}
+
+#[tokio::test]
+async fn the_same_key_of_somebody_else_is_another_key() {
+    let given = Given::new().await;
+    let (one, two) = (given.customer(), given.customer());
+    let (first, second) =
+        (given.place(&one, "k", &mugs(1, "tok_visa")).await, given.place(&two, "k", &mugs(2, "tok_visa")).await);
+    assert_eq!((first.status, second.status, second.replayed), (201, 201, false));
+    assert_ne!(first.order(), second.order());
+}
+
+#[tokio::test]
+async fn a_stranger_who_knows_a_guests_cart_and_key_learns_nothing() {
+    let given = Given::new().await;
+    let (owner, stranger) = (Buyer::guest("o"), Buyer::guest("s"));
+    let cart = given.fakes.fill_cart(&owner, &[("mug", 1, 500)]).await;
+    let placed = given.place(&owner, "k", &all_of(&cart)).await;
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    let never = given.place(&stranger, "k", &all_of("0190b3c0-0000-7000-8000-00000000dead")).await.bare();
+    assert_eq!((never.status, never.code()), (422, "invalid_field"), "{}", never.body);
+
+    let other_body = serde_json::json!({ "cartId": cart, "payment": { "method": "tok_other" } });
+    for body in [all_of(&cart), other_body] {
+        assert_eq!(given.place(&stranger, "k", &body).await.bare(), never);
+    }
+    assert_eq!(given.place(&owner, "k", &all_of(&cart)).await, Answer { replayed: true, ..placed });
+}

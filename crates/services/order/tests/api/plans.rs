@@ -1,0 +1,67 @@
+//! No query reads more than it shows: MongoDB's own record of what the service asked, and how it was answered.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reqwest::Method;
+use shop_mongo::{Document, doc};
+use shop_types::Event;
+
+use crate::given::{Buyer, Given, all_of, mugs};
+
+#[tokio::test]
+async fn every_query_on_orders_uses_an_index() {
+    let given = Given::with_deadline(Duration::from_secs(3)).await;
+    given.mongo.database().run_command(doc! { "profile": 2 }).await.unwrap();
+
+    // Every route, every filter, a take-over, a deadline and an event.
+    let customer = given.shop.callers().customer();
+    let (buyer, guest) = (Buyer::of(&customer), Buyer::guest("g"));
+    let staff = Buyer::of(&given.shop.callers().staff());
+    let order = given.place(&buyer, "k", &mugs(1, "tok_visa")).await.order();
+    given.place(&buyer, "k", &mugs(1, "tok_visa")).await;
+    let cart = given.fakes.fill_cart(&guest, &[("mug", 1, 500)]).await;
+    let guests = given.place(&guest, "k", &all_of(&cart)).await.order();
+    given.show(&buyer, &order).await;
+    given.show(&guest, &guests).await;
+    given.tell(Event::PaymentCaptured, &order, 1).await;
+    given.cancel(&staff, &guests).await;
+    let filters = [
+        String::new(),
+        "?status=paid".into(),
+        format!("?userId={}", customer.id),
+        format!("?userId={}&status=paid", customer.id),
+        "?from=2020-01-01T00:00:00Z&to=2090-01-01T00:00:00Z".into(),
+        "?status=paid&from=2020-01-01T00:00:00Z".into(),
+    ];
+    for filter in &filters {
+        for viewer in [&buyer, &staff] {
+            let list = given.send(Method::GET, &format!("/api/v1/orders{filter}"), viewer).await;
+            assert_eq!(list.status, 200, "{}", list.body);
+        }
+    }
+    let declined = given.place(&buyer, "d", &mugs(1, "tok_declined")).await.order();
+    given.becomes(&buyer, &declined, "rejected").await;
+
+    given.mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
+    let namespace = format!("{}.orders", given.mongo.database().name());
+    let profile = given.mongo.collection::<Document>("system.profile");
+    let mut rows = profile.find(doc! { "ns": namespace, "planSummary": { "$exists": true } }).await.unwrap();
+    let mut plans = BTreeSet::new();
+    while rows.advance().await.unwrap() {
+        let row = rows.deserialize_current().unwrap();
+        let (op, plan) = (row.get_str("op").unwrap(), row.get_str("planSummary").unwrap());
+        assert!(!plan.contains("COLLSCAN"), "{row}");
+        plans.insert(format!("{op} {plan}"));
+    }
+    // The record is worth something only if it holds what the service does.
+    for index in [
+        "IXSCAN { user: 1, created_at: -1, _id: -1 }",
+        "IXSCAN { state: 1, created_at: -1, _id: -1 }",
+        "IXSCAN { created_at: -1, _id: -1 }",
+        "IXSCAN { lease_until: 1 }",
+        "IXSCAN { deadline: 1 }",
+    ] {
+        assert!(plans.iter().any(|plan| plan.contains(index)), "{index} is not used: {plans:#?}");
+    }
+}
