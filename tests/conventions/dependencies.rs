@@ -12,8 +12,8 @@ fn level(name: &str) -> Option<u8> {
         "shop-http" | "shop-mesh" | "shop-mongo" | "shop-redis" => Some(2),
         "shop-events" => Some(3),
         "shop-service" => Some(4),
-        "identity" | "catalog" | "inventory" | "pricing" | "cart" | "order" | "payment" | "shipping" | "notification"
-        | "review" | "edge" | "sandbox-psp" | "order-check" => Some(5),
+        "identity" | "catalog" | "inventory" | "pricing" | "cart" | "order" | "payment" | "shipping"
+        | "notification" | "review" | "edge" | "sandbox-psp" | "order-check" => Some(5),
         "shopmesh" => Some(6),
         _ => None,
     }
@@ -21,7 +21,8 @@ fn level(name: &str) -> Option<u8> {
 
 fn members() -> Vec<Package> {
     let manifest = crate::tree::root().join("Cargo.toml");
-    let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("cargo describes the workspace");
+    let metadata =
+        MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("cargo describes the workspace");
     metadata.packages
 }
 
@@ -46,11 +47,14 @@ fn crates_import_lower_levels_only() {
 #[test]
 fn the_operator_imports_what_both_sides_share_and_nothing_else_of_ours() {
     let allowed = ["shop-types", "shop-config", "shop-telemetry", "shop-proto", "shop-mesh"];
-    let operator = members().into_iter().find(|package| package.name.as_str() == "operator").expect("there is an operator");
+    let operator =
+        members().into_iter().find(|package| package.name.as_str() == "operator").expect("there is an operator");
     let broken: Vec<_> = operator
         .dependencies
         .iter()
-        .filter(|d| d.kind != DependencyKind::Development && level(&d.name).is_some() && !allowed.contains(&d.name.as_str()))
+        .filter(|d| {
+            d.kind != DependencyKind::Development && level(&d.name).is_some() && !allowed.contains(&d.name.as_str())
+        })
         .map(|d| &d.name)
         .collect();
     assert!(broken.is_empty(), "{broken:#?}");

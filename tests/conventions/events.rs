@@ -27,7 +27,9 @@ fn inward_topics_have_a_consumer_and_outward_ones_none() {
             SERVICES.iter().filter(|spec| spec.consumes.contains(&topic.name())).map(|spec| spec.name).collect();
         match topic.audience() {
             Audience::Inward => assert!(!consumers.is_empty(), "nobody consumes {}", topic.name()),
-            Audience::Outward => assert!(consumers.is_empty(), "{} is outward, yet {consumers:?} consume it", topic.name()),
+            Audience::Outward => {
+                assert!(consumers.is_empty(), "{} is outward, yet {consumers:?} consume it", topic.name())
+            }
         }
     }
 }
@@ -38,7 +40,11 @@ fn every_consumed_topic_stands_in_the_events_file_of_its_consumer() {
         let events = crate::tree::read(format!("crates/services/{}/src/events.rs", spec.name));
         for word in spec.consumes {
             let topic = Topic::from_name(word).expect("checked above");
-            assert!(events.contains(&format!("Topic::{topic:?}")), "{}: events.rs does not name Topic::{topic:?}", spec.name);
+            assert!(
+                events.contains(&format!("Topic::{topic:?}")),
+                "{}: events.rs does not name Topic::{topic:?}",
+                spec.name
+            );
         }
     }
 }

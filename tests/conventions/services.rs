@@ -36,19 +36,27 @@ fn every_service_has_the_files_of_the_shape_and_no_others() {
         for name in REQUIRED {
             assert!(found.iter().any(|other| other == name), "{source}/{name}.rs is missing");
         }
-        assert!(root().join(format!("crates/services/{}/README.md", spec.name)).is_file(), "{} has no README.md", spec.name);
-        assert!(root().join(format!("crates/services/{}/tests/api/main.rs", spec.name)).is_file(), "{} has no API tests", spec.name);
+        assert!(
+            root().join(format!("crates/services/{}/README.md", spec.name)).is_file(),
+            "{} has no README.md",
+            spec.name
+        );
+        assert!(
+            root().join(format!("crates/services/{}/tests/api/main.rs", spec.name)).is_file(),
+            "{} has no API tests",
+            spec.name
+        );
     }
 }
 
 #[test]
 fn rules_are_pure() {
-    const IMPURE: [&str; 8] =
-        ["actix", "mongodb", "bson", "fred", "tonic", "tokio", "async fn", "::now("];
+    const IMPURE: [&str; 8] = ["actix", "mongodb", "bson", "fred", "tonic", "tokio", "async fn", "::now("];
     let mut broken = Vec::new();
     for (path, text) in crate::tree::rust_files() {
         let text_path = path.to_string_lossy();
-        let is_domain = text_path.starts_with("crates/services/") && (text_path.ends_with("src/domain.rs") || text_path.contains("src/domain/"));
+        let is_domain = text_path.starts_with("crates/services/")
+            && (text_path.ends_with("src/domain.rs") || text_path.contains("src/domain/"));
         if is_domain {
             let hits = IMPURE.iter().filter(|word| text.contains(**word));
             broken.extend(hits.map(|word| format!("{text_path} names {word}")));

@@ -234,7 +234,12 @@ impl Service {
             Box::pin(async move { handle.await.context("panicked") })
         };
         work.push(("key watch".into(), joined(verifier.watch(stop.clone()))));
-        work.push(("end of revocations".into(), Box::pin(forget_revocations(verifier, Arc::clone(&clock), stop.clone()))));
+        work.push(("end of revocations".into(), Box::pin(forget_revocations(Arc::clone(&verifier), Arc::clone(&clock), stop.clone()))));
+        if let Some(redis) = &redis {
+            let revocations =
+                shop_events::spawn_revocations(redis, Arc::clone(&verifier), Arc::clone(&clock), stop.clone());
+            work.push(("revocations".into(), joined(revocations)));
+        }
         if let (Some(mongo), Some(redis)) = (&mongo, &redis) {
             for (topics, handler) in consumers {
                 let consumer = shop_events::spawn_consumer(
