@@ -50,7 +50,7 @@ pub enum Retry {
     In(u64),
 }
 
-/// What the Job leaves in its termination message.
+/// What the Job leaves in its termination message; the code is snake case, as codes are.
 #[derive(Deserialize)]
 struct Message {
     code: String,
@@ -81,13 +81,10 @@ fn verdict(job: &Job, message: Option<&String>, now: Timestamp) -> Verdict {
     let Some(failure) = holds("Failed") else { return Verdict::Running };
     let said = message.and_then(|message| serde_json::from_str::<Message>(message).ok());
     let (code, text) = match said {
-        Some(Message { code, text }) if is_reason(&code) => (code, text),
-        Some(Message { text, .. }) => ("CheckFailed".to_owned(), text),
-        None => (
-            "CheckFailed".to_owned(),
-            failure.message.clone().unwrap_or_else(|| "the check left no message".to_owned()),
-        ),
+        Some(Message { code, text }) => (reason(&code), text),
+        None => (None, failure.message.clone().unwrap_or_else(|| "the check left no message".to_owned())),
     };
+    let code = code.unwrap_or_else(|| "CheckFailed".to_owned());
     let since = failure.last_transition_time.as_ref().map_or(now, |time| time.0);
     let left = RETRY_SECONDS - now.duration_since(since).as_secs();
     let retry = match u64::try_from(left) {
@@ -97,9 +94,14 @@ fn verdict(job: &Job, message: Option<&String>, now: Timestamp) -> Verdict {
     Verdict::Failed { code, text: text.chars().take(512).collect(), retry }
 }
 
-/// What the API server takes as a reason of a condition, in the form that we use.
-fn is_reason(code: &str) -> bool {
-    (1..=64).contains(&code.len())
-        && code.starts_with(|c: char| c.is_ascii_alphabetic())
-        && code.bytes().all(|b| b.is_ascii_alphanumeric())
+/// The code of the check in the form of reasons: `authentication_failed` becomes `AuthenticationFailed`. `None` if it is no code.
+fn reason(code: &str) -> Option<String> {
+    let is_code = (1..=64).contains(&code.len())
+        && code.starts_with(|c: char| c.is_ascii_lowercase())
+        && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+    };
+    is_code.then(|| code.split('_').map(capitalised).collect())
 }

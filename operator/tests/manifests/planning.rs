@@ -149,7 +149,7 @@ fn a_failed_check_tells_why_and_makes_way_after_a_pause() {
     let mut observed = world(&shop);
     let since = observed.now;
     observed.children.jobs = vec![job(&name, "Failed", since)];
-    let message = r#"{"code":"AuthenticationFailed","text":"The database refused user and password"}"#;
+    let message = r#"{"code":"authentication_failed","text":"The database refused user and password"}"#;
     observed.check_messages.insert(name.clone(), message.into());
     let plan = planned_in(&shop, &observed);
     let Verdict::Failed { code, text, .. } = &plan.check.verdict else { panic!("{:?}", plan.check.verdict) };
@@ -165,7 +165,7 @@ fn a_failed_check_tells_why_and_makes_way_after_a_pause() {
 fn last_words_that_are_no_message_still_fail_the_check() {
     let shop = shop("{}");
     let name = planned(&shop).check.job;
-    for said in [None, Some("Segmentation fault"), Some(r#"{"code":"not a reason!","text":"x"}"#)] {
+    for said in [None, Some("Segmentation fault"), Some(r#"{"code":"No Code!","text":"x"}"#)] {
         let mut observed = world(&shop);
         observed.children.jobs = vec![job(&name, "Failed", observed.now)];
         observed.check_messages.extend(said.map(|said| (name.clone(), said.to_owned())));
