@@ -7,6 +7,7 @@ mod products;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use jiff::{Timestamp, Unit};
 use shop_mongo::Claim;
 use shop_service::Service;
 use shop_types::event::StockFact;
@@ -47,6 +48,12 @@ impl App {
     /// [`Error::Store`].
     pub(crate) async fn remember_stock(&self, facts: Vec<(EventId, StockFact)>) -> Result<(), Error> {
         Ok(self.store.remember_stock(facts).await?)
+    }
+
+    /// The time, as exact as it is stored: so that what is answered now is what is read later.
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        now.round(Unit::Millisecond).unwrap_or(now)
     }
 
     /// What a key was used for before, if it was.

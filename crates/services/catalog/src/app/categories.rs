@@ -33,7 +33,7 @@ impl App {
         if let Some(made) = self.made_before(claim.as_ref()).await? {
             return Ok(made);
         }
-        let category = Category::create(CategoryId::from_uuid(self.clock.new_id()), &new, self.clock.now())?;
+        let category = Category::create(CategoryId::from_uuid(self.clock.new_id()), &new, self.now())?;
         match self.store.insert_category(category, claim.clone()).await? {
             Inserted::Done(category) => Ok(category),
             Inserted::NameTaken | Inserted::SkuTaken => Err(Error::CategoryNameTaken),
@@ -60,7 +60,7 @@ impl App {
         expected: i64,
         change: CategoryChange,
     ) -> Result<Category, Error> {
-        match self.store.change_category(id, expected, change, self.clock.now()).await? {
+        match self.store.change_category(id, expected, change, self.now()).await? {
             Moved::Done(category) => Ok(category),
             Moved::Missing => Err(Error::NoSuchCategory),
             Moved::Stale { current } => Err(Error::Stale { current }),

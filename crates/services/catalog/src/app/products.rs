@@ -38,7 +38,7 @@ impl App {
             Earlier::Made(listing) => return self.complete(listing, stock).await,
             Earlier::Expired(id) => (id, None),
         };
-        let product = Product::create(id, new, self.currency, self.clock.now())?;
+        let product = Product::create(id, new, self.currency, self.now())?;
         let listing = match self.store.insert_product(product, unwritten).await? {
             Inserted::Done(listing) => listing,
             Inserted::SkuTaken => return Err(Error::SkuTaken),
@@ -76,7 +76,7 @@ impl App {
         };
         self.inventory.set_on_hand(&default.sku, quantity, &product.id.to_string()).await?;
         let (id, expected) = (product.id, product.version);
-        match self.store.save_product(listing.product.publish(self.clock.now()), expected, None).await? {
+        match self.store.save_product(listing.product.publish(self.now()), expected, None).await? {
             Saved::Done(listing) => Ok(listing),
             // Another repeat of the same key was faster.
             Saved::Stale | Saved::NoCategory => self.store.product(id).await?.ok_or(Error::NoSuchProduct),
@@ -121,7 +121,7 @@ impl App {
         change: ProductChange,
     ) -> Result<Listing, Error> {
         let category = change.category.flatten();
-        let product = self.current(id, expected).await?.change(change, self.currency, self.clock.now())?;
+        let product = self.current(id, expected).await?.change(change, self.currency, self.now())?;
         match self.store.save_product(product, expected, category).await? {
             Saved::Done(listing) => Ok(listing),
             Saved::NoCategory => Err(Error::unknown_category("categoryId")),
@@ -134,7 +134,7 @@ impl App {
     /// # Errors
     /// [`Error::NoSuchProduct`], [`Error::Stale`], [`Error::Domain`] when it is archived already.
     pub(crate) async fn archive_product(&self, id: ProductId, expected: i64) -> Result<(), Error> {
-        let product = self.current(id, expected).await?.archive(self.clock.now())?;
+        let product = self.current(id, expected).await?.archive(self.now())?;
         match self.store.save_product(product, expected, None).await? {
             Saved::Done(_) => Ok(()),
             Saved::Stale | Saved::NoCategory => Err(self.outrun(id).await?),

@@ -1,0 +1,94 @@
+//! Who may do what: every route by every kind of caller. What is refused has changed nothing.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use shop_testkit::TestShop;
+
+use crate::given::{CATEGORIES, PRODUCTS, answer, anybody, catalog, category, path, product, read, sold};
+
+struct Route {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    public: bool,
+    /// What those who may get.
+    good: u16,
+}
+
+impl Route {
+    fn sent(&self, shop: &TestShop) -> RequestBuilder {
+        let request = anybody(shop, self.method.clone(), &self.path);
+        match &self.body {
+            Some(body) => request.json(body),
+            None => request,
+        }
+    }
+}
+
+fn route(method: Method, path: &str, body: Option<Value>, good: u16) -> Route {
+    Route { public: method == Method::GET, method, path: path.to_owned(), body, good }
+}
+
+/// Every route, the deleting ones last.
+fn routes(mug: &str, mugs: &str) -> Vec<Route> {
+    vec![
+        route(Method::GET, PRODUCTS, None, 200),
+        route(Method::GET, mug, None, 200),
+        route(Method::GET, CATEGORIES, None, 200),
+        route(Method::GET, mugs, None, 200),
+        route(Method::POST, PRODUCTS, Some(product("Cup", 1)), 201),
+        route(Method::POST, CATEGORIES, Some(json!({ "name": "Cups" })), 201),
+        route(Method::PATCH, mug, Some(json!({ "name": "Jug" })), 200),
+        route(Method::PATCH, mugs, Some(json!({ "name": "Jugs" })), 200),
+        route(Method::DELETE, mug, None, 204),
+        route(Method::DELETE, mugs, None, 204),
+    ]
+}
+
+#[tokio::test]
+async fn only_staff_and_admins_write_and_a_bad_token_does_not_even_read() {
+    let (shop, _) = catalog().await;
+    let (made, shelf) = (sold(&shop, &product("Mug", 1)).await, category(&shop, "Mugs", None).await);
+    let (mug, mugs) = (path(PRODUCTS, &made), path(CATEGORIES, &shelf));
+    let callers = shop.callers();
+    let forged = format!("{}x", callers.admin().bearer());
+    let unsigned = "Bearer eyJhbGciOiJub25lIn0.eyJyb2xlIjoiYWRtaW4ifQ.".to_owned();
+    for route in routes(&mug, &mugs) {
+        let read_or = |refused: (u16, &'static str)| if route.public { (route.good, "") } else { refused };
+        for (who, token, (status, code)) in [
+            ("nobody", None, read_or((401, "unauthenticated"))),
+            ("a customer", Some(callers.customer().bearer()), read_or((403, "forbidden"))),
+            ("a service", Some(callers.service().bearer()), read_or((403, "forbidden"))),
+            ("an expired token", Some(callers.expired().bearer()), (401, "token_expired")),
+            ("a forged token", Some(forged.clone()), (401, "invalid_token")),
+            ("an unsigned token", Some(unsigned.clone()), (401, "invalid_token")),
+        ] {
+            let request = route.sent(&shop).header("If-Match", "\"1\"");
+            let got = answer(match token {
+                Some(token) => request.header("Authorization", token),
+                None => request,
+            })
+            .await;
+            let what = format!("{who}: {} {} gave {}", route.method, route.path, got.body);
+            assert_eq!((got.status, got.code()), (status, code), "{what}");
+        }
+    }
+    assert_eq!(read(&shop, &mug).await.body, made.body);
+    assert_eq!(read(&shop, PRODUCTS).await.names(), ["Mug"]);
+    assert_eq!(read(&shop, CATEGORIES).await.body["items"], json!([shelf.body]));
+}
+
+#[tokio::test]
+async fn staff_and_admins_may_do_everything() {
+    for role in ["staff", "admin"] {
+        let (shop, _) = catalog().await;
+        let (made, shelf) = (sold(&shop, &product("Mug", 1)).await, category(&shop, "Mugs", None).await);
+        let who = if role == "staff" { shop.callers().staff() } else { shop.callers().admin() };
+        for route in routes(&path(PRODUCTS, &made), &path(CATEGORIES, &shelf)) {
+            let version = if route.method == Method::DELETE { "\"2\"" } else { "\"1\"" };
+            let request = route.sent(&shop).header("If-Match", version).header("Authorization", who.bearer());
+            let got = answer(request).await;
+            assert_eq!(got.status, route.good, "{role}: {} {} gave {}", route.method, route.path, got.body);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The service over real MongoDB and Redis, by HTTP, gRPC and events; inventory is a generated server in this process.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test fails as a test does")]
+
+mod access;
+mod bad_input;
+mod categories;
+mod creating;
+mod given;
+mod inventory;
+mod lists;
+mod plans;
+mod products;
+mod races;
+mod stock;
+mod variants;

@@ -1,0 +1,73 @@
+//! Every list is answered from an index: the server's own plans say so, for the queries that the service really sent.
+
+use serde_json::json;
+use shop_mongo::{Bson, Document, doc};
+
+use crate::given::{CATEGORIES, PRODUCTS, catalog, category, product, read, sold, with};
+
+/// All stages of a plan, from the top.
+fn stages(plan: &Bson) -> Vec<&str> {
+    match plan {
+        Bson::Document(part) => {
+            let own = part.get_str("stage").ok();
+            own.into_iter().chain(part.values().flat_map(stages)).collect()
+        }
+        Bson::Array(parts) => parts.iter().flat_map(stages).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn every_list_is_answered_from_an_index() {
+    let (shop, _) = catalog().await;
+    let mugs = category(&shop, "Mugs", None).await;
+    for n in 0..20 {
+        let more = json!({ "categoryId": mugs.id(), "slug": format!("mug-{n}") });
+        sold(&shop, &with(product("Mug", n), more)).await;
+    }
+    let mongo = shop.mongo("catalog").await;
+    let database = mongo.database();
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    let of_mugs = format!("category={}", mugs.id());
+    let mut queries = Vec::new();
+    for sort in ["createdAt", "-createdAt", "price", "-price", "name", "-name"] {
+        for filter in ["", "inStock=true", "minPrice=3&maxPrice=9", "search=mug", &of_mugs] {
+            queries.push(format!("{PRODUCTS}?sort={sort}&page=2&size=5&{filter}"));
+        }
+    }
+    queries.extend([
+        format!("{PRODUCTS}/mug-7"),
+        format!("{PRODUCTS}?{of_mugs}&inStock=true&search=mug"),
+        CATEGORIES.into(),
+    ]);
+    for query in &queries {
+        let answer = read(&shop, query).await;
+        assert_eq!(answer.status, 200, "{query} gave {}", answer.body);
+    }
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+
+    let profile = database.collection::<Document>("system.profile");
+    let lists = ["products", "categories"].map(|name| format!("{}.{name}", database.name())).to_vec();
+    let reads = vec![doc! { "op": "query" }, doc! { "command.aggregate": { "$exists": true } }];
+    let asked = doc! { "$or": reads, "ns": { "$in": lists } };
+    let mut cursor = profile.find(asked).await.unwrap();
+    let mut looked_at = 0;
+    while cursor.advance().await.unwrap() {
+        let entry = cursor.deserialize_current().unwrap();
+        let summary = entry.get_str("planSummary").unwrap_or_default();
+        let good = ["IXSCAN", "TEXT", "COUNT_SCAN"].iter().any(|word| summary.contains(word));
+        assert!(good && !summary.contains("COLLSCAN"), "{summary}: {entry}");
+        let stages = entry.get("execStats").map(stages).unwrap_or_default();
+        assert!(!stages.contains(&"COLLSCAN"), "{stages:?}");
+        // Only where words or a price range choose the index, the found ones are sorted afterwards.
+        let filter = format!("{}", entry.get_document("command").unwrap());
+        if stages.contains(&"SORT") {
+            assert!(
+                ["$search", "$gte", "\"category\""].iter().any(|word| filter.contains(word)),
+                "{filter}: {stages:?}"
+            );
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at >= queries.len(), "each list was one query at least, and the profiler saw {looked_at}");
+}
