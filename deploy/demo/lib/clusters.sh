@@ -3,7 +3,7 @@
 # down_. `local` is the one-node cluster of tests/cluster; kind, minikube and current need their own programs and Docker.
 
 LOCAL_NAME=shopmesh-demo
-LOCAL_NET=97
+LOCAL_NET=93
 KIND_NAME=${KIND_NAME:-shopmesh-demo}
 MINIKUBE_PROFILE=${MINIKUBE_PROFILE:-shopmesh-demo}
 TOOLS=${CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/shopmesh-cluster}/bin
@@ -65,7 +65,7 @@ plan_local() {
 }
 deps_local() { "$root/tests/cluster/deps"; PATH=$TOOLS:$PATH; }
 images_local() {
-  make --no-print-directory images
+  make --no-print-directory images IMAGE_PROFILE="${IMAGE_PROFILE:-release}"
   SHOPMESH_IMAGE=registry.test/shopmesh:dev OPERATOR_IMAGE=registry.test/shopmesh-operator:dev
   REDIS_IMAGE=registry.test/redis:7 NGINX_IMAGE=registry.test/nginx:1.22
 }
@@ -73,7 +73,7 @@ cluster_local() {
   local_cluster up
   KUBECONFIG=$(local_cluster kubeconfig)
   export KUBECONFIG
-  local_cluster load target/images/*.tar "${TOOLS%/bin}"/redis.tar "${TOOLS%/bin}"/nginx.tar
+  local_cluster load target/images/*.tar "${TOOLS%/bin}"/images/redis.tar "${TOOLS%/bin}"/images/nginx.tar
 }
 mongodb_local() {
   local_servers up --bind "10.$LOCAL_NET.0.1" --auth --no-redis
