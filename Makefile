@@ -71,6 +71,7 @@ test: deps ## Everything below, on real servers; the time of each tier is printe
 
 .PHONY: lint
 lint: ## Formatting, clippy, documentation, dependency rules: all with warnings denied
+	tests/cluster/deps --lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
@@ -86,7 +87,8 @@ test-operator: ## The operator against a real API server
 	tests/operator/run
 
 .PHONY: test-e2e
-test-e2e: images ## The whole on a real cluster: install by helm, buy through NGINX, break it
+test-e2e: ## The whole on a real cluster: install by helm, buy through NGINX, break it (E2E_PROFILE=dev|release|dist)
+	$(MAKE) --no-print-directory images IMAGE_PROFILE=$(or $(E2E_PROFILE),dev)
 	tests/e2e/run
 
 .PHONY: check-each

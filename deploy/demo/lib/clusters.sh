@@ -57,9 +57,8 @@ local_cluster() { CLUSTER_NAME=$LOCAL_NAME CLUSTER_NET=$LOCAL_NET "$root/tests/c
 local_servers() { SERVERS_NAME=demo SERVERS_DIR=$STATE/servers "$root/tests/servers/servers" "$@"; }
 
 plan_local() {
-  local packages
-  packages=$("$root/tests/cluster/deps" --check | tr '\n' ' ') || true
-  [ -z "${packages// /}" ] || echo "install Debian packages: $packages"
+  local missing
+  missing=$("$root/tests/cluster/deps" --check 2>&1) || echo "install what is missing here: ${missing#*: }"
   echo "build Kubernetes, helm and CoreDNS from their Go modules into ${TOOLS%/bin}, once"
   echo "start a one-node Kubernetes in a network namespace, 10.$LOCAL_NET.0.0/16, and a MongoDB beside it (needs root)"
 }
