@@ -1,12 +1,14 @@
-//! The command line: `run`, `crd` and `render`.
+//! The command line: `run`, `crd`, `render` and `probe`.
 
 mod dns;
+mod probe;
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use actix_web::http::Uri;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use kube::Client;
@@ -41,6 +43,11 @@ enum Command {
     Crd,
     /// Print all objects that a Shop leads to, without a cluster. Secrets that the operator would make are shown as placeholders.
     Render(Render),
+    /// Ask a URL that starts with `http://`: prints status and first line, and succeeds when the status is 2xx. For `helm test`.
+    Probe {
+        /// Such as `http://shopmesh-operator-metrics.shopmesh-system.svc:9091/readyz`.
+        url: Uri,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +132,12 @@ impl Cli {
             Command::Render(Render { file, namespace, settings }) => {
                 let text = read(&file)?;
                 print(&render(&text, &namespace, &settings.into_settings(None))?)
+            }
+            Command::Probe { url } => {
+                let answer = probe::probe(&url, probe::DEADLINE).await?;
+                print(&format!("{} {}\n", answer.status, answer.line))?;
+                anyhow::ensure!(answer.is_good(), "{url} answered {}", answer.status);
+                Ok(())
             }
         }
     }
