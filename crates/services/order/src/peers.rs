@@ -118,6 +118,7 @@ impl Peers {
             attempt: order.attempt,
             amount: Some(money_to_proto(order.total)),
             method: order.payment_method.clone(),
+            user_id: order.owner.user().map(|id| id.to_string()).unwrap_or_default(),
         };
         let reply = self.payment.clone().authorize(request).await;
         let reply = reply.map_err(|status| PeerError::from_status("payment", status))?.into_inner();

@@ -119,7 +119,7 @@ pub const fn payable(amount: Money) -> Result<Money, Error> {
 pub struct Payment {
     /// Its name.
     pub id: PaymentId,
-    /// Who ordered; absent for guests, and until an event of the order tells.
+    /// Who ordered; absent for guests.
     pub owner: Option<UserId>,
     /// What is held, taken and given back: always all of it.
     pub amount: Money,

@@ -35,7 +35,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         Box::pin(async move { app.prepare().await.context("failed to make the collections of payment") }) as _
     };
     let driver = Box::pin(driver::drive(Arc::clone(&app), work, service.stop()));
-    let rpc = rpc::server(&app, service.verifier(), service.clock());
+    let rpc = rpc::server(&app);
     Ok(service
         .routes(&app, routes::ACCESS, routes::configure)
         .errors(routes::CODES)

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use shop_auth::Verifier;
 use shop_mesh::convert::{money_from_proto, money_to_proto};
 use shop_proto::payment::payment_server::{Payment as PaymentRpc, PaymentServer};
 use shop_proto::payment::{AuthorizeReply, AuthorizeRequest, GetPaymentReply, GetPaymentRequest, PaymentState};
-use shop_types::{Clock, UserId};
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Error, Reader};
@@ -14,25 +12,19 @@ use crate::domain::batch::Opening;
 use crate::domain::{self, Kind, Payment, PaymentId};
 
 /// The server to mount.
-pub(crate) fn server(app: &Arc<App>, verifier: &Arc<Verifier>, clock: Arc<dyn Clock>) -> PaymentServer<Rpc> {
-    PaymentServer::new(Rpc { app: Arc::clone(app), verifier: Arc::clone(verifier), clock })
+pub(crate) fn server(app: &Arc<App>) -> PaymentServer<Rpc> {
+    PaymentServer::new(Rpc { app: Arc::clone(app) })
 }
 
 /// Answers calls through the [`App`].
 pub(crate) struct Rpc {
     app: Arc<App>,
-    verifier: Arc<Verifier>,
-    clock: Arc<dyn Clock>,
 }
 
 #[tonic::async_trait]
 impl PaymentRpc for Rpc {
     async fn authorize(&self, request: Request<AuthorizeRequest>) -> Result<Response<AuthorizeReply>, Status> {
-        let authorize = async {
-            let owner = self.owner(&request)?;
-            let opening = opening(request.into_inner(), owner)?;
-            self.app.authorize(opening).await
-        };
+        let authorize = async { self.app.authorize(opening(request.into_inner())?).await };
         let payment = authorize.await.map_err(|error| shop_mesh::status(&error))?;
         Ok(Response::new(AuthorizeReply {
             payment_id: payment.id.to_string(),
@@ -52,24 +44,16 @@ impl PaymentRpc for Rpc {
     }
 }
 
-impl Rpc {
-    /// Who pays, by the token that came along. Without one (a guest, or an order that is driven on later) the order tells
-    /// when it is confirmed.
-    fn owner<T>(&self, request: &Request<T>) -> Result<Option<UserId>, Error> {
-        let caller = shop_mesh::caller(request, &self.verifier, self.clock.now()).map_err(Error::Caller)?;
-        Ok(caller.user())
-    }
-}
-
-fn opening(request: AuthorizeRequest, owner: Option<UserId>) -> Result<Opening, Error> {
-    let AuthorizeRequest { order_id, attempt, amount, method } = request;
+fn opening(request: AuthorizeRequest) -> Result<Opening, Error> {
+    let AuthorizeRequest { order_id, attempt, amount, method, user_id } = request;
     let invalid = |field: &'static str, rule: &dyn std::fmt::Display| Error::Invalid { field, rule: rule.to_string() };
     let order = order_id.parse().map_err(|error| invalid("order_id", &error))?;
     let amount = amount.ok_or_else(|| invalid("amount", &"must be there"))?;
     let amount = money_from_proto(&amount).map_err(|error| invalid("amount", &error))?;
+    let owner = (!user_id.is_empty()).then(|| user_id.parse()).transpose();
     Ok(Opening {
         id: PaymentId::new(order, attempt).map_err(|error| invalid("attempt", &error))?,
-        owner,
+        owner: owner.map_err(|error| invalid("user_id", &error))?,
         amount: domain::payable(amount).map_err(|error| invalid("amount", &error))?,
         method: method.parse().map_err(|error| invalid("method", &error))?,
     })

@@ -18,6 +18,16 @@ pub(crate) enum Owner {
     },
 }
 
+impl Owner {
+    /// The user; `None` for guests.
+    pub(crate) const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User(id) => Some(*id),
+            Self::Guest { .. } => None,
+        }
+    }
+}
+
 /// One step of an order's history; the n-th entry belongs to version n.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -233,10 +243,7 @@ impl Order {
         OrderFact {
             order_id: self.id,
             number: self.number,
-            user_id: match &self.owner {
-                Owner::User(id) => Some(*id),
-                Owner::Guest { .. } => None,
-            },
+            user_id: self.owner.user(),
             cart: self.cart,
             lines: self.lines.iter().map(|line| LineFact { sku: line.sku.clone(), quantity: line.quantity }).collect(),
             total: self.total,

@@ -74,6 +74,21 @@ async fn a_confirmed_or_paid_order_is_undone_and_ends_with_its_money() {
 }
 
 #[tokio::test]
+async fn a_capture_that_failed_ends_an_order_that_is_being_undone_already() {
+    let given = Given::new().await;
+    let buyer = given.customer();
+    let order = given.place(&buyer, "k", &mugs(1, "tok_visa")).await.order();
+    assert_eq!(given.cancel(&buyer, &order).await.state(), "cancelling");
+
+    given.tell(Event::PaymentFailed, &order, 2).await;
+
+    given.becomes(&buyer, &order, "cancelled").await;
+    assert_eq!(given.show(&buyer, &order).await.body["reason"], "requested");
+    let told = ["order.created", "order.confirmed", "order.cancelling", "order.cancelled"];
+    assert_eq!(given.told(&order).await, told);
+}
+
+#[tokio::test]
 async fn what_has_left_the_house_cannot_be_cancelled() {
     let given = Given::new().await;
     let buyer = given.customer();

@@ -59,6 +59,8 @@ struct State {
     stock: HashMap<String, u32>,
     reservations: HashMap<String, ReservationState>,
     payments: HashMap<String, AuthorizeReply>,
+    /// Whose payments they are, by their ids.
+    payers: HashMap<String, String>,
 }
 
 impl Fakes {
@@ -121,6 +123,11 @@ impl Fakes {
     /// Payments that were opened.
     pub(crate) async fn payments(&self) -> usize {
         self.0.lock().await.payments.len()
+    }
+
+    /// Who pays for the first attempt of an order: a user's id, or nothing for guests.
+    pub(crate) async fn payer(&self, order: &str) -> Option<String> {
+        self.0.lock().await.payers.get(&format!("{order}:1")).cloned()
     }
 
     /// Gives stock back for an order, also for one that inventory has not heard of yet.
@@ -219,7 +226,7 @@ impl Payment for Fakes {
     async fn authorize(&self, request: Request<AuthorizeRequest>) -> Result<Response<AuthorizeReply>, Status> {
         self.called(Peer::Payment).await?;
         assert!(request.metadata().get("authorization").is_none(), "the buyer's token ends with the request");
-        let AuthorizeRequest { order_id, attempt, amount, method } = request.into_inner();
+        let AuthorizeRequest { order_id, attempt, amount, method, user_id } = request.into_inner();
         assert!(amount.is_some_and(|amount| amount.amount > 0 && amount.currency == "EUR"));
         let payment_id = format!("{order_id}:{attempt}");
         let (outcome, reason) = match method.as_str() {
@@ -234,7 +241,10 @@ impl Payment for Fakes {
             reason: reason.to_owned(),
             next_action_url: String::new(),
         };
-        Ok(Response::new(self.0.lock().await.payments.entry(payment_id).or_insert(reply).clone()))
+        let mut state = self.0.lock().await;
+        let payer = state.payers.entry(payment_id.clone()).or_insert_with(|| user_id.clone());
+        assert_eq!(*payer, user_id, "an attempt has one payer");
+        Ok(Response::new(state.payments.entry(payment_id).or_insert(reply).clone()))
     }
 
     async fn get_payment(&self, _: Request<GetPaymentRequest>) -> Result<Response<GetPaymentReply>, Status> {

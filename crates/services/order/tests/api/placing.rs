@@ -25,6 +25,8 @@ async fn a_cart_becomes_a_confirmed_order() {
         assert_eq!((placed.etag.as_deref(), placed.replayed), (Some("\"2\""), false));
         let order = placed.order();
         assert_eq!(placed.body["paymentId"], json!(format!("{order}:1")));
+        let payer = placed.body["userId"].as_str().unwrap_or_default();
+        assert_eq!(given.fakes.payer(&order).await.as_deref(), Some(payer));
         assert_eq!(placed.location, Some(format!("/api/v1/orders/{order}")));
         assert_eq!(given.show(&buyer, &order).await.body, placed.body);
         assert_eq!(given.told(&order).await, ["order.created", "order.confirmed"]);

@@ -26,9 +26,6 @@ pub(crate) enum Error {
         /// What it must be.
         rule: String,
     },
-    /// The caller's token does not hold.
-    #[error("the caller's token does not hold")]
-    Caller(#[source] shop_auth::Refusal),
     /// MongoDB did not do it, or nobody knows whether it did.
     #[error("the payments could not be read or written")]
     Store(#[from] shop_mongo::Error),
@@ -53,7 +50,6 @@ impl ServiceError for Error {
             Self::NotFound => ErrorKind::NotFound,
             Self::Mismatch | Self::Illegal(_) => ErrorKind::Conflict,
             Self::Invalid { .. } => ErrorKind::Invalid,
-            Self::Caller(_) => ErrorKind::Unauthenticated,
             Self::Store(error) => error.kind(),
             Self::Broken(_) => ErrorKind::Internal,
         }
@@ -65,7 +61,6 @@ impl ServiceError for Error {
             Self::Mismatch => "attempt_mismatch",
             Self::Illegal(_) => "payment_state",
             Self::Invalid { .. } => "invalid_field",
-            Self::Caller(_) => "invalid_token",
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => "unavailable",
             Self::Store(_) | Self::Broken(_) => "internal",
         }
@@ -74,9 +69,7 @@ impl ServiceError for Error {
     fn details(&self) -> Vec<shop_types::Detail> {
         match self {
             Self::Invalid { field, rule } => vec![shop_types::Detail::new(*field, rule.clone())],
-            Self::NotFound | Self::Mismatch | Self::Illegal(_) | Self::Caller(_) | Self::Store(_) | Self::Broken(_) => {
-                Vec::new()
-            }
+            Self::NotFound | Self::Mismatch | Self::Illegal(_) | Self::Store(_) | Self::Broken(_) => Vec::new(),
         }
     }
 

@@ -43,7 +43,7 @@ pub enum Command {
 pub struct Opening {
     /// Its name.
     pub id: PaymentId,
-    /// Who pays, if known.
+    /// Who ordered; absent for guests.
     pub owner: Option<UserId>,
     /// How much.
     pub amount: Money,

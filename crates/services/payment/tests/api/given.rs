@@ -169,7 +169,7 @@ pub(crate) fn an_order() -> OrderId {
 /// The first attempt to pay 5.00 EUR for an order.
 pub(crate) fn request(order: OrderId, method: &str) -> AuthorizeRequest {
     let amount = Some(MoneyProto { amount: 500, currency: "EUR".into() });
-    AuthorizeRequest { order_id: order.to_string(), attempt: 1, amount, method: method.into() }
+    AuthorizeRequest { order_id: order.to_string(), attempt: 1, amount, method: method.into(), user_id: String::new() }
 }
 
 /// What an order tells about itself, naming its first payment.

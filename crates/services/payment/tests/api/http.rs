@@ -1,17 +1,15 @@
 //! The routes: who may call them, what they answer.
 
 use serde_json::json;
-use shop_proto::payment::PaymentState;
+use shop_proto::payment::{AuthorizeRequest, PaymentState};
 use shop_testkit::Who;
 use shop_types::{Event, OrderId};
-use tonic::Request;
 
 use crate::given::{Given, an_order, fact, request};
 
-/// Authorises with the token of somebody.
-async fn authorize_as(given: &Given, order: OrderId, who: &Who) {
-    let mut call = Request::new(request(order, "tok_visa"));
-    call.metadata_mut().insert("authorization", who.bearer().parse().unwrap());
+/// Authorises for an order of somebody.
+async fn authorize_for(given: &Given, order: OrderId, who: &Who) {
+    let call = AuthorizeRequest { user_id: who.id.to_string(), ..request(order, "tok_visa") };
     let reply = given.client().await.authorize(call).await.unwrap().into_inner();
     assert_eq!(reply.state(), PaymentState::Authorized);
 }
@@ -36,7 +34,7 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
             (Some(callers.admin()), "admin", admin_may),
         ] {
             let order = an_order();
-            authorize_as(&given, order, &owner).await;
+            authorize_for(&given, order, &owner).await;
             let path = format!("/api/v1/payments/{order}:1{action}");
             let (status, body) = given.http(verb, &path, who.as_ref()).await;
             assert_eq!(status, expected, "{verb} {action} as {name}: {body}");
@@ -51,7 +49,7 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
 async fn the_owner_reads_a_payment_and_others_cannot_tell_it_from_none() {
     let (given, order) = (Given::new().await, an_order());
     let owner = given.shop.callers().customer();
-    authorize_as(&given, order, &owner).await;
+    authorize_for(&given, order, &owner).await;
     let path = format!("/api/v1/payments/{order}:1");
 
     let (_, mine) = given.http("GET", &path, Some(&owner)).await;
@@ -71,7 +69,7 @@ async fn the_owner_reads_a_payment_and_others_cannot_tell_it_from_none() {
 }
 
 #[tokio::test]
-async fn the_order_tells_who_owns_a_payment_that_came_without_a_token() {
+async fn the_order_tells_who_owns_a_payment_that_came_without_an_owner() {
     let (given, order) = (Given::new().await, an_order());
     let owner = given.shop.callers().customer();
     let path = format!("/api/v1/payments/{order}:1");
