@@ -74,6 +74,7 @@ lint: ## Formatting, clippy, documentation, dependency rules: all with warnings 
 	tests/cluster/deps --lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --test operator --test e2e -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	$(CARGO) deny --locked check bans licenses sources
 

@@ -28,7 +28,7 @@ fn inward_topics_have_a_consumer_and_outward_ones_none() {
         match topic.audience() {
             Audience::Inward => assert!(!consumers.is_empty(), "nobody consumes {}", topic.name()),
             Audience::Outward => {
-                assert!(consumers.is_empty(), "{} is outward, yet {consumers:?} consume it", topic.name())
+                assert!(consumers.is_empty(), "{} is outward, yet {consumers:?} consume it", topic.name());
             }
         }
     }

@@ -1,0 +1,11 @@
+//! What people do in a shop, from the first look to the money: all services in one process over a real MongoDB and Redis,
+//! with a payment provider that is a stranger to them. Only public routes are called.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+mod buy;
+mod cancel;
+mod decline;
+mod given;
+mod restart;
+mod same_key;
+mod sold_out;
