@@ -41,7 +41,7 @@ pub(crate) enum Inserted<T> {
 /// What became of a changed product.
 #[derive(Debug)]
 pub(crate) enum Saved {
-    Done(Listing),
+    Done(Box<Listing>),
     /// It has another version by now, or is gone.
     Stale,
     /// The category that it shall be in is not there.

@@ -19,7 +19,7 @@ enum Earlier {
     /// There was none, or there is no key.
     None,
     /// It wrote the product, which may still wait for its stock.
-    Made(Listing),
+    Made(Box<Listing>),
     /// It wrote a draft that was never completed and has expired.
     Expired(ProductId),
 }
@@ -35,7 +35,7 @@ impl App {
         let (stock, has_key) = (new.stock, claim.is_some());
         let (id, unwritten) = match self.earlier(claim.as_ref()).await? {
             Earlier::None => (ProductId::from_uuid(self.clock.new_id()), claim.clone()),
-            Earlier::Made(listing) => return self.complete(listing, stock).await,
+            Earlier::Made(listing) => return self.complete(*listing, stock).await,
             Earlier::Expired(id) => (id, None),
         };
         let product = Product::create(id, new, self.currency, self.now())?;
@@ -45,7 +45,7 @@ impl App {
             Inserted::NameTaken => return Err(Error::SlugTaken),
             Inserted::NoCategory => return Err(Error::unknown_category("categoryId")),
             Inserted::KeyTaken => match self.earlier(claim.as_ref()).await? {
-                Earlier::Made(listing) => listing,
+                Earlier::Made(listing) => *listing,
                 // Gone again between the two: the next attempt sees clearly.
                 Earlier::None | Earlier::Expired(_) => {
                     return Err(shop_mongo::Error::Conflict { what: "insert product" }.into());
@@ -66,7 +66,7 @@ impl App {
         let Some(claim) = claim else { return Ok(Earlier::None) };
         let Some(id) = self.claimed(claim).await? else { return Ok(Earlier::None) };
         // Only drafts are ever deleted.
-        Ok(self.store.product(id).await?.map_or(Earlier::Expired(id), Earlier::Made))
+        Ok(self.store.product(id).await?.map_or(Earlier::Expired(id), |listing| Earlier::Made(Box::new(listing))))
     }
 
     async fn complete(&self, listing: Listing, stock: Option<u32>) -> Result<Listing, Error> {
@@ -77,7 +77,7 @@ impl App {
         self.inventory.set_on_hand(&default.sku, quantity, &product.id.to_string()).await?;
         let (id, expected) = (product.id, product.version);
         match self.store.save_product(listing.product.publish(self.now()), expected, None).await? {
-            Saved::Done(listing) => Ok(listing),
+            Saved::Done(listing) => Ok(*listing),
             // Another repeat of the same key was faster.
             Saved::Stale | Saved::NoCategory => self.store.product(id).await?.ok_or(Error::NoSuchProduct),
         }
@@ -123,7 +123,7 @@ impl App {
         let category = change.category.flatten();
         let product = self.current(id, expected).await?.change(change, self.currency, self.now())?;
         match self.store.save_product(product, expected, category).await? {
-            Saved::Done(listing) => Ok(listing),
+            Saved::Done(listing) => Ok(*listing),
             Saved::NoCategory => Err(Error::unknown_category("categoryId")),
             Saved::Stale => Err(self.outrun(id).await?),
         }

@@ -73,7 +73,7 @@ impl Store {
                     let products = txn.collection::<ProductDocument>(PRODUCTS);
                     let saving = products.find_one_and_update(filter, change).return_document(ReturnDocument::After);
                     match saving.session(&mut *txn.session).await.map_err(|error| txn.sort(error))? {
-                        Some(stored) => read(stored, WHAT).map(Saved::Done),
+                        Some(stored) => Ok(Saved::Done(Box::new(read(stored, WHAT)?))),
                         None => Ok(Saved::Stale),
                     }
                 })

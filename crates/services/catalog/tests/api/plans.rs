@@ -7,14 +7,11 @@ use crate::given::{CATEGORIES, PRODUCTS, catalog, category, product, read, sold,
 
 /// All stages of a plan, from the top.
 fn stages(plan: &Bson) -> Vec<&str> {
-    match plan {
-        Bson::Document(part) => {
-            let own = part.get_str("stage").ok();
-            own.into_iter().chain(part.values().flat_map(stages)).collect()
-        }
-        Bson::Array(parts) => parts.iter().flat_map(stages).collect(),
-        _ => Vec::new(),
+    if let Some(part) = plan.as_document() {
+        let own = part.get_str("stage").ok();
+        return own.into_iter().chain(part.values().flat_map(stages)).collect();
     }
+    plan.as_array().map(|parts| parts.iter().flat_map(stages).collect()).unwrap_or_default()
 }
 
 #[tokio::test]
