@@ -3,6 +3,8 @@
 //! One binary; each test has a database of its own and drops it at the end, also when it fails.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this binary is a test")]
 
+mod check;
+mod claim;
 mod database;
 mod group;
 mod group_faults;
