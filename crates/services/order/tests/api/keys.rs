@@ -49,16 +49,25 @@ async fn fifty_requests_with_one_key_make_one_order() {
     let all = (0..50).map(|n| given.place_at(&urls[n % 2], &buyer, "k", &body));
     let answers = futures::future::join_all(all).await;
 
-    assert_eq!((given.orders().await, given.fakes.payments().await), (1, 1));
-    let (made, waiting): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    assert!(!made.is_empty(), "{waiting:?}");
-    assert_eq!(made.iter().filter(|answer| !answer.replayed).count(), 1);
-    assert!(made.iter().all(|answer| answer.body == made[0].body), "{made:?}");
-    for answer in waiting {
-        assert_eq!((answer.status, answer.code()), (409, "request_in_progress"), "{}", answer.body);
-        assert_eq!(answer.order(), made[0].order());
+    // On a busy machine the one that made it may have been told to look again.
+    let made: Vec<_> = answers.iter().filter(|answer| !answer.replayed && answer.code().is_empty()).collect();
+    assert!(made.len() == 1 && [201, 202].contains(&made[0].status), "{made:?}");
+    let order = made[0].order();
+    given.becomes(&buyer, &order, "confirmed").await;
+    let settled = given.place(&buyer, "k", &body).await;
+    assert_eq!((settled.status, settled.replayed, settled.order()), (201, true, order.clone()));
+    for answer in &answers {
+        match answer.status {
+            201 => assert_eq!(answer.body, settled.body),
+            202 => assert_eq!(answer.order(), order),
+            _ => {
+                assert_eq!((answer.status, answer.code()), (409, "request_in_progress"), "{}", answer.body);
+                assert_eq!(answer.order(), order);
+            }
+        }
     }
-    assert_eq!(given.told(&made[0].order()).await, ["order.created", "order.confirmed"]);
+    assert_eq!((given.orders().await, given.fakes.payments().await), (1, 1));
+    assert_eq!(given.told(&order).await, ["order.created", "order.confirmed"]);
     other.stop().await;
 }
 
