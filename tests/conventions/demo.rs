@@ -1,0 +1,169 @@
+//! The demo's way through kind, minikube and a cluster that is there, with stand-ins that write down how they are called.
+//! The way through the cluster of tests/cluster is walked for real by tests/e2e and by `make demo`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::tree::root;
+
+/// Answers what the scripts read; everything else succeeds in silence.
+const STAND_IN: &str = r#"#!/bin/bash
+echo "${0##*/} $*" >>"$RECORD"
+case "${0##*/} $*" in
+  *"jsonpath={range .status.conditions"*) echo "True AllServicesAvailable: All services are available" ;;
+  *"jsonpath={.data."*) printf x | base64 ;;
+  "kind get clusters") [ -f "$RECORD.kind" ] && echo shopmesh-demo ;;
+  "kind create cluster"*) touch "$RECORD.kind" ;;
+esac
+exit 0
+"#;
+const PROGRAMS: [&str; 7] = ["kind", "minikube", "docker", "kubectl", "helm", "python3", "curl"];
+
+struct Demo {
+    directory: tempfile::TempDir,
+    cluster: &'static str,
+}
+
+impl Demo {
+    fn on(cluster: &'static str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        for program in PROGRAMS {
+            let path = directory.path().join(program);
+            std::fs::write(&path, STAND_IN).expect("a file can be written");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+                .expect("a file can be made a program");
+        }
+        Self { directory, cluster }
+    }
+
+    fn run(&self, script: &str, env: &[(&str, &str)]) -> Output {
+        let here = self.directory.path();
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", here.display());
+        Command::new(root().join("deploy/demo").join(script))
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", here)
+            .env("YES", "1")
+            .env("CLUSTER", self.cluster)
+            // The scripts put the tools of the test cluster first; there are none here.
+            .env("CLUSTER_CACHE", here.join("cache"))
+            .env("DEMO_STATE", here.join("state"))
+            .env("RECORD", here.join("record"))
+            .envs(env.iter().copied())
+            .output()
+            .expect("the script can be started")
+    }
+
+    fn record(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("record")).unwrap_or_default()
+    }
+
+    fn has(&self, file: &str) -> bool {
+        Path::new(self.directory.path()).join(file).exists()
+    }
+}
+
+fn must_succeed(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn must_hold(record: &str, calls: &[&str]) {
+    let mut rest = record;
+    for call in calls {
+        let at = rest.find(call).unwrap_or_else(|| panic!("{call:?} is missing, or not in its turn, in\n{record}"));
+        rest = &rest[at + call.len()..];
+    }
+}
+
+#[test]
+fn on_kind_images_are_loaded_before_the_operator_and_the_cluster_goes_with_the_demo() {
+    let demo = Demo::on("kind");
+
+    must_succeed(&demo.run("up", &[]));
+
+    must_hold(
+        &demo.record(),
+        &[
+            "docker build --target shopmesh -t localhost/shopmesh:demo",
+            "docker build --target operator -t localhost/shopmesh-operator:demo",
+            "kind create cluster --name shopmesh-demo",
+            "kind load docker-image --name shopmesh-demo localhost/shopmesh:demo localhost/shopmesh-operator:demo",
+            "kubectl -n shopmesh-mongodb apply -f examples/mongodb.yaml",
+            "helm upgrade --install shopmesh-operator",
+            "kubectl -n shop apply -f examples/demo.yaml",
+            "kubectl -n shop port-forward service/demo-nginx 8088:80",
+            "python3 deploy/demo/shop.py",
+        ],
+    );
+    assert!(demo.has("state.env"));
+
+    must_succeed(&demo.run("down", &[]));
+
+    must_hold(&demo.record(), &["kind delete cluster --name shopmesh-demo"]);
+    assert!(!demo.has("state") && !demo.has("state.env"));
+}
+
+#[test]
+fn on_minikube_a_profile_of_its_own_comes_and_goes() {
+    let demo = Demo::on("minikube");
+
+    must_succeed(&demo.run("up", &[]));
+    must_succeed(&demo.run("down", &[]));
+
+    must_hold(
+        &demo.record(),
+        &[
+            "minikube start --profile shopmesh-demo",
+            "minikube image load --profile shopmesh-demo localhost/shopmesh:demo localhost/shopmesh-operator:demo",
+            "helm upgrade --install shopmesh-operator",
+            "minikube delete --profile shopmesh-demo",
+        ],
+    );
+}
+
+#[test]
+fn a_cluster_that_is_there_is_left_as_it_was() {
+    let demo = Demo::on("current");
+    let settings = [("REGISTRY", "registry.example/team"), ("MONGODB_URI", "mongodb://db.example/?replicaSet=rs0")];
+
+    must_succeed(&demo.run("up", &settings));
+    must_succeed(&demo.run("down", &settings));
+
+    let record = demo.record();
+    must_hold(
+        &record,
+        &[
+            "docker push registry.example/team/shopmesh:demo",
+            "docker push registry.example/team/shopmesh-operator:demo",
+            "helm upgrade --install shopmesh-operator",
+            "--from-literal=uri=mongodb://db.example/?replicaSet=rs0",
+            "kubectl delete namespace shop ",
+            "helm uninstall shopmesh-operator",
+        ],
+    );
+    assert!(!record.contains("mongodb.yaml"), "a MongoDB was given: none is installed");
+}
+
+#[test]
+fn what_is_missing_is_said_before_anything_is_done() {
+    let demo = Demo::on("current");
+
+    let refused = demo.run("up", &[]);
+
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("CLUSTER=current needs REGISTRY"), "{said}");
+    assert!(!demo.record().contains("docker build"));
+}
+
+#[test]
+fn nobody_is_asked_twice_and_nothing_happens_without_a_yes() {
+    let demo = Demo::on("kind");
+
+    let refused = demo.run("up", &[("YES", "")]);
+
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("set YES=1"));
+    assert_eq!(demo.record(), "");
+}
