@@ -81,7 +81,8 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another TLS provider is installed already"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the runtime")?;
     runtime.block_on(Box::pin(execute(command)))
 }
 
@@ -97,7 +98,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
     if matches!(command, Command::CheckDatabase) {
         return shop_service::check_database(&config).await;
     }
-    shop_service::run(&config, command.name(), services(command, &config)).await?;
+    shop_service::run(&config, command.name(), Box::pin(services(command, &config))).await?;
     Ok(ExitCode::SUCCESS)
 }
 

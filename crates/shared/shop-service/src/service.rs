@@ -211,7 +211,11 @@ impl Service {
 /// How often revocations that count no longer are forgotten.
 const FORGET: std::time::Duration = std::time::Duration::from_secs(60);
 
-async fn forget_revocations(verifier: Arc<Verifier>, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
+async fn forget_revocations(
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     while !stop.is_cancelled() {
         verifier.revocations().forget_expired(clock.now());
         tokio::select! {
@@ -234,7 +238,10 @@ impl Service {
             Box::pin(async move { handle.await.context("panicked") })
         };
         work.push(("key watch".into(), joined(verifier.watch(stop.clone()))));
-        work.push(("end of revocations".into(), Box::pin(forget_revocations(Arc::clone(&verifier), Arc::clone(&clock), stop.clone()))));
+        work.push((
+            "end of revocations".into(),
+            Box::pin(forget_revocations(Arc::clone(&verifier), Arc::clone(&clock), stop.clone())),
+        ));
         if let Some(redis) = &redis {
             let revocations =
                 shop_events::spawn_revocations(redis, Arc::clone(&verifier), Arc::clone(&clock), stop.clone());
