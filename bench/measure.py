@@ -74,11 +74,13 @@ def loads():
 
 def report(result, cpu):
     done = len(result.good)
+    asked = done + sum(result.other.values())
     figure("per second", f"{done / result.seconds:.0f}")
     if done:
         cuts = sorted(1000 * took for took in result.good)
         figure("answered within", f"{cuts[done // 2]:.1f} ms half of them, {cuts[done * 99 // 100]:.1f} ms 99 %")
-        figure("processor time of the shop for each", f"{1000 * cpu / done:.2f} ms")
+    if asked:
+        figure("processor time of the shop for each request", f"{1000 * cpu / asked:.2f} ms")
     figure("processor time of the clients, share of a core", f"{result.cpu / result.seconds:.0%}")
     for answer, count in sorted(result.other.items()):
         figure(f"answered otherwise: {answer}", count)
