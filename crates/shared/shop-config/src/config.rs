@@ -31,7 +31,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// What only payment needs.
     pub payment: PaymentConfig,
-    /// How long an order may wait for its money before it is rejected: 60 s to 24 h, 900 s by default (ruling 13).
+    /// How long an order may wait for its money before it is rejected: 5 s to 24 h (a Shop takes 60 s or more),
+    /// 900 s by default (ruling 13).
     pub order_deadline: Duration,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,

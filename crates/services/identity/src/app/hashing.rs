@@ -1,17 +1,21 @@
 //! Hashing of passwords: argon2id on as many threads as there are cores, with a short queue before them.
 //!
 //! One hash takes a core for some 20 ms and 19 MiB of memory. Without a bound a flood of logins would take both from every
-//! other request; with it the flood is refused (S29).
+//! other request; with it the flood is refused (S29). The memory is kept, one piece for each core: taken anew for every
+//! hash, the allocator of each thread would hold on to its own, and a flood would grow the process by hundreds of MiB.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use prometheus::{HistogramVec, IntCounterVec};
 use shop_telemetry::context;
 use shop_telemetry::metrics::Metrics;
-use tokio::sync::Semaphore;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::domain::Password;
@@ -20,6 +24,10 @@ use crate::domain::Password;
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+
+/// Bytes of a salt and of a hash: what RFC 9106 recommends.
+const SALT_BYTES: usize = 16;
+const HASH_BYTES: usize = 32;
 
 /// Requests that may wait for a core.
 const QUEUE: usize = 50;
@@ -46,9 +54,16 @@ pub(crate) enum Error {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The working memory of one hash.
+type Memory = Vec<Block>;
+
 /// Hashes and compares passwords.
 pub(crate) struct Hashing {
-    argon2: Argon2<'static>,
+    params: Params,
+    /// Working memory that is not in use: never more pieces than cores.
+    memory: Arc<Mutex<Vec<Memory>>>,
     /// Cores, and places in the queue before them.
     room: Arc<Semaphore>,
     /// Cores.
@@ -83,7 +98,8 @@ impl Hashing {
     pub(crate) fn new(cores: usize, metrics: &Metrics) -> anyhow::Result<Self> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
         Ok(Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            params,
+            memory: Arc::default(),
             room: Arc::new(Semaphore::new(cores + QUEUE)),
             cores: Arc::new(Semaphore::new(cores)),
             hashes: metrics.counter("password_hashes_total", "Passwords hashed or compared", &["operation"])?,
@@ -101,10 +117,13 @@ impl Hashing {
     /// # Errors
     /// [`Error::Busy`]; [`Error::Failed`] without random bytes.
     pub(crate) async fn hash(&self, password: Password) -> Result<Hash, Error> {
-        let argon2 = self.argon2.clone();
-        let hash = move || {
-            let hash: PasswordHash = argon2.hash_password(password.as_bytes())?;
-            Ok(Hash(hash.to_string()))
+        let params = self.params.clone();
+        let hash = move |memory: &mut Memory| {
+            let (mut salt, mut hash) = ([0; SALT_BYTES], [0; HASH_BYTES]);
+            getrandom::fill(&mut salt)?;
+            digest(params, password.as_bytes(), &salt, &mut hash, memory)?;
+            let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+            Ok(Hash(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}")))
         };
         self.on_a_core("hash", hash).await
     }
@@ -114,12 +133,18 @@ impl Hashing {
     /// # Errors
     /// [`Error::Busy`]; [`Error::Failed`] when the stored hash is none.
     pub(crate) async fn is_right(&self, password: Password, of: Option<&Hash>) -> Result<bool, Error> {
-        let argon2 = self.argon2.clone();
         let (is_somebody, phc) = (of.is_some(), of.map_or(NOBODY, Hash::as_str).to_owned());
-        let compare = move || match argon2.verify_password(password.as_bytes(), &PasswordHash::new(&phc)?) {
-            Ok(()) => Ok(is_somebody),
-            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-            Err(error) => Err(error.into()),
+        let compare = move |memory: &mut Memory| {
+            let stored = PasswordHash::new(&phc)?;
+            if stored.algorithm.as_str() != "argon2id" {
+                return Err("a stored hash is not of argon2id".into());
+            }
+            let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
+                return Err("a stored hash lacks its salt or itself".into());
+            };
+            let mut hash = vec![0; expected.as_bytes().len()];
+            digest(Params::try_from(&stored)?, password.as_bytes(), salt, &mut hash, memory)?;
+            Ok(is_somebody & bool::from(hash.ct_eq(expected.as_bytes())))
         };
         self.on_a_core("compare", compare).await
     }
@@ -128,7 +153,7 @@ impl Hashing {
     async fn on_a_core<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce() -> Result<T, Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T, BoxError> + Send + 'static,
     ) -> Result<T, Error> {
         let started = Instant::now();
         let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Error::Busy)?;
@@ -136,8 +161,11 @@ impl Hashing {
         let core = timeout(patience, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Error::Busy)?;
         let core = core.map_err(|closed| Error::Failed(closed.into()))?;
         self.hashes.with_label_values(&[operation]).inc();
+        let spare = Arc::clone(&self.memory);
+        let mut memory = spare.lock().await.pop().unwrap_or_default();
         let done = tokio::task::spawn_blocking(move || {
-            let result = work();
+            let result = work(&mut memory);
+            spare.blocking_lock().push(memory);
             drop((core, place));
             result
         });
@@ -145,6 +173,15 @@ impl Hashing {
         self.waits.with_label_values(&[operation]).observe(started.elapsed().as_secs_f64());
         result
     }
+}
+
+/// One run of argon2id in the memory that is given, which grows to what the parameters want.
+fn digest(params: Params, password: &[u8], salt: &[u8], hash: &mut [u8], memory: &mut Memory) -> Result<(), BoxError> {
+    if memory.len() < params.block_count() {
+        memory.resize(params.block_count(), Block::new());
+    }
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    Ok(argon2.hash_password_into_with_memory(password, salt, hash, memory)?)
 }
 
 #[cfg(test)]
