@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::Write;
+use std::process::Command;
 use std::time::Instant;
 
 use k8s_openapi::NamespaceResourceScope;
@@ -44,6 +45,11 @@ pub(crate) fn spec() -> Value {
         "payment": { "provider": "Sandbox" },
         "services": [{ "name": "catalog", "replicas": 2 }],
     })
+}
+
+/// Tells people something while the scenarios run.
+pub(crate) fn say(text: &str) {
+    std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
 /// The shop that most scenarios share, ready and as declared by [`spec`].
@@ -102,13 +108,8 @@ impl Site {
     pub(crate) async fn ready(&self) {
         let since = Instant::now();
         self.condition("Ready", "True", "AllServicesAvailable").await;
-        let text = format!(
-            "Shop {} in namespace {}: Ready after {:.1} s\n",
-            NAME,
-            self.namespace,
-            since.elapsed().as_secs_f64()
-        );
-        std::io::stderr().write_all(text.as_bytes()).unwrap();
+        let seconds = since.elapsed().as_secs_f64();
+        say(&format!("Shop {NAME} in namespace {}: Ready after {seconds:.1} s", self.namespace));
     }
 
     /// Waits until the Shop has a condition with this status and reason, for its present generation.
@@ -164,7 +165,30 @@ impl Site {
         pods
     }
 
-    /// Ends a pod as a crash of its node would: at once, and unknown to it.
+    /// How often the process of a pod was started again.
+    pub(crate) async fn restarts(&self, pod: &str) -> i32 {
+        let status = self.api::<Pod>().get(pod).await.unwrap().status.unwrap_or_default();
+        status.container_statuses.unwrap_or_default().iter().map(|container| container.restart_count).sum()
+    }
+
+    /// Ends the process of a pod with SIGKILL: a crash that nobody was told of. The kubelet starts another in its place.
+    pub(crate) async fn crash(&self, pod: &str) {
+        // Pods run on this machine: the pod's UID is part of the name of its control group.
+        let uid = self.api::<Pod>().get(pod).await.unwrap().uid().unwrap();
+        let mut ended = 0;
+        for entry in std::fs::read_dir("/proc").unwrap() {
+            let folder = entry.unwrap().path();
+            let text = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+            if text("cgroup").contains(&uid) && text("cmdline").starts_with("/shopmesh\0") {
+                let process = folder.file_name().unwrap();
+                assert!(Command::new("kill").arg("-KILL").arg(process).status().unwrap().success());
+                ended += 1;
+            }
+        }
+        assert_eq!(ended, 1, "one process in pod {pod}");
+    }
+
+    /// Deletes a pod without letting it finish, as the loss of its node does.
     pub(crate) async fn kill(&self, pod: &str) {
         let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
         self.api::<Pod>().delete(pod, &at_once).await.unwrap();

@@ -5,37 +5,70 @@ use std::time::Duration;
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use tests::wait::until;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{shared, system};
-use crate::visitor::{Visitor, order_of};
+use crate::cluster::{Site, say, shared, system};
+use crate::visitor::{Visitor, fresh, order_of};
 
-/// Clients that read all the time, each one request after the other.
+/// So many requests are in flight at a time.
 const READERS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_pod_costs_readers_at_most_the_requests_in_flight() {
     let site = shared().await;
-    let visitor = Visitor::new(&site).await;
-    let stop = CancellationToken::new();
-    let readers = (0..READERS).map(|_| tokio::spawn(read(visitor.clone(), stop.clone())));
-    let readers: Vec<_> = readers.collect();
-    sleep(Duration::from_secs(2)).await;
+    let readers = Readers::start(&site).await;
 
     let victim = site.pods().await["catalog"][0].clone();
     site.kill(&victim).await;
     let replaced = |pods: &Vec<String>| pods.len() == 2 && !pods.contains(&victim);
     until("the pod is replaced", || async { site.pods().await["catalog"].clone() }, replaced).await;
-    site.ready().await;
-    sleep(Duration::from_secs(2)).await;
-    stop.cancel();
 
-    let counts: Vec<_> = join_all(readers).await.into_iter().map(Result::unwrap).collect();
-    let good: usize = counts.iter().map(|(good, _)| good).sum();
-    let bad: Vec<_> = counts.into_iter().flat_map(|(_, bad)| bad).collect();
-    assert!(good > 100, "only {good} reads: nothing is shown by this");
-    assert!(bad.len() <= READERS, "{} of {} reads failed: {bad:#?}", bad.len(), good + bad.len());
+    readers.end(&site, "a pod was deleted").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crashed_process_costs_readers_at_most_the_requests_in_flight() {
+    let site = shared().await;
+    let readers = Readers::start(&site).await;
+
+    let victim = site.pods().await["catalog"][0].clone();
+    site.crash(&victim).await;
+    let look = || async { site.restarts(&victim).await };
+    until("the process was started again", look, |restarts| *restarts > 0).await;
+
+    readers.end(&site, "a process was killed").await;
+}
+
+/// Clients that read all the time, each one request after the other.
+struct Readers {
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<(usize, Vec<String>)>>,
+}
+
+impl Readers {
+    async fn start(site: &Site) -> Self {
+        let visitor = Visitor::new(site).await;
+        let stop = CancellationToken::new();
+        let tasks = (0..READERS).map(|_| tokio::spawn(read(visitor.clone(), stop.clone()))).collect();
+        sleep(Duration::from_secs(2)).await;
+        Self { stop, tasks }
+    }
+
+    /// Goes on until the shop is whole again, then counts.
+    async fn end(self, site: &Site, what: &str) {
+        sleep(Duration::from_secs(2)).await;
+        site.ready().await;
+        sleep(Duration::from_secs(2)).await;
+        self.stop.cancel();
+        let counts: Vec<_> = join_all(self.tasks).await.into_iter().map(Result::unwrap).collect();
+        let good: usize = counts.iter().map(|(good, _)| good).sum();
+        let bad: Vec<_> = counts.into_iter().flat_map(|(_, bad)| bad).collect();
+        say(&format!("While {what}: {good} reads succeeded, {} failed", bad.len()));
+        assert!(good > 100, "only {good} reads: nothing is shown by this");
+        assert!(bad.len() <= READERS, "{} of {} reads failed: {bad:#?}", bad.len(), good + bad.len());
+    }
 }
 
 /// Reads until it is told to stop; counts what was good and keeps what was not.
@@ -55,12 +88,13 @@ async fn read(visitor: Visitor, stop: CancellationToken) -> (usize, Vec<String>)
 async fn a_service_that_was_away_catches_up_with_orders_and_events() {
     let site = shared().await;
     let admin = Visitor::admin(&site).await;
-    admin.sell("towel", 990, 10).await;
-    let ada = Visitor::customer(&site, "ada.waits@example.com").await;
-    let bought = order_of(&ada.order(&ada.cart("towel", 2).await, "tok_visa", "before").await);
+    let sku = fresh("towel");
+    admin.sell(&sku, 990, 10).await;
+    let ada = Visitor::customer(&site, "ada.waits").await;
+    let bought = order_of(&ada.order(&ada.cart(&sku, 2).await, "tok_visa", "before").await);
     ada.status(&bought, "paid").await;
-    admin.stock("towel", (8, 0, 2)).await;
-    let cart = ada.cart("towel", 1).await;
+    admin.stock(&sku, (8, 0, 2)).await;
+    let cart = ada.cart(&sku, 1).await;
 
     // The operator would start it again.
     let operator = system().await;
@@ -76,5 +110,5 @@ async fn a_service_that_was_away_catches_up_with_orders_and_events() {
     site.ready().await;
     ada.status(&order_of(&pending), "paid").await;
     // Two came back by an event that waited, one was sold to the order that waited.
-    admin.stock("towel", (9, 0, 1)).await;
+    admin.stock(&sku, (9, 0, 1)).await;
 }

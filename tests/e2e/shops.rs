@@ -8,12 +8,12 @@ use serde_json::json;
 use tests::wait::until;
 
 use crate::cluster::{Site, mongodb_uri, shared, spec, system};
-use crate::visitor::Visitor;
+use crate::visitor::{Visitor, fresh};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_shop_survives_the_operator_shares_nothing_and_goes_without_a_trace() {
     let first = shared().await;
-    let second = Site::new("second").await;
+    let second = Site::new(&fresh("second")).await;
     second.put_mongodb(&mongodb_uri()).await;
     second.apply(&spec()).await;
     until("some objects were made", || second.names::<Service>(), |names| names.len() >= 3).await;
@@ -25,15 +25,18 @@ async fn a_second_shop_survives_the_operator_shares_nothing_and_goes_without_a_t
     second.ready().await;
 
     let (admin_of_first, admin_of_second) = (Visitor::admin(&first).await, Visitor::admin(&second).await);
-    let beans = admin_of_second.sell("beans", 2250, 5).await;
-    let eve = Visitor::customer(&second, "eve@example.com").await;
-    let account = json!({ "email": "eve@example.com", "password": "correct horse battery staple" });
+    let sku = fresh("beans");
+    let beans = admin_of_second.sell(&sku, 2250, 5).await;
+    let eve = Visitor::customer(&second, "eve").await;
+    let account =
+        json!({ "email": format!("{}@example.com", fresh("eve")), "password": "correct horse battery staple" });
     let visitor_of_first = Visitor::new(&first).await;
     assert_eq!(visitor_of_first.get(&format!("/api/v1/products/{beans}")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(visitor_of_first.post("/api/v1/auth/login", &account).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(eve.at(&first).await.get("/api/v1/me").await.status, StatusCode::UNAUTHORIZED, "a key of its own");
-    assert_eq!(admin_of_second.at(&first).await.get("/api/v1/stock/beans").await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(admin_of_first.get("/api/v1/stock/beans").await.status, StatusCode::NOT_FOUND);
+    let stock = format!("/api/v1/stock/{sku}");
+    assert_eq!(admin_of_second.at(&first).await.get(&stock).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(admin_of_first.get(&stock).await.status, StatusCode::NOT_FOUND);
     assert_ne!(first.admin().await.1, second.admin().await.1);
     let prefix = |shop: operator::crd::Shop| shop.status.and_then(|status| status.database_prefix).unwrap();
     assert_ne!(prefix(first.shop().await), prefix(second.shop().await));
@@ -88,7 +91,7 @@ async fn a_bad_edit_is_refused_or_stalls_and_the_shop_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_that_names_the_databases_of_another_is_stalled() {
     let first = shared().await;
-    let third = Site::new("third").await;
+    let third = Site::new(&fresh("third")).await;
     third.put_mongodb(&mongodb_uri()).await;
     let mut theirs = spec();
     theirs["mongodb"]["databasePrefix"] = json!(first.shop().await.status.unwrap().database_prefix.unwrap());

@@ -42,8 +42,9 @@ impl Visitor {
     }
 
     /// A new customer, logged in.
-    pub(crate) async fn customer(site: &Site, email: &str) -> Self {
+    pub(crate) async fn customer(site: &Site, name: &str) -> Self {
         let mut visitor = Self::new(site).await;
+        let email = format!("{}@example.com", fresh(name));
         let account = json!({ "email": email, "password": "correct horse battery staple", "name": "Ada" });
         let registered = visitor.post("/api/v1/auth/register", &account).await;
         assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
@@ -88,7 +89,7 @@ impl Visitor {
         Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null), replayed })
     }
 
-    /// Puts a product on sale, in EUR cents; once, however often it is called.
+    /// Puts a product on sale, in EUR cents.
     pub(crate) async fn sell(&self, sku: &str, price: i64, stock: i64) -> String {
         let price = json!({ "amount": price, "currency": "EUR" });
         let product = json!({ "name": format!("Product {sku}"), "sku": sku, "stock": stock, "price": price });
@@ -134,6 +135,11 @@ impl Visitor {
         let look = || async { self.get(&path).await.body };
         until(&format!("the order is {status}"), look, |order| order["status"] == status).await
     }
+}
+
+/// A name that no earlier run on the same cluster has used.
+pub(crate) fn fresh(word: &str) -> String {
+    format!("{word}-{}", std::process::id())
 }
 
 /// The id in an answer about an order, or about one that was not placed.
