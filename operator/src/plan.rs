@@ -7,6 +7,8 @@ mod images;
 mod resources;
 mod settings;
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{ResourceRequirements, Service};
 use kube::Resource;
 use shop_config::{Secret, ServiceSpec, Store};
@@ -156,9 +158,10 @@ pub struct NginxPlan {
     pub timeouts: IngressTimeouts,
     /// The cluster's name server.
     pub dns: Option<ClusterDns>,
-    /// Digest of the addresses of the services' Services, which NGINX looks up at its start alone. `None` while one of
-    /// them has none: NGINX would not start.
-    pub upstreams: Option<String>,
+    /// The cluster address of each service's Service, by the service's name. Addresses and not names: NGINX looks a name up
+    /// at its start alone, and a name server may still give the address of a Service that was made anew meanwhile. `None`
+    /// while one of them has no address: then NGINX waits.
+    pub upstreams: Option<BTreeMap<&'static str, String>>,
 }
 
 /// Decides what is to be.
@@ -300,13 +303,13 @@ fn nginx_plan(
     }))
 }
 
-fn upstreams(shop: &Identity, services: &[Service]) -> Option<String> {
-    let addresses = shop_config::SERVICES.iter().map(|service| {
+fn upstreams(shop: &Identity, services: &[Service]) -> Option<BTreeMap<&'static str, String>> {
+    let address = |service: &shop_config::ServiceSpec| {
         let name = names::service(&shop.name, service.name);
         let found = services.iter().find(|service| service.metadata.name.as_ref() == Some(&name))?;
-        found.spec.as_ref()?.cluster_ip.as_deref()
-    });
-    addresses.collect::<Option<Vec<_>>>().map(|addresses| keys::digest("", addresses))
+        Some((service.name, found.spec.as_ref()?.cluster_ip.clone()?))
+    };
+    shop_config::SERVICES.iter().map(address).collect()
 }
 
 /// Where traces go, if anywhere.

@@ -52,9 +52,10 @@ pub fn imagined(shop: &Shop) -> Observed {
         put(&payment.name, &payment.key, "placeholder");
     }
     let name = shop.metadata.name.as_deref().unwrap_or_default();
-    let services = shop_config::SERVICES.iter().map(|service| Service {
+    // Addresses that are set aside for documentation (RFC 5737).
+    let services = shop_config::SERVICES.iter().zip(1..).map(|(service, n)| Service {
         metadata: ObjectMeta { name: Some(names::service(name, service.name)), ..ObjectMeta::default() },
-        spec: Some(ServiceSpec { cluster_ip: Some("placeholder".to_owned()), ..ServiceSpec::default() }),
+        spec: Some(ServiceSpec { cluster_ip: Some(format!("192.0.2.{n}")), ..ServiceSpec::default() }),
         status: None,
     });
     let placeholder = || Secret::new("placeholder");

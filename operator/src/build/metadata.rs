@@ -20,8 +20,6 @@ pub const TRACK: &str = "shopmesh.dev/track";
 pub const CONFIG_HASH: &str = "shopmesh.dev/config-hash";
 /// Annotation of pods: salted digest of the secrets that they read at their start.
 pub const SECRET_HASH: &str = "shopmesh.dev/secret-hash";
-/// Annotation of NGINX' pods: digest of the addresses that it looks up at its start.
-pub const UPSTREAMS_HASH: &str = "shopmesh.dev/upstreams-hash";
 /// Annotation: digest of what was applied; tells fields that were removed from those that others added.
 pub const APPLIED_HASH: &str = "shopmesh.dev/applied-hash";
 

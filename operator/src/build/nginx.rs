@@ -41,10 +41,7 @@ pub(super) fn nginx(plan: &Plan, nginx: &NginxPlan) -> Part {
             pre_stop: Some(LifecycleHandler { sleep: Some(SleepAction { seconds: 5 }), ..LifecycleHandler::default() }),
             ..Lifecycle::default()
         }),
-        annotations: vec![
-            (metadata::CONFIG_HASH, config::digest(&settings)),
-            (metadata::UPSTREAMS_HASH, nginx.upstreams.clone().unwrap_or_default()),
-        ],
+        annotations: vec![(metadata::CONFIG_HASH, config::digest(&settings))],
         restart: Restart::Always,
     };
     let mut address = service::address(plan, part, name, &[("http", 80)]);

@@ -18,7 +18,7 @@ pub(super) const HEALTH_PATH: &str = "/nginx-health";
 pub(super) fn text(plan: &Plan, nginx: &NginxPlan) -> String {
     let mut text = head(nginx);
     for service in shop_config::SERVICES {
-        text.push_str(&upstream(plan, service.name));
+        text.push_str(&upstream(plan, nginx, service.name));
     }
     match &plan.host {
         None => text.push_str(&server(plan, nginx, "default_server", "_")),
@@ -115,11 +115,18 @@ fn resolver(dns: &ClusterDns) -> String {
 }
 
 /// Idle connections are closed before the service closes them, so that no request is sent into a closing one.
-fn upstream(plan: &Plan, service: &str) -> String {
+///
+/// Until a service has an address its name stands there; NGINX is not started before.
+fn upstream(plan: &Plan, nginx: &NginxPlan, service: &str) -> String {
+    let address = nginx.upstreams.as_ref().and_then(|addresses| addresses.get(service));
+    let host = match address {
+        Some(address) if address.contains(':') => format!("[{address}]"),
+        Some(address) => address.clone(),
+        None => names::service(&plan.shop.name, service),
+    };
+    let port = shop_config::HTTP_PORT;
     format!(
-        "\n    upstream {service} {{\n        server {}:{};\n        keepalive 32;\n        keepalive_timeout 4s;\n    }}\n",
-        names::service(&plan.shop.name, service),
-        shop_config::HTTP_PORT,
+        "\n    upstream {service} {{\n        server {host}:{port};\n        keepalive 32;\n        keepalive_timeout 4s;\n    }}\n"
     )
 }
 

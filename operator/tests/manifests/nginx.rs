@@ -51,9 +51,9 @@ fn localised(text: &str, folder: &TempDir, listen: SocketAddr, service: SocketAd
         .replace("/dev/stdout", &folder.path().join("access.log").display().to_string())
         .replace("listen 8080", &format!("listen {listen}"))
         .replace("http://$shop_pods:8080", &format!("http://$shop_pods:{}", pods.port()));
-    for service_name in shop_config::SERVICES.iter().map(|service| service.name) {
+    for (service_name, n) in shop_config::SERVICES.iter().map(|service| service.name).zip(1..) {
         text = text
-            .replace(&format!("server demo-{service_name}:8080"), &format!("server {service}"))
+            .replace(&format!("server 192.0.2.{n}:8080"), &format!("server {service}"))
             .replace(
                 &format!("set $shop_pods demo-{service_name}-headless.shop.svc.cluster.local"),
                 "set $shop_pods 127.0.0.1",
