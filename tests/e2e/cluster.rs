@@ -115,7 +115,8 @@ impl Site {
         let health = format!("{}/health", self.url().await);
         let look =
             || async { reqwest::get(&health).await.map(|reply| reply.status()).map_err(|error| error.to_string()) };
-        until("the shop is well through NGINX", look, |seen| seen.as_ref().is_ok_and(StatusCode::is_success)).await;
+        let well = |seen: &Result<StatusCode, String>| seen.as_ref().is_ok_and(StatusCode::is_success);
+        until("the shop is well through NGINX", look, well).await.unwrap();
     }
 
     /// Waits until the Shop has a condition with this status and reason, for its present generation.
