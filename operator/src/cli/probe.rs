@@ -8,9 +8,12 @@ use actix_web::http::Uri;
 use anyhow::{Context as _, bail, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
 
 /// How long all of it may take.
-pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const DEADLINE: Duration = Duration::from_secs(15);
+/// Between two tries to connect: a Service that was made a moment ago may not lead anywhere yet.
+const PAUSE: Duration = Duration::from_millis(200);
 /// What is read of an answer at most; the rest is of no interest.
 const LONGEST: u64 = 64 * 1024;
 
@@ -30,24 +33,29 @@ impl Answer {
     }
 }
 
-/// Sends one GET.
+/// Sends one GET, as soon as somebody takes the connection.
 ///
 /// # Errors
 /// When there is no answer in time, or none that is HTTP.
 pub(super) async fn probe(url: &Uri, deadline: Duration) -> anyhow::Result<Answer> {
-    let answer = tokio::time::timeout(deadline, get(url)).await;
+    let answer = tokio::time::timeout(deadline, get(url, Instant::now() + deadline)).await;
     answer.with_context(|| format!("no answer from {url} within {deadline:?}"))?
 }
 
-async fn get(url: &Uri) -> anyhow::Result<Answer> {
+async fn get(url: &Uri, until: Instant) -> anyhow::Result<Answer> {
     ensure!(url.scheme_str() == Some("http"), "{url} does not start with http://");
     let host = url.host().with_context(|| format!("{url} names no host"))?;
     let port = url.port_u16().unwrap_or(80);
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     // A name server and a socket want the bare address of an IPv6 host.
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let connected = TcpStream::connect((bare, port)).await;
-    let mut stream = connected.with_context(|| format!("failed to connect to {host}:{port}"))?;
+    let mut stream = loop {
+        match TcpStream::connect((bare, port)).await {
+            Ok(stream) => break stream,
+            Err(_) if Instant::now() + PAUSE * 2 < until => sleep(PAUSE).await,
+            Err(error) => return Err(error).with_context(|| format!("failed to connect to {host}:{port}")),
+        }
+    };
     // HTTP/1.0: the answer ends with the connection and comes in one piece.
     let request = format!("GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nAccept: */*\r\n\r\n");
     stream.write_all(request.as_bytes()).await.context("failed to send the request")?;
