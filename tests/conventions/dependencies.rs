@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 /// Levels of our crates; a crate imports lower levels only. `None`: not a library that others import.
 fn level(name: &str) -> Option<u8> {
     match name {
-        "shop-types" | "shop-config" | "shop-proto" => Some(0),
+        "shop-types" | "shop-config" | "shop-proto" | "shop-faults" => Some(0),
         "shop-telemetry" | "shop-auth" => Some(1),
         "shop-http" | "shop-mesh" | "shop-mongo" | "shop-redis" => Some(2),
         "shop-events" => Some(3),

@@ -10,7 +10,8 @@ use crate::app::{App, Error};
 use crate::domain::{Command, Scope};
 
 /// What is consumed.
-pub(crate) const TOPICS: &[Topic] = &[Topic::OrderRejected, Topic::OrderCancelling, Topic::PaymentCaptured];
+pub(crate) const TOPICS: &[Topic] =
+    &[Topic::OrderRejected, Topic::OrderCancelling, Topic::OrderReturning, Topic::PaymentCaptured];
 
 /// Hands each event to the [`App`]; those of one delivery share its group.
 #[must_use]
@@ -25,12 +26,17 @@ pub(crate) fn handler(app: &Arc<App>) -> Handler {
 async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
     let command = match &envelope.event {
         Event::OrderRejected(fact) => Command::Release { order: fact.order_id, scope: Scope::Hold },
-        Event::OrderCancelling(fact) => Command::Release { order: fact.order_id, scope: Scope::HoldOrSale },
+        Event::OrderCancelling(fact) | Event::OrderReturning(fact) => {
+            Command::Release { order: fact.order_id, scope: Scope::HoldOrSale }
+        }
         Event::PaymentCaptured(fact) => Command::Commit { order: fact.order_id },
         Event::OrderCreated(_)
         | Event::OrderConfirmed(_)
         | Event::OrderCancelled(_)
         | Event::OrderPaid(_)
+        | Event::OrderShipped(_)
+        | Event::OrderDelivered(_)
+        | Event::OrderReturned(_)
         | Event::PaymentAuthorized(_)
         | Event::PaymentDeclined(_)
         | Event::PaymentVoided(_)

@@ -109,7 +109,7 @@ impl App {
         news: PaymentNews,
         fact: PaymentFact,
     ) -> Result<(), Error> {
-        let PaymentFact { payment_id: payment, order_id, amount: _, reason } = fact;
+        let PaymentFact { payment_id: payment, order_id, amount: _, remaining: _, reason } = fact;
         let change = match news {
             PaymentNews::Authorized => Change::Confirm { payment },
             PaymentNews::Declined => {

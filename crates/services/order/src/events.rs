@@ -40,6 +40,10 @@ async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
         | Event::OrderCancelling(_)
         | Event::OrderCancelled(_)
         | Event::OrderPaid(_)
+        | Event::OrderShipped(_)
+        | Event::OrderDelivered(_)
+        | Event::OrderReturning(_)
+        | Event::OrderReturned(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
         | Event::SessionRevoked(_) => {

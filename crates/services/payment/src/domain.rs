@@ -145,6 +145,7 @@ impl Payment {
             payment_id: self.id.to_string(),
             order_id: self.id.order,
             amount: self.amount,
+            remaining: None,
             reason: self.state.reason().map(str::to_owned),
         }
     }

@@ -12,7 +12,8 @@ use crate::domain::PaymentId;
 use crate::domain::batch::{Outcome, Verdict};
 
 /// What is consumed.
-pub(crate) const TOPICS: &[Topic] = &[Topic::OrderConfirmed, Topic::OrderRejected, Topic::OrderCancelling];
+pub(crate) const TOPICS: &[Topic] =
+    &[Topic::OrderConfirmed, Topic::OrderRejected, Topic::OrderCancelling, Topic::OrderReturning];
 
 /// Hands each event to the [`App`]; those of one delivery share its group.
 pub(crate) fn handler(app: &Arc<App>) -> Handler {
@@ -27,10 +28,13 @@ async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
     let verdict = match envelope.event {
         Event::OrderConfirmed(fact) => verdict(envelope.id, fact, Outcome::Confirmed),
         Event::OrderRejected(fact) => verdict(envelope.id, fact, Outcome::Rejected),
-        Event::OrderCancelling(fact) => verdict(envelope.id, fact, Outcome::Undone),
+        Event::OrderCancelling(fact) | Event::OrderReturning(fact) => verdict(envelope.id, fact, Outcome::Undone),
         Event::OrderCreated(_)
         | Event::OrderCancelled(_)
         | Event::OrderPaid(_)
+        | Event::OrderShipped(_)
+        | Event::OrderDelivered(_)
+        | Event::OrderReturned(_)
         | Event::PaymentAuthorized(_)
         | Event::PaymentDeclined(_)
         | Event::PaymentCaptured(_)

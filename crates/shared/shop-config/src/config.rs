@@ -107,6 +107,8 @@ pub struct PaymentConfig {
     pub url: String,
     /// The mounted API key.
     pub api_key_file: Option<PathBuf>,
+    /// The mounted secret that the provider signs its webhooks with; without it webhooks are refused.
+    pub webhook_secret_file: Option<PathBuf>,
 }
 
 /// Logs and traces.

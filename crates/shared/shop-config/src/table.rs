@@ -56,7 +56,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         summary: "Stock per variant, reservations",
         routes: &["/api/v1/stock"],
         peers: &[],
-        consumes: &["order.rejected", "order.cancelling", "payment.captured"],
+        consumes: &["order.rejected", "order.cancelling", "order.returning", "payment.captured"],
         stores: &[Store::MongoDb, Store::Redis],
     },
     ServiceSpec {
@@ -72,7 +72,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         summary: "Payments and their providers",
         routes: &["/api/v1/payments"],
         peers: &[],
-        consumes: &["order.confirmed", "order.rejected", "order.cancelling"],
+        consumes: &["order.confirmed", "order.rejected", "order.cancelling", "order.returning"],
         stores: &[Store::MongoDb, Store::Redis],
     },
     ServiceSpec {

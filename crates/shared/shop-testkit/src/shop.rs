@@ -28,6 +28,8 @@ pub struct Peers {
     pub payment_url: Option<String>,
     /// API key of the payment provider.
     pub payment_api_key: Option<String>,
+    /// The secret that the provider signs webhooks with; `test-secret` by default.
+    pub payment_webhook_secret: Option<String>,
 }
 
 /// One or more services in this process. Ends and drops its databases when it goes out of scope.
@@ -97,11 +99,15 @@ impl TestShop {
         let api_key_file = directory.path().join("psp-key");
         std::fs::write(&api_key_file, peers.payment_api_key.unwrap_or_else(|| "test-key".into()))
             .expect("a file can be written");
+        let webhook_secret_file = directory.path().join("psp-webhook-secret");
+        std::fs::write(&webhook_secret_file, peers.payment_webhook_secret.unwrap_or_else(|| "test-secret".into()))
+            .expect("a file can be written");
         let mut config = base_config(&directory, own_grpc, peer_address);
         config.payment = PaymentConfig {
             provider: PaymentProvider::Sandbox,
             url: peers.payment_url.unwrap_or_else(|| "http://127.0.0.1:1".into()),
             api_key_file: Some(api_key_file),
+            webhook_secret_file: Some(webhook_secret_file),
         };
         let services =
             build(config.clone()).await.unwrap_or_else(|error| panic!("the service does not start: {error:#}"));
@@ -264,7 +270,12 @@ fn base_config(directory: &TempDir, grpc: SocketAddr, peers: SocketAddr) -> Conf
             refresh_token_ttl: Duration::from_secs(2_592_000),
             refresh_token_idle: Duration::from_secs(604_800),
         },
-        payment: PaymentConfig { provider: PaymentProvider::Sandbox, url: String::new(), api_key_file: None },
+        payment: PaymentConfig {
+            provider: PaymentProvider::Sandbox,
+            url: String::new(),
+            api_key_file: None,
+            webhook_secret_file: None,
+        },
         order_deadline: Duration::from_secs(900),
         telemetry: TelemetryConfig { log: "warn".into(), otlp_endpoint: None, sampling_percent: 0 },
         drain_delay: Duration::ZERO,

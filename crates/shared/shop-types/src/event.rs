@@ -2,159 +2,13 @@
 //!
 //! A payload says what has happened and carries what its consumers need, so that they ask nobody back.
 
+mod topic;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::topic::{Audience, Topic};
 use crate::{CartId, EventId, Money, OrderId, Quantity, SessionId, Sku, UserId};
-
-/// The kind of an event; its name is the word on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Topic {
-    /// An order was placed (W1).
-    #[serde(rename = "order.created")]
-    OrderCreated,
-    /// An order holds its stock and its money (W6).
-    #[serde(rename = "order.confirmed")]
-    OrderConfirmed,
-    /// An order will not happen (W6).
-    #[serde(rename = "order.rejected")]
-    OrderRejected,
-    /// A confirmed or paid order is being undone (W12).
-    #[serde(rename = "order.cancelling")]
-    OrderCancelling,
-    /// The money of a cancelled order is settled (W13).
-    #[serde(rename = "order.cancelled")]
-    OrderCancelled,
-    /// The money of an order was captured (W10).
-    #[serde(rename = "order.paid")]
-    OrderPaid,
-    /// A hold was placed on the buyer's money (W5).
-    #[serde(rename = "payment.authorized")]
-    PaymentAuthorized,
-    /// The provider said no (W5).
-    #[serde(rename = "payment.declined")]
-    PaymentDeclined,
-    /// The money was taken (W8).
-    #[serde(rename = "payment.captured")]
-    PaymentCaptured,
-    /// A hold was given back, or a payment ended before one was placed.
-    #[serde(rename = "payment.voided")]
-    PaymentVoided,
-    /// Captured money was given back.
-    #[serde(rename = "payment.refunded")]
-    PaymentRefunded,
-    /// The provider refused the capture for good (ruling 15).
-    #[serde(rename = "payment.failed")]
-    PaymentFailed,
-    /// What can be sold of a SKU has changed.
-    #[serde(rename = "stock.changed")]
-    StockChanged,
-    /// Somebody registered.
-    #[serde(rename = "user.created")]
-    UserCreated,
-    /// A session ended before its tokens expired (ruling 26).
-    #[serde(rename = "session.revoked")]
-    SessionRevoked,
-}
-
-/// The service that emits a topic, and whether anybody inside listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// At least one service consumes it from the stream.
-    Inward,
-    /// For others: mirrored on Pub/Sub; nobody inside consumes it from the stream yet (ruling 7).
-    Outward,
-}
-
-impl Topic {
-    /// Every topic there is.
-    pub const ALL: [Self; 15] = [
-        Self::OrderCreated,
-        Self::OrderConfirmed,
-        Self::OrderRejected,
-        Self::OrderCancelling,
-        Self::OrderCancelled,
-        Self::OrderPaid,
-        Self::PaymentAuthorized,
-        Self::PaymentDeclined,
-        Self::PaymentCaptured,
-        Self::PaymentVoided,
-        Self::PaymentRefunded,
-        Self::PaymentFailed,
-        Self::StockChanged,
-        Self::UserCreated,
-        Self::SessionRevoked,
-    ];
-
-    /// The word on the wire, in metrics and in logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OrderCreated => "order.created",
-            Self::OrderConfirmed => "order.confirmed",
-            Self::OrderRejected => "order.rejected",
-            Self::OrderCancelling => "order.cancelling",
-            Self::OrderCancelled => "order.cancelled",
-            Self::OrderPaid => "order.paid",
-            Self::PaymentAuthorized => "payment.authorized",
-            Self::PaymentDeclined => "payment.declined",
-            Self::PaymentCaptured => "payment.captured",
-            Self::PaymentVoided => "payment.voided",
-            Self::PaymentRefunded => "payment.refunded",
-            Self::PaymentFailed => "payment.failed",
-            Self::StockChanged => "stock.changed",
-            Self::UserCreated => "user.created",
-            Self::SessionRevoked => "session.revoked",
-        }
-    }
-
-    /// The topic of a word on the wire; `None` for one that this version does not know.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|topic| topic.name() == name)
-    }
-
-    /// The service that emits it: the stream it travels in.
-    #[must_use]
-    pub const fn producer(self) -> &'static str {
-        match self {
-            Self::OrderCreated
-            | Self::OrderConfirmed
-            | Self::OrderRejected
-            | Self::OrderCancelling
-            | Self::OrderCancelled
-            | Self::OrderPaid => "order",
-            Self::PaymentAuthorized
-            | Self::PaymentDeclined
-            | Self::PaymentCaptured
-            | Self::PaymentVoided
-            | Self::PaymentRefunded
-            | Self::PaymentFailed => "payment",
-            Self::StockChanged => "inventory",
-            Self::UserCreated | Self::SessionRevoked => "identity",
-        }
-    }
-
-    /// Who it is for.
-    #[must_use]
-    pub const fn audience(self) -> Audience {
-        match self {
-            Self::OrderCreated | Self::OrderCancelled | Self::OrderPaid | Self::UserCreated | Self::SessionRevoked => {
-                Audience::Outward
-            }
-            Self::OrderConfirmed
-            | Self::OrderRejected
-            | Self::OrderCancelling
-            | Self::PaymentAuthorized
-            | Self::PaymentDeclined
-            | Self::PaymentCaptured
-            | Self::PaymentVoided
-            | Self::PaymentRefunded
-            | Self::PaymentFailed
-            | Self::StockChanged => Audience::Inward,
-        }
-    }
-}
 
 /// One line of an order, as far as other services care.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,8 +64,12 @@ pub struct PaymentFact {
     pub payment_id: String,
     /// The order it pays for.
     pub order_id: OrderId,
-    /// The amount held, captured or refunded.
+    /// The amount that this fact is about: held, captured or given back.
     pub amount: Money,
+    /// What the shop keeps of captured money after a refund of a part; absent in every other fact, and once all was given
+    /// back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<Money>,
     /// The provider's own word for a refusal, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -271,6 +129,18 @@ pub enum Event {
     /// See [`Topic::OrderPaid`].
     #[serde(rename = "order.paid")]
     OrderPaid(OrderFact),
+    /// See [`Topic::OrderShipped`].
+    #[serde(rename = "order.shipped")]
+    OrderShipped(OrderFact),
+    /// See [`Topic::OrderDelivered`].
+    #[serde(rename = "order.delivered")]
+    OrderDelivered(OrderFact),
+    /// See [`Topic::OrderReturning`].
+    #[serde(rename = "order.returning")]
+    OrderReturning(OrderFact),
+    /// See [`Topic::OrderReturned`].
+    #[serde(rename = "order.returned")]
+    OrderReturned(OrderFact),
     /// See [`Topic::PaymentAuthorized`].
     #[serde(rename = "payment.authorized")]
     PaymentAuthorized(PaymentFact),
@@ -311,6 +181,10 @@ impl Event {
             Self::OrderCancelling(_) => Topic::OrderCancelling,
             Self::OrderCancelled(_) => Topic::OrderCancelled,
             Self::OrderPaid(_) => Topic::OrderPaid,
+            Self::OrderShipped(_) => Topic::OrderShipped,
+            Self::OrderDelivered(_) => Topic::OrderDelivered,
+            Self::OrderReturning(_) => Topic::OrderReturning,
+            Self::OrderReturned(_) => Topic::OrderReturned,
             Self::PaymentAuthorized(_) => Topic::PaymentAuthorized,
             Self::PaymentDeclined(_) => Topic::PaymentDeclined,
             Self::PaymentCaptured(_) => Topic::PaymentCaptured,
@@ -347,16 +221,6 @@ pub struct Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_topic_is_found_by_its_name() {
-        for topic in Topic::ALL {
-            assert_eq!(Topic::from_name(topic.name()), Some(topic));
-            assert_eq!(serde_json::to_value(topic).unwrap(), topic.name());
-            assert_eq!(topic.name().split('.').count(), 2);
-        }
-        assert_eq!(Topic::from_name("order.unheard_of"), None);
-    }
 
     #[test]
     fn an_envelope_survives_json() {

@@ -29,6 +29,7 @@ fn captured(order: OrderId) -> Event {
         payment_id: format!("{order}:1"),
         order_id: order,
         amount: Money::new(100, "EUR".parse().unwrap()),
+        remaining: None,
         reason: None,
     })
 }

@@ -168,6 +168,7 @@ impl Given {
             payment_id: format!("{order}:1"),
             order_id: order.parse().unwrap(),
             amount: Money::new(500, "EUR".parse().unwrap()),
+            remaining: None,
             reason: None,
         };
         let envelope = Envelope {
