@@ -27,7 +27,7 @@ pub fn arm() {
 /// For an action that is none of these.
 #[expect(clippy::panic, reason = "a test that arms nothing would prove nothing")]
 pub async fn at(name: &'static str) -> Result<(), Injected> {
-    let Some(action) = fail::eval(name, |action| action.unwrap_or_default()) else { return Ok(()) };
+    let Some(action) = fail::eval(name, Option::unwrap_or_default) else { return Ok(()) };
     match action.split_once(':') {
         None if action == "abort" => std::process::abort(),
         None if action == "error" => Err(Injected(name)),
