@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fred::clients::{Client, SubscriberClient};
 use fred::interfaces::{ClientLike, LuaInterface, PubsubInterface};
-use fred::types::config::{Config as ClientConfig, ConnectionConfig, ReconnectPolicy, TcpConfig};
+use fred::types::config::{Config as ClientConfig, ConnectionConfig, Options, ReconnectPolicy, TcpConfig};
 use fred::types::{Builder, RespVersion, Value};
 use prometheus::{HistogramVec, IntCounterVec};
 use shop_config::RedisConfig;
@@ -20,6 +20,8 @@ use crate::{Cache, Error, Stream, watch};
 
 /// No request waits longer for Redis than this.
 pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_millis(100);
+/// How long a question after Redis' health waits: one that is slow on a busy machine is not away.
+const PING_DEADLINE: Duration = Duration::from_secs(1);
 /// How long work in the background waits.
 pub(crate) const BACKGROUND_DEADLINE: Duration = Duration::from_secs(2);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
@@ -88,13 +90,11 @@ impl Redis {
         Ok(Self(Arc::new(Inner { prefix, commands, streams, listeners, metrics: metrics.clone(), durations, errors })))
     }
 
-    /// Whether Redis answers now.
+    /// Whether Redis answers within a second, on the connection that requests use. They wait less long than that.
     pub async fn ping(&self) -> bool {
-        let client = self.client(Lane::Request, "ping");
-        match client {
-            Ok(client) => self.timed("ping", Box::pin(client.ping::<Value>(None))).await.is_ok(),
-            Err(_) => false,
-        }
+        let Ok(client) = self.client(Lane::Request, "ping") else { return false };
+        let client = client.with_options(&Options { timeout: Some(PING_DEADLINE), ..Options::default() });
+        self.timed("ping", Box::pin(client.ping::<Value>(None))).await.is_ok()
     }
 
     /// The stream that a service's events travel in: `<prefix>events:{<producer>}`.
@@ -148,7 +148,8 @@ impl Redis {
         self.timed(what, Box::pin(client.eval::<Value, _, _, _>(script, keys, arguments))).await
     }
 
-    /// Deadlines are those of the connection: the client's options for one command are silently without effect on scripts.
+    /// Deadlines of scripts are those of the connection: the client's options for one command have silently no effect on
+    /// them.
     fn client(&self, lane: Lane, what: &'static str) -> Result<&Client, Error> {
         match lane {
             Lane::Request if self.0.commands.is_connected() => Ok(&self.0.commands),

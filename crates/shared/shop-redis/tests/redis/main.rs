@@ -15,8 +15,13 @@ use shop_telemetry::metrics::Metrics;
 
 /// A client of a test's server, once it answers.
 async fn connect(server: &server::Server) -> Redis {
+    connect_measured(server, &Metrics::new("test")).await
+}
+
+/// The same with metrics to look at.
+async fn connect_measured(server: &server::Server, metrics: &Metrics) -> Redis {
     let config = RedisConfig { url: Secret::new(server.url()), key_prefix: "t:".into() };
-    let redis = Redis::connect(&config, &Metrics::new("test")).unwrap();
+    let redis = Redis::connect(&config, metrics).unwrap();
     eventually("Redis answers", async || redis.ping().await).await;
     redis
 }

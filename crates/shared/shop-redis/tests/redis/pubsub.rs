@@ -64,14 +64,17 @@ async fn a_server_that_hangs_is_given_up_and_found_again() {
 
     server.signal("STOP");
     let start = std::time::Instant::now();
-    let answered = redis.ping().await;
+    let published = redis.publish("mugs", "one").await;
     let waited = start.elapsed();
+    let answered = redis.ping().await;
+    let asked = start.elapsed();
     // Longer than a connection may owe an answer: from here on only new ones will do.
     tokio::time::sleep(Duration::from_secs(6)).await;
     server.signal("CONT");
 
-    assert!(!answered);
+    assert!(published.is_err() && !answered);
     assert!(waited < Duration::from_millis(500), "{waited:?}");
+    assert!(asked < Duration::from_secs(2), "{asked:?}");
     let told = timeout(Duration::from_secs(10), mugs.next()).await.unwrap();
     assert_eq!(told, Some(Notice::Lost));
     eventually("publishing works", async || redis.publish("mugs", "two").await.is_ok()).await;
@@ -90,4 +93,18 @@ async fn the_connections_end_with_the_last_clone() {
     assert_eq!(mugs.next().await, None);
     // What is left is the connection of redis-cli itself.
     eventually("all are closed", async || server.cli(&["CLIENT", "LIST"]).lines().count() == 1).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_slow_for_a_moment_is_not_called_away() {
+    let server = Server::start();
+    let redis = connect(&server).await;
+
+    server.signal("STOP");
+    let (answered, ()) = tokio::join!(redis.ping(), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.signal("CONT");
+    });
+
+    assert!(answered);
 }
