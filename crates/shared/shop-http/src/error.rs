@@ -142,9 +142,10 @@ impl HttpError {
         self
     }
 
-    /// The same with a header of the answer.
+    /// The same with a header of the answer, such as `Retry-After`; one of the same name that was set before is replaced.
+    /// Headers that the guard writes (media type, request id, security) stay the guard's.
     #[must_use]
-    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
     }

@@ -60,10 +60,10 @@ impl Answer {
             ("application/json", json(&error.body(&request_id, rounded)))
         };
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
         for (name, value) in error.headers() {
             headers.insert(name.clone(), value.clone());
         }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
         protect(&mut headers, facts);
         Self { status: error.status(), headers, body }
     }

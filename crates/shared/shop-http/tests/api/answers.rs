@@ -28,6 +28,15 @@ async fn a_failed_operation_answers_with_the_one_error_body() {
 }
 
 #[tokio::test]
+async fn a_handler_may_give_an_error_headers_but_not_those_of_the_guard() {
+    let shop = Shop::start().await;
+    let response = shop.get("/api/v1/fail/later").send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 429);
+    let header = |name: &str| response.headers().get_all(name).iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!((header("retry-after"), header("content-type")), (vec!["7"], vec!["application/json"]));
+}
+
+#[tokio::test]
 async fn who_asks_for_a_problem_gets_one() {
     let shop = Shop::start().await;
     let send = async |accept: &str| {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::{Deserialize, Serialize};
@@ -239,6 +240,10 @@ async fn fail(kind: PathText<String>) -> Result<HttpResponse, HttpError> {
         "internal" => Error::Store(std::io::Error::other("socket 9 of db-7.internal broke")),
         "away" => Error::Away,
         "slow" => Error::Slow,
+        "later" => {
+            let later = HttpError::from(Error::Slow).with_header(RETRY_AFTER, HeaderValue::from_static("7"));
+            return Err(later.with_header(CONTENT_TYPE, HeaderValue::from_static("text/forged")));
+        }
         _ => return Err(HttpError::not_found()),
     }
     .into())
