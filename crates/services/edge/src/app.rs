@@ -18,6 +18,8 @@ use crate::peers::Peer;
 const HEALTH_LIFE: Duration = Duration::from_secs(1);
 /// Documents change with a roll-out only.
 const DOCUMENTS_LIFE: Duration = Duration::from_secs(15);
+/// A service that did not give its document may be back at any moment.
+const INCOMPLETE_LIFE: Duration = Duration::from_secs(1);
 
 /// An answer and when it was made.
 struct Kept<T>(Mutex<Option<(Instant, Arc<T>)>>);
@@ -28,10 +30,13 @@ impl<T> Kept<T> {
     }
 
     /// The kept answer while it is fresh; else a new one. Callers at the same time wait for one making.
-    async fn get_or_make<F: Future<Output = T>>(&self, life: Duration, make: impl FnOnce() -> F) -> Arc<T> {
+    async fn get_or_make<F>(&self, life: impl FnOnce(&T) -> Duration, make: impl FnOnce() -> F) -> Arc<T>
+    where
+        F: Future<Output = T>,
+    {
         let mut kept = self.0.lock().await;
         if let Some((made, answer)) = kept.as_ref()
-            && made.elapsed() < life
+            && made.elapsed() < life(answer)
         {
             return Arc::clone(answer);
         }
@@ -64,7 +69,7 @@ impl App {
 
     /// How every service is, at most a second old.
     pub(crate) async fn health(&self) -> Arc<Vec<ServiceHealth>> {
-        self.health.get_or_make(HEALTH_LIFE, || join_all(self.peers.iter().map(Peer::health))).await
+        self.health.get_or_make(|_| HEALTH_LIFE, || join_all(self.peers.iter().map(Peer::health))).await
     }
 
     /// The present time.
@@ -96,12 +101,14 @@ impl App {
     }
 
     async fn documents(&self) -> Arc<Vec<Value>> {
-        self.documents
-            .get_or_make(DOCUMENTS_LIFE, || async {
-                let texts = join_all(self.peers.iter().map(Peer::document)).await;
-                texts.into_iter().flatten().filter_map(|text| parse(&text)).collect()
-            })
-            .await
+        let life = |documents: &Vec<Value>| {
+            if documents.len() == self.peers.len() { DOCUMENTS_LIFE } else { INCOMPLETE_LIFE }
+        };
+        let ask = || async {
+            let texts = join_all(self.peers.iter().map(Peer::document)).await;
+            texts.into_iter().flatten().filter_map(|text| parse(&text)).collect()
+        };
+        self.documents.get_or_make(life, ask).await
     }
 }
 

@@ -9,8 +9,9 @@ use tracing::warn;
 
 use crate::domain::{Answer, ServiceHealth};
 
-/// A pod that is slower than this to speak of itself counts as silent: the page must answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A pod that is slower than this to speak of itself counts as silent: the page must answer. Longer than a pod waits for
+/// its Redis, so that it can still say that this one is away.
+const PATIENCE: Duration = Duration::from_millis(1_800);
 
 /// One service and the way to it.
 #[derive(Clone)]

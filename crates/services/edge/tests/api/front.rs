@@ -1,6 +1,7 @@
 //! The landing page, the index of calls, the codes and the merged document.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -97,6 +98,22 @@ async fn a_document_that_is_not_json_leaves_the_others_readable() {
     assert_eq!((status, &document["paths"]), (200, &json!({})));
     let (status, body) = read(&shop, "/errors").await;
     assert!(status == 200 && !body["items"].as_array().unwrap().is_empty(), "the shared codes are always there");
+}
+
+#[tokio::test]
+async fn a_service_that_is_back_is_in_the_document_after_a_second() {
+    let (shop, pods) = edge_service().await;
+    pods.set_away(true).await;
+    assert_eq!(read(&shop, "/openapi.json").await.1["paths"], json!({}));
+
+    pods.set_away(false).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+
+    assert_eq!(read(&shop, "/openapi.json").await.1["paths"].as_object().unwrap().len(), 2);
+    pods.set_away(true).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let paths = read(&shop, "/openapi.json").await.1["paths"].as_object().unwrap().len();
+    assert_eq!(paths, 2, "a whole document is kept for longer");
 }
 
 #[tokio::test]
