@@ -37,7 +37,8 @@ async fn a_second_shop_survives_the_operator_shares_nothing_and_goes_without_a_t
     let stock = format!("/api/v1/stock/{sku}");
     assert_eq!(admin_of_second.at(&first).await.get(&stock).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(admin_of_first.get(&stock).await.status, StatusCode::NOT_FOUND);
-    assert_ne!(first.admin().await.1, second.admin().await.1);
+    let password_of_second = second.admin().await.1;
+    assert_ne!(first.admin().await.1, password_of_second);
     let prefix = |shop: operator::crd::Shop| shop.status.and_then(|status| status.database_prefix).unwrap();
     assert_ne!(prefix(first.shop().await), prefix(second.shop().await));
 
@@ -60,6 +61,11 @@ async fn a_second_shop_survives_the_operator_shares_nothing_and_goes_without_a_t
     second.ready().await;
     let adopted = Visitor::new(&second).await.get(&format!("/api/v1/products/{beans}")).await;
     assert_eq!(adopted.status, StatusCode::OK, "a Shop of the same name adopts the data: {adopted:?}");
+    let old = admin_of_second.get(&stock).await;
+    assert_eq!(old.status, StatusCode::UNAUTHORIZED, "a key of its own: {old:?}");
+    let anew = Visitor::admin(&second).await;
+    assert_eq!(anew.get(&stock).await.status, StatusCode::OK, "its Secret opens the account of the first admin");
+    assert_ne!(second.admin().await.1, password_of_second);
     second.delete().await;
 }
 

@@ -160,7 +160,8 @@ pub struct Auth {
     pub refresh_token_idle_seconds: i32,
 }
 
-/// The first administrator. Created when the shop starts for the first time; later changes have no effect on the account.
+/// The first administrator. Created when the shop starts for the first time; later changes have no effect on the account,
+/// unless the Shop is deleted and created again: then the account gets e-mail address and password anew.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.email) && has(self.secretRef))").message("`email` must not be set when `secretRef` is: the Secret holds the e-mail address"))]

@@ -156,6 +156,7 @@ fn is_told(service: &str, name: &str) -> bool {
         env::SIGNING_KEY_FILE
         | env::ADMIN_EMAIL_FILE
         | env::ADMIN_PASSWORD_FILE
+        | env::SHOP_UID
         | env::ACCESS_TOKEN_TTL_SECONDS
         | env::REFRESH_TOKEN_TTL_SECONDS
         | env::REFRESH_TOKEN_IDLE_SECONDS => service == names::IDENTITY,
@@ -184,6 +185,7 @@ fn config(service: &ServiceSpec, spec: &ShopSpec, shop: &Identity, prefix: &str)
     config.identity.signing_key_file = Some(names::SIGNING_KEY_FILE.into());
     config.identity.admin_email_file = Some(names::ADMIN_EMAIL_FILE.into());
     config.identity.admin_password_file = Some(names::ADMIN_PASSWORD_FILE.into());
+    config.identity.shop_uid = Some(shop.uid.clone());
     config.identity.access_token_ttl = seconds(spec.auth.access_token_ttl_seconds);
     config.identity.refresh_token_ttl = seconds(spec.auth.refresh_token_ttl_seconds);
     config.identity.refresh_token_idle = seconds(spec.auth.refresh_token_idle_seconds);

@@ -27,7 +27,7 @@ use self::hashing::Hashing;
 use self::keys::{Keys, PublishedKeys};
 use crate::domain::session::later;
 use crate::domain::{Lifetimes, Name, Password, Presented, RefreshToken, Session, User};
-use crate::store::{Created, Registration, Store};
+use crate::store::{Account, Created, Registration, Revocation, Store};
 
 /// The operations of identity over its own database.
 pub(crate) struct App {
@@ -67,6 +67,8 @@ pub(crate) struct Tokens {
 enum Reason {
     Logout,
     Reuse,
+    /// The account has the password of another Shop now.
+    NewShop,
 }
 
 impl Reason {
@@ -74,6 +76,7 @@ impl Reason {
         match self {
             Self::Logout => "logout",
             Self::Reuse => "refresh_token_reused",
+            Self::NewShop => "new_shop",
         }
     }
 }
@@ -126,7 +129,8 @@ impl App {
         let hash = self.hashing.hash(password.clone()).await?;
         let user = self.new_user(email, name, Role::Customer).await?;
         let event = self.user_created(&user);
-        match self.store.create_user(user.clone(), hash, registration.clone(), event).await? {
+        let account = Account { user: user.clone(), hash, registration: registration.clone(), shops: Vec::new() };
+        match self.store.create_user(&account, event).await? {
             Created::Done => {}
             // Somebody was faster, perhaps this very registration on its first way.
             Created::EmailTaken | Created::AdminExists => {
@@ -249,21 +253,26 @@ impl App {
     /// Ends a session and tells every pod. A session that the store has forgotten is told of all the same: a token that
     /// names it was verified.
     async fn revoke(&self, id: SessionId, session: Option<&Session>, reason: Reason) -> Result<(), Error> {
+        let Revocation { fact, event } = self.revocation(id, session);
+        if self.store.revoke_session(id, session.is_some(), fact.until, event).await? {
+            self.revoked.with_label_values(&[reason.word()]).inc();
+            tracing::info!(session.id = %id, "Revoked session {id} ({})", reason.word());
+        }
+        // This pod need not wait for the event.
+        self.verifier.revocations().revoke(id, fact.until);
+        Ok(())
+    }
+
+    fn revocation(&self, id: SessionId, session: Option<&Session>) -> Revocation {
         let now = self.now();
         let until = match session {
             Some(session) => session.last_access(self.lifetimes, now),
             None => later(now, self.lifetimes.access),
         };
         let version = session.map_or(1, |session| i64::from(session.counter) + 2);
-        let event = Event::SessionRevoked(RevocationFact { session_id: id, until });
-        let event = self.envelope(id.to_string(), version, now, event);
-        if self.store.revoke_session(id, session.is_some(), until, event).await? {
-            self.revoked.with_label_values(&[reason.word()]).inc();
-            tracing::info!(session.id = %id, "Revoked session {id} ({})", reason.word());
-        }
-        // This pod need not wait for the event.
-        self.verifier.revocations().revoke(id, until);
-        Ok(())
+        let fact = RevocationFact { session_id: id, until };
+        let event = self.envelope(id.to_string(), version, now, Event::SessionRevoked(fact.clone()));
+        Revocation { fact, event }
     }
 
     /// One's own account.

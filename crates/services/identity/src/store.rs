@@ -5,7 +5,10 @@ mod email;
 mod sessions;
 mod users;
 
+use jiff::Timestamp;
 use shop_mongo::{Error, IndexModel, Mongo, Setup, doc, options::IndexOptions, outbox};
+use shop_types::event::RevocationFact;
+use shop_types::{Email, Envelope, UserId};
 use subtle::ConstantTimeEq as _;
 
 use crate::app::hashing::Hash;
@@ -17,11 +20,13 @@ const SESSIONS: &str = "sessions";
 const FIRST_ADMIN_INDEX: &str = "first_admin";
 
 /// An account with what proves who owns it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) user: User,
     pub(crate) hash: Hash,
     pub(crate) registration: Option<Registration>,
+    /// UIDs of the Shops from whose Secret this first admin got address and password, the last one last.
+    pub(crate) shops: Vec<String>,
 }
 
 /// By what a repeated registration is known again: a digest of its key and its name.
@@ -43,6 +48,34 @@ pub(crate) enum Created {
     EmailTaken,
     /// There was a first admin before.
     AdminExists,
+}
+
+/// What the first admin gets from the Secret of another Shop.
+#[derive(Debug)]
+pub(crate) struct Renewal {
+    pub(crate) user: UserId,
+    pub(crate) email: Email,
+    pub(crate) hash: Hash,
+    /// UID of that Shop.
+    pub(crate) shop: String,
+    pub(crate) now: Timestamp,
+}
+
+/// What became of a renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewed {
+    Done,
+    /// Another pod did it.
+    Before,
+    /// Another account has the address; nothing was changed.
+    EmailTaken,
+}
+
+/// The end of a session before its time, and the event that tells of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Revocation {
+    pub(crate) fact: RevocationFact,
+    pub(crate) event: Envelope,
 }
 
 /// The service's own database.
@@ -74,6 +107,7 @@ impl Store {
             SESSIONS,
             [
                 index(doc! { "forget_at": 1 }, forget),
+                index(doc! { "user": 1 }, IndexOptions::default()),
                 index(doc! { "revoked_until": 1 }, IndexOptions::builder().sparse(true).build()),
             ],
         );

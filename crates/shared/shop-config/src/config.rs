@@ -83,6 +83,9 @@ pub struct IdentityConfig {
     pub admin_email_file: Option<PathBuf>,
     /// Password of the first admin, from the same Secret.
     pub admin_password_file: Option<PathBuf>,
+    /// UID of the Shop that this process belongs to: a re-created Shop has another one (ADR 0002). `None` outside of
+    /// Kubernetes.
+    pub shop_uid: Option<String>,
     /// Life of an access token, 60 s to 24 h, 600 s by default.
     pub access_token_ttl: Duration,
     /// Absolute life of a session, 5 min to 90 d, 30 d by default.

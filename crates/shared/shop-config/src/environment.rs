@@ -83,6 +83,7 @@ impl Config {
                 signing_key_file: source.path(names::SIGNING_KEY_FILE),
                 admin_email_file: source.path(names::ADMIN_EMAIL_FILE),
                 admin_password_file: source.path(names::ADMIN_PASSWORD_FILE),
+                shop_uid: source.text(names::SHOP_UID),
                 access_token_ttl: source.seconds(
                     names::ACCESS_TOKEN_TTL_SECONDS,
                     600,
@@ -168,6 +169,9 @@ impl Config {
             (names::PAYMENT_WEBHOOK_SECRET_FILE, &self.payment.webhook_secret_file),
         ];
         env.extend(files.into_iter().filter_map(|(name, file)| file.as_ref().map(|path| (name, path_text(path)))));
+        if let Some(uid) = &self.identity.shop_uid {
+            env.push((names::SHOP_UID, uid.clone()));
+        }
         if let Some(endpoint) = &self.telemetry.otlp_endpoint {
             env.push((names::OTLP_ENDPOINT, endpoint.clone()));
         }
@@ -273,7 +277,7 @@ mod tests {
         fn configs()(
             pod in "[a-z]{1,10}", port in 1_u16.., currency in "[A-Z]{3}", mongo in prop::option::of("mongodb://[a-z]{1,9}"),
             redis in prop::option::of("redis://[a-z]{1,9}"), pool in 1_u32..500, file in prop::option::of("/[a-z]{1,9}"),
-            seconds in 300_u64..86_400, otlp in prop::option::of("http://[a-z]{1,9}:4317"), percent in 0_u8..=100
+            seconds in 300_u64..86_400, uid in prop::option::of("[0-9a-f-]{36}"), otlp in prop::option::of("http://[a-z]{1,9}:4317"), percent in 0_u8..=100
         ) -> Config {
             let path = file.map(PathBuf::from);
             Config {
@@ -287,6 +291,7 @@ mod tests {
                 auth: AuthConfig { key_set_file: "/keys".into(), issuer: "i".into(), audience: "a".into() },
                 identity: IdentityConfig {
                     signing_key_file: path.clone(), admin_email_file: path.clone(), admin_password_file: path.clone(),
+                    shop_uid: uid,
                     access_token_ttl: Duration::from_secs(seconds),
                     refresh_token_ttl: Duration::from_secs(seconds),
                     refresh_token_idle: Duration::from_secs(seconds),

@@ -266,6 +266,7 @@ fn base_config(directory: &TempDir, grpc: SocketAddr, peers: SocketAddr) -> Conf
             signing_key_file: Some(file("signing.pem")),
             admin_email_file: None,
             admin_password_file: None,
+            shop_uid: None,
             access_token_ttl: Duration::from_secs(600),
             refresh_token_ttl: Duration::from_secs(2_592_000),
             refresh_token_idle: Duration::from_secs(604_800),

@@ -1,4 +1,5 @@
-//! The first admin, from a mounted Secret, once (ruling 24).
+//! The first admin, from a mounted Secret: once (ruling 24), and once more for each Shop that is made anew on the same
+//! database (ADR 0002).
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +7,21 @@ use anyhow::Context as _;
 use shop_config::IdentityConfig;
 use shop_types::{Email, Role};
 
-use super::{App, Error};
+use super::{App, Error, Reason};
 use crate::domain::{Name, Password};
-use crate::store::Created;
+use crate::store::{Account, Created, Renewal, Renewed, Revocation};
 
-/// Where the first admin's address and password are mounted.
+/// Where the first admin's address and password are mounted, and by which Shop.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstAdmin {
     email_file: PathBuf,
     password_file: PathBuf,
+    /// UID of the Shop; `None` outside of Kubernetes.
+    shop: Option<String>,
 }
+
+/// Sessions that end in one transaction, so that it stays far from the time that a transaction may take.
+const AT_ONCE: u16 = 500;
 
 impl FirstAdmin {
     /// Finds the two files in the settings; `None` when neither is named.
@@ -23,8 +29,9 @@ impl FirstAdmin {
     /// # Errors
     /// When only one is.
     pub(crate) fn from_config(config: &IdentityConfig) -> anyhow::Result<Option<Self>> {
+        let shop = config.shop_uid.clone();
         match (config.admin_email_file.clone(), config.admin_password_file.clone()) {
-            (Some(email_file), Some(password_file)) => Ok(Some(Self { email_file, password_file })),
+            (Some(email_file), Some(password_file)) => Ok(Some(Self { email_file, password_file, shop })),
             (None, None) => Ok(None),
             (Some(_), None) | (None, Some(_)) => {
                 anyhow::bail!(
@@ -33,36 +40,56 @@ impl FirstAdmin {
             }
         }
     }
-}
 
-impl App {
-    /// Creates the first admin from the mounted Secret when there is no admin; else changes nothing and says so.
-    ///
-    /// # Errors
-    /// When the files cannot be read, or hold what no account can have; the texts never show what they hold.
-    pub(crate) async fn ensure_first_admin(&self) -> anyhow::Result<()> {
-        if self.store.has_admin().await? {
-            if self.first_admin.is_some() {
-                tracing::info!(
-                    "There is an admin: the mounted Secret of the first admin is not looked at, nor are edits of it"
-                );
-            }
-            return Ok(());
-        }
-        let Some(FirstAdmin { email_file, password_file }) = &self.first_admin else {
-            tracing::warn!("There is no admin, and no Secret of a first admin is mounted: nobody can run the shop");
-            return Ok(());
-        };
+    async fn read(&self) -> anyhow::Result<(Email, Password)> {
+        let Self { email_file, password_file, .. } = self;
         let email = line(email_file).await?.parse::<Email>();
         let email = email.with_context(|| format!("{} holds no e-mail address", email_file.display()))?;
         let password = Password::chosen(&line(password_file).await?);
         let password = password.with_context(|| format!("{} holds no usable password", password_file.display()))?;
+        Ok((email, password))
+    }
+}
+
+impl App {
+    /// Creates the first admin from the mounted Secret when there is no admin, and gives them its address and password
+    /// again when another Shop has mounted it; else changes nothing and says so.
+    ///
+    /// # Errors
+    /// When the files cannot be read, or hold what no account can have; the texts never show what they hold.
+    pub(crate) async fn ensure_first_admin(&self) -> anyhow::Result<()> {
+        let Some(mounted) = &self.first_admin else {
+            if !self.store.has_admin().await? {
+                tracing::warn!("There is no admin, and no Secret of a first admin is mounted: nobody can run the shop");
+            }
+            return Ok(());
+        };
+        if let Some(shop) = &mounted.shop
+            && let Some(admin) = self.store.first_admin().await?
+            && !admin.shops.contains(shop)
+        {
+            return self.renew_first_admin(mounted, &admin, shop).await;
+        }
+        if self.store.has_admin().await? {
+            tracing::info!(
+                "There is an admin: the mounted Secret of the first admin is not looked at, nor are edits of it"
+            );
+            return Ok(());
+        }
+        self.create_first_admin(mounted).await
+    }
+
+    async fn create_first_admin(&self, mounted: &FirstAdmin) -> anyhow::Result<()> {
+        let (email, password) = mounted.read().await?;
         let name: Name = "Admin".parse()?;
         let hash = self.hashing.hash(password).await.map_err(Error::Hashing)?;
         let user = self.new_user(email, name, Role::Admin).await?;
-        let why = match self.store.create_user(user.clone(), hash, None, self.user_created(&user)).await? {
+        let event = self.user_created(&user);
+        let id = user.id;
+        let account = Account { user, hash, registration: None, shops: mounted.shop.iter().cloned().collect() };
+        let why = match self.store.create_user(&account, event).await? {
             Created::Done => {
-                tracing::info!(user.id = %user.id, "Created the first admin");
+                tracing::info!(user.id = %id, "Created the first admin");
                 return Ok(());
             }
             // Never make an admin of an account that somebody else opened.
@@ -75,6 +102,52 @@ impl App {
             tracing::error!("The first admin was not created: {why}");
         }
         Ok(())
+    }
+
+    /// Address and password change together and last, after which no session of theirs is left: a pod that dies in between
+    /// has ended sessions, and the next one does it all.
+    async fn renew_first_admin(&self, mounted: &FirstAdmin, admin: &Account, shop: &str) -> anyhow::Result<()> {
+        let (email, password) = mounted.read().await?;
+        let hash = self.hashing.hash(password).await.map_err(Error::Hashing)?;
+        let user = admin.user.id;
+        let mut ended = 0;
+        let last = loop {
+            let sessions = self.store.live_sessions(user, self.now(), AT_ONCE.into()).await?;
+            let revocations: Vec<_> =
+                sessions.iter().map(|session| self.revocation(session.id, Some(session))).collect();
+            if revocations.len() < usize::from(AT_ONCE) {
+                break revocations;
+            }
+            self.store.revoke_sessions(&revocations).await?;
+            ended += self.ended(&revocations);
+        };
+        let renewal = Renewal { user, email, hash, shop: shop.to_owned(), now: self.now() };
+        match self.store.renew_first_admin(renewal, &last).await? {
+            Renewed::Done => {
+                ended += self.ended(&last);
+                tracing::warn!(
+                    user.id = %user,
+                    "The Shop was made anew: the first admin has address and password of the mounted Secret again, and \
+                     {ended} sessions ended"
+                );
+            }
+            Renewed::Before => tracing::info!("Another pod gave the first admin the mounted Secret of this new Shop"),
+            Renewed::EmailTaken => tracing::error!(
+                user.id = %user,
+                "The Shop was made anew, but the first admin keeps the old address and password: another account has the \
+                 address in the mounted Secret; name another one there and start identity again"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Counts them, and lets this pod know without waiting for the events.
+    fn ended(&self, revocations: &[Revocation]) -> usize {
+        for Revocation { fact, .. } in revocations {
+            self.verifier.revocations().revoke(fact.session_id, fact.until);
+            self.revoked.with_label_values(&[Reason::NewShop.word()]).inc();
+        }
+        revocations.len()
     }
 }
 

@@ -35,6 +35,9 @@ pub(super) struct UserDocument {
     /// By what a repeated registration is known again.
     #[serde(skip_serializing_if = "Option::is_none")]
     registration: Option<Binary>,
+    /// Whose Secret made the first admin what it is, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shops: Vec<String>,
 }
 
 /// A text that is stored and never printed.
@@ -57,13 +60,15 @@ pub(super) fn user_rules() -> Document {
             "number": { "bsonType": "long", "minimum": 1_i64 },
             "role": { "enum": ["customer", "staff", "admin"] },
             "password": { "bsonType": "string", "pattern": r"^\$argon2id\$" },
+            "shops": { "bsonType": "array", "items": { "bsonType": "string" } },
             "version": { "bsonType": "long", "minimum": 1_i64 },
         },
     } }
 }
 
 impl UserDocument {
-    pub(super) fn new(user: &User, hash: &Hash, registration: Option<&Registration>) -> Self {
+    pub(super) fn new(account: &Account) -> Self {
+        let Account { user, hash, registration, shops } = account;
         let User { id, number, email, name, role, version, created_at } = user;
         Self {
             id: id.to_string(),
@@ -77,7 +82,8 @@ impl UserDocument {
             updated_at: (*created_at).into(),
             // Admins are made by nothing else so far.
             first_admin: (*role == Role::Admin).then_some(true),
-            registration: registration.map(|registration| binary(&registration.0)),
+            registration: registration.as_ref().map(|registration| binary(&registration.0)),
+            shops: shops.clone(),
         }
     }
 
@@ -92,7 +98,8 @@ impl UserDocument {
             created_at: self.created_at.to_jiff(),
         };
         let registration = self.registration.map(|stored| bytes(&stored, "registration")).transpose()?;
-        Ok(Account { user, hash: Hash::from_stored(self.password.0), registration: registration.map(Registration) })
+        let (hash, registration) = (Hash::from_stored(self.password.0), registration.map(Registration));
+        Ok(Account { user, hash, registration, shops: self.shops })
     }
 }
 

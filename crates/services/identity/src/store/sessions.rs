@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use shop_mongo::{Bson, Collection, Error, UpdateOp, bson, doc, outbox};
+use shop_mongo::{Bson, Collection, Error, Txn, UpdateOp, bson, doc, outbox};
 use shop_types::event::RevocationFact;
-use shop_types::{Envelope, SessionId};
+use shop_types::{Envelope, SessionId, UserId};
 
 use super::documents::SessionDocument;
-use super::{SESSIONS, Store};
+use super::{Revocation, SESSIONS, Store};
 use crate::domain::Session;
 
 impl Store {
@@ -48,14 +48,12 @@ impl Store {
         until: Timestamp,
         event: Envelope,
     ) -> Result<bool, Error> {
-        let (id, until, event) = (id.to_string(), bson::DateTime::from(until), Arc::new([event]));
+        let (op, event) = (revoke(id, until), Arc::new([event]));
         let revoked = self.mongo.transact("revoke session", move |txn| {
-            let (guard, event) = (doc! { "_id": &id, "revoked_until": Bson::Null }, Arc::clone(&event));
-            // Kept until its revocation is over, also when it would have ended before.
-            let change = doc! { "$set": { "revoked_until": until }, "$max": { "forget_at": until } };
+            let (op, event) = (op.clone(), Arc::clone(&event));
             Box::pin(async move {
                 if known {
-                    let updated = txn.update_many_ops(SESSIONS, vec![UpdateOp::new(guard, change)]).await?;
+                    let updated = txn.update_many_ops(SESSIONS, vec![op]).await?;
                     if updated.matched == 0 {
                         return Ok(false);
                     }
@@ -63,6 +61,30 @@ impl Store {
                 outbox::append(txn, &*event).await?;
                 Ok(true)
             })
+        });
+        revoked.await
+    }
+
+    /// Sessions of a user that count or whose access tokens do, so many at most.
+    pub(crate) async fn live_sessions(&self, user: UserId, now: Timestamp, most: i64) -> Result<Vec<Session>, Error> {
+        const WHAT: &str = "list sessions";
+        let filter = doc! {
+            "user": user.to_string(),
+            "revoked_until": Bson::Null,
+            "forget_at": { "$gt": bson::DateTime::from(now) },
+        };
+        let sessions = self.sessions();
+        let found: Vec<SessionDocument> =
+            self.mongo.run(WHAT, async move { sessions.find(filter).limit(most).await?.try_collect().await }).await?;
+        found.into_iter().map(|stored| session(WHAT, stored)).collect()
+    }
+
+    /// Ends these sessions in one transaction. One that was ended before is told of again, which changes nothing.
+    pub(crate) async fn revoke_sessions(&self, revocations: &[Revocation]) -> Result<(), Error> {
+        let ended = Arc::new(Ended::new(revocations));
+        let revoked = self.mongo.transact("revoke sessions", move |txn| {
+            let ended = Arc::clone(&ended);
+            Box::pin(async move { ended.write(txn).await })
         });
         revoked.await
     }
@@ -79,6 +101,35 @@ impl Store {
         };
         found.into_iter().filter_map(|stored| fact(stored).transpose()).collect()
     }
+}
+
+/// Sessions that end, and the events that tell of them.
+pub(super) struct Ended {
+    ops: Vec<UpdateOp>,
+    events: Vec<Envelope>,
+}
+
+impl Ended {
+    pub(super) fn new(revocations: &[Revocation]) -> Self {
+        Self {
+            ops: revocations.iter().map(|ended| revoke(ended.fact.session_id, ended.fact.until)).collect(),
+            events: revocations.iter().map(|ended| ended.event.clone()).collect(),
+        }
+    }
+
+    pub(super) async fn write(&self, txn: &mut Txn<'_>) -> Result<(), Error> {
+        txn.update_many_ops(SESSIONS, self.ops.clone()).await?;
+        outbox::append(txn, &self.events).await
+    }
+}
+
+fn revoke(id: SessionId, until: Timestamp) -> UpdateOp {
+    let until = bson::DateTime::from(until);
+    UpdateOp::new(
+        doc! { "_id": id.to_string(), "revoked_until": Bson::Null },
+        // Kept until its revocation is over, also when it would have ended before.
+        doc! { "$set": { "revoked_until": until }, "$max": { "forget_at": until } },
+    )
 }
 
 fn session(what: &'static str, stored: SessionDocument) -> Result<Session, Error> {

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use shop_mongo::{Collection, Error, bson, doc, outbox, update_versioned};
+use shop_mongo::{Collection, Document, Error, UpdateOp, bson, doc, outbox, update_versioned};
 use shop_types::{Email, Envelope, Role, UserId};
 
 use super::documents::UserDocument;
-use super::{Account, Created, FIRST_ADMIN_INDEX, Registration, Store, USERS, email};
-use crate::app::hashing::Hash;
+use super::sessions::Ended;
+use super::{Account, Created, FIRST_ADMIN_INDEX, Renewal, Renewed, Revocation, Store, USERS, email};
 use crate::domain::{Name, User};
+
+/// How many Shops are remembered: the present one, and earlier ones of which a pod might still start.
+const SHOPS: i32 = 16;
 
 impl Store {
     fn users(&self) -> Collection<UserDocument> {
@@ -17,15 +20,9 @@ impl Store {
     }
 
     /// Writes a new account and the event that tells of it.
-    pub(crate) async fn create_user(
-        &self,
-        user: User,
-        hash: Hash,
-        registration: Option<Registration>,
-        event: Envelope,
-    ) -> Result<Created, Error> {
+    pub(crate) async fn create_user(&self, account: &Account, event: Envelope) -> Result<Created, Error> {
         const WHAT: &str = "create user";
-        let document = UserDocument::new(&user, &hash, registration.as_ref());
+        let document = UserDocument::new(account);
         let document = bson::serialize_to_document(&document).map_err(|error| corrupt(WHAT, error))?;
         let event = Arc::new([event]);
         let created = self.mongo.transact(WHAT, move |txn| {
@@ -74,11 +71,58 @@ impl Store {
         changed.await?.map(|stored| user(WHAT, stored)).transpose()
     }
 
+    /// The account that was made from the mounted Secret, as long as it is an admin's.
+    pub(crate) async fn first_admin(&self) -> Result<Option<Account>, Error> {
+        const WHAT: &str = "find first admin";
+        let (users, filter) = (self.users(), first_admin());
+        let found = self.mongo.run(WHAT, async move { users.find_one(filter).await }).await?;
+        found.map(|stored| stored.into_account().map_err(|error| corrupt(WHAT, error))).transpose()
+    }
+
+    /// Gives the first admin address and password of another Shop's Secret and ends these sessions, once for each Shop.
+    pub(crate) async fn renew_first_admin(
+        &self,
+        renewal: Renewal,
+        revocations: &[Revocation],
+    ) -> Result<Renewed, Error> {
+        let Renewal { user, email, hash, shop, now } = renewal;
+        let mut guard = first_admin();
+        guard.extend(doc! { "_id": user.to_string(), "shops": { "$ne": &shop } });
+        let change = doc! {
+            "$set": {
+                email::FIELD: email::stored(&email),
+                "password": hash.as_str(),
+                "updated_at": bson::DateTime::from(now),
+            },
+            "$inc": { "version": 1_i64 },
+            "$push": { "shops": { "$each": [shop], "$slice": -SHOPS } },
+        };
+        let ended = Arc::new(Ended::new(revocations));
+        let renewed = self.mongo.transact("renew first admin", move |txn| {
+            let (op, ended) = (UpdateOp::new(guard.clone(), change.clone()), Arc::clone(&ended));
+            Box::pin(async move {
+                if txn.update_many_ops(USERS, vec![op]).await?.matched == 0 {
+                    return Ok(Renewed::Before);
+                }
+                ended.write(txn).await?;
+                Ok(Renewed::Done)
+            })
+        });
+        match renewed.await {
+            Err(error) if error.is_duplicate_of(email::INDEX) => Ok(Renewed::EmailTaken),
+            ended => ended,
+        }
+    }
+
     /// Whether anybody may change who is staff.
     pub(crate) async fn has_admin(&self) -> Result<bool, Error> {
         let (users, filter) = (self.users(), doc! { "role": Role::Admin.as_str() });
         Ok(self.mongo.run("find admin", async move { users.find_one(filter).await }).await?.is_some())
     }
+}
+
+fn first_admin() -> Document {
+    doc! { "first_admin": true, "role": Role::Admin.as_str() }
 }
 
 fn user(what: &'static str, stored: UserDocument) -> Result<User, Error> {

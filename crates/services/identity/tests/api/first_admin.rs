@@ -11,7 +11,7 @@ use crate::given::{PASSWORD, another_pod, documents, events, identity, identity_
 const EMAIL: &str = "boss@example.org";
 
 /// Mounts a Secret with these two texts.
-fn mount(config: &mut Config, email: &str, password: &str) {
+pub(crate) fn mount(config: &mut Config, email: &str, password: &str) {
     let folder = config.auth.key_set_file.parent().unwrap().to_owned();
     let file = |name: &str, text: &str| -> Option<PathBuf> {
         std::fs::write(folder.join(name), text).unwrap();

@@ -9,6 +9,7 @@ mod given;
 mod input;
 mod keys;
 mod logs;
+mod new_shop;
 mod passwords;
 mod refresh;
 mod repeats;

@@ -38,6 +38,8 @@ pub const SIGNING_KEY_FILE: &str = "SHOPMESH_SIGNING_KEY_FILE";
 pub const ADMIN_EMAIL_FILE: &str = "SHOPMESH_ADMIN_EMAIL_FILE";
 /// File with the first admin's password.
 pub const ADMIN_PASSWORD_FILE: &str = "SHOPMESH_ADMIN_PASSWORD_FILE";
+/// UID of the Shop.
+pub const SHOP_UID: &str = "SHOPMESH_SHOP_UID";
 /// Access token life in seconds.
 pub const ACCESS_TOKEN_TTL_SECONDS: &str = "SHOPMESH_ACCESS_TOKEN_TTL_SECONDS";
 /// Session life in seconds.
