@@ -82,7 +82,9 @@ impl App {
     /// # Errors
     /// [`domain::Error::OtherLines`] when the order asked for something else before; [`Error::Store`].
     pub async fn reserve(&self, order: OrderId, lines: Lines) -> Result<Reservation, Error> {
-        self.reservation(Command::Reserve { order, lines }).await
+        let reservation = self.reservation(Command::Reserve { order, lines }).await?;
+        shop_faults::at("W2").await.map_err(unknown)?;
+        Ok(reservation)
     }
 
     /// Turns a hold into a sale (W9); does nothing to what was refused or given back.
@@ -90,7 +92,9 @@ impl App {
     /// # Errors
     /// [`domain::Error::NoReservation`]; [`Error::Store`].
     pub async fn commit(&self, order: OrderId) -> Result<Reservation, Error> {
-        self.reservation(Command::Commit { order }).await
+        let reservation = self.reservation(Command::Commit { order }).await?;
+        shop_faults::at("W9").await.map_err(unknown)?;
+        Ok(reservation)
     }
 
     /// Gives back what an order holds, and within the scope what it has bought; leaves a tombstone where nothing was held.
@@ -123,10 +127,13 @@ impl App {
     /// # Errors
     /// [`Error::Rule`] when it can never be done; [`Error::Store`].
     pub async fn obey(&self, event: EventId, command: Command) -> Result<(), Error> {
-        match self.submit(command, Some(event)).await? {
-            Settled::Answered(answer) => answer.map(|_| ()).map_err(Error::Rule),
-            Settled::SeenBefore => Ok(()),
+        let sells = matches!(command, Command::Commit { .. });
+        let Settled::Answered(answer) = self.submit(command, Some(event)).await? else { return Ok(()) };
+        answer?;
+        if sells {
+            shop_faults::at("W9").await.map_err(unknown)?;
         }
+        Ok(())
     }
 
     async fn reservation(&self, command: Command) -> Result<Reservation, Error> {
@@ -147,8 +154,17 @@ impl App {
 
     async fn submit(&self, command: Command, event: Option<EventId>) -> Result<Settled, Error> {
         let member = Member { command, event, traceparent: context::traceparent() };
-        self.group.submit(member).await.map_err(Error::Store)
+        match self.group.submit(member.clone()).await {
+            // Another pod wrote the same reservation at the same moment: now it is there to be read.
+            Err(error) if error.is_duplicate() => self.group.submit(member).await.map_err(Error::Store),
+            ended => ended.map_err(Error::Store),
+        }
     }
+}
+
+/// A write whose answer was lost: nobody knows that it happened, and the same call finds out.
+fn unknown(injected: shop_faults::Injected) -> Error {
+    Error::Store(shop_mongo::Error::Unavailable { what: "stock", source: Arc::new(injected) })
 }
 
 impl ServiceError for Error {

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use inventory::app::App;
+use inventory::app::{App, Error};
 use inventory::domain::{Line, Lines, State};
+use shop_mongo::{Document, doc};
+use shop_proto::inventory::ReservationState;
+use shop_proto::inventory::inventory_client::InventoryClient;
 use shop_service::SystemClock;
 use shop_testkit::TestShop;
 use shop_types::{OrderId, Quantity};
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
+use tonic::transport::Channel;
 
-use crate::given::{an_order, assert_sound, counts, inventory, stocked};
+use crate::given::{an_order, assert_sound, client, counts, inventory, reserve, stocked};
 
 const PODS: usize = 3;
 
@@ -34,27 +39,43 @@ async fn ask(pod: &App, order: OrderId, lines: Lines) -> State {
     for _ in 0..20 {
         match pod.reserve(order, lines.clone()).await {
             Ok(reservation) => return reservation.state,
-            Err(inventory::app::Error::Store(_)) => {}
+            Err(Error::Store(_)) => {}
             Err(other) => panic!("{other}"),
         }
     }
     panic!("order {order} got no answer");
 }
 
+/// Asks by gRPC as order does: until there is an answer, always for the same order.
+async fn call(mut pod: InventoryClient<Channel>) -> ReservationState {
+    let request = reserve(an_order(), &[("hot", 1)]);
+    for _ in 0..20 {
+        match pod.reserve(request.clone()).await {
+            Ok(reply) => return ReservationState::try_from(reply.into_inner().state).unwrap(),
+            Err(status) => assert!(matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded), "{status}"),
+        }
+    }
+    panic!("order {} got no answer", request.order_id);
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn of_600_buyers_on_three_pods_exactly_200_get_one_of_200_pieces() {
+async fn of_2000_buyers_at_three_instances_exactly_500_get_one_of_500_pieces() {
     let shop = inventory().await;
-    stocked(&shop, "hot", 200).await;
-    let pods = pods(&shop).await;
-    let buyers = (0..600).map(|n| {
-        let pod = Arc::clone(&pods[n % PODS]);
-        tokio::spawn(async move { ask(&pod, an_order(), lines(&[("hot", 1)])).await })
-    });
-    let states = futures::future::join_all(buyers.collect::<Vec<_>>()).await;
-    let held = states.iter().filter(|state| state.as_ref().unwrap() == &State::Held).count();
-    let refused = states.iter().filter(|state| matches!(state.as_ref().unwrap(), State::Refused { .. })).count();
-    assert_eq!((held, refused), (200, 400));
-    assert_eq!(counts(&shop, "hot").await, (0, 200, 0));
+    stocked(&shop, "hot", 500).await;
+    let mut others = Vec::new();
+    for _ in 1..PODS {
+        let config = shop.config().clone();
+        others.push(TestShop::start(|_| async move { inventory::service(&config).await }).await);
+    }
+    let mut pods = vec![client(&shop).await];
+    for other in &others {
+        pods.push(client(other).await);
+    }
+    let buyers = (0..2000).map(|n| tokio::spawn(call(pods[n % PODS].clone())));
+    let states: Vec<_> = futures::future::join_all(buyers).await.into_iter().map(Result::unwrap).collect();
+    let so_many = |wanted| states.iter().filter(|state| **state == wanted).count();
+    assert_eq!((so_many(ReservationState::Held), so_many(ReservationState::Refused)), (500, 1500));
+    assert_eq!(counts(&shop, "hot").await, (0, 500, 0));
     assert_sound(&shop.mongo("inventory").await).await;
 }
 
@@ -92,4 +113,28 @@ async fn orders_that_want_the_same_skus_crosswise_all_get_an_answer() {
     assert_eq!(held, 100);
     assert_eq!((counts(&shop, "cup").await, counts(&shop, "mug").await), ((0, 100, 0), (0, 100, 0)));
     assert_sound(&shop.mongo("inventory").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_reservation_cannot_be_read_fails_alone_in_its_group() {
+    let shop = inventory().await;
+    stocked(&shop, "mug", 1000).await;
+    let pods = pods(&shop).await;
+    let bad = an_order();
+    let twice = vec![doc! { "sku": "mug", "quantity": 1_i64 }; 2];
+    let reservations = shop.mongo("inventory").await.collection::<Document>("reservations");
+    reservations.insert_one(doc! { "_id": bad.to_string(), "state": "HELD", "lines": twice }).await.unwrap();
+    let calls = (0..90).map(|n| {
+        let (pod, order) = (Arc::clone(&pods[0]), if n % 30 == 7 { bad } else { an_order() });
+        tokio::spawn(async move { (order, pod.reserve(order, lines(&[("mug", 1)])).await) })
+    });
+    for ended in futures::future::join_all(calls.collect::<Vec<_>>()).await {
+        match ended.unwrap() {
+            (order, answer) if order == bad => {
+                assert!(matches!(answer, Err(Error::Store(shop_mongo::Error::Corrupt { .. }))), "{answer:?}");
+            }
+            (_, answer) => assert_eq!(answer.unwrap().state, State::Held),
+        }
+    }
+    assert_eq!(counts(&shop, "mug").await, (913, 87, 0));
 }

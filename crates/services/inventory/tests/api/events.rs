@@ -82,6 +82,11 @@ async fn movements(mongo: &Mongo, order: OrderId) -> usize {
     documents(mongo, "movements", doc! { "order": order.to_string() }).await.len()
 }
 
+async fn state(mongo: &Mongo, order: OrderId) -> String {
+    let found = documents(mongo, "reservations", doc! { "_id": order.to_string() }).await;
+    found[0].get_str("state").unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn captured_money_sells_the_hold_once_however_often_it_is_told() {
     let shop = inventory().await;
@@ -125,14 +130,30 @@ async fn a_cancelled_order_gives_back_what_it_held_or_bought_in_either_order_of_
     producers.tell(Event::OrderCancelling(fact(held)), 2).await;
     producers.tell(captured(held), 1).await;
     assert_eq!(counts(&shop, "mug").await, (9, 0, 0));
-    let state = |order: OrderId| {
-        let mongo = mongo.clone();
-        async move {
-            let found = documents(&mongo, "reservations", doc! { "_id": order.to_string() }).await;
-            found[0].get_str("state").unwrap().to_owned()
-        }
-    };
-    assert_eq!((state(bought).await, state(held).await), ("RESTOCKED".into(), "RELEASED".into()));
+    assert_eq!((state(&mongo, bought).await, state(&mongo, held).await), ("RESTOCKED".into(), "RELEASED".into()));
+    assert_sound(&mongo).await;
+}
+
+#[tokio::test]
+async fn a_returned_order_puts_its_pieces_back_once_and_a_capture_that_comes_late_sells_nothing() {
+    let shop = inventory().await;
+    let (mongo, producers) = (shop.mongo("inventory").await, Producers::of(&shop));
+    stocked(&shop, "mug", 9).await;
+    let (arrived, early) = (an_order(), an_order());
+    for order in [arrived, early] {
+        client(&shop).await.reserve(reserve(order, &[("mug", 2)])).await.unwrap();
+    }
+    producers.tell(captured(arrived), 1).await;
+    for _ in 0..2 {
+        // Each time an event of its own: what it asks for has happened, whatever the inbox knows.
+        producers.tell(Event::OrderReturning(fact(arrived)), 2).await;
+        producers.tell(Event::OrderReturning(fact(early)), 1).await;
+        producers.tell(captured(arrived), 1).await;
+        producers.tell(captured(early), 1).await;
+    }
+    assert_eq!(counts(&shop, "mug").await, (9, 0, 0));
+    assert_eq!((state(&mongo, arrived).await, state(&mongo, early).await), ("RESTOCKED".into(), "RELEASED".into()));
+    assert_eq!((movements(&mongo, arrived).await, movements(&mongo, early).await), (3, 2));
     assert_sound(&mongo).await;
 }
 
