@@ -4,8 +4,10 @@
 
 mod buy;
 mod cancel;
+mod collector;
 mod decline;
 mod given;
 mod restart;
 mod same_key;
 mod sold_out;
+mod trace;
