@@ -29,9 +29,41 @@ pub fn setup() -> Setup {
 /// # Errors
 /// As [`Error`] says. Two pods with the same event at once: one meets [`Error::Conflict`] and sees the row when repeated.
 pub async fn claim(txn: &mut Txn<'_>, group: &str, ids: &[EventId]) -> Result<HashSet<EventId>, Error> {
+    remember(txn, group, ids, &Document::new()).await
+}
+
+/// Remembers events that a consumer group gives up: they count as had, without their effect, until [`take_up`]. Gives
+/// those that it has had, or given up, before; nothing changes for them.
+///
+/// # Errors
+/// As [`claim`].
+pub async fn give_up(txn: &mut Txn<'_>, group: &str, ids: &[EventId]) -> Result<HashSet<EventId>, Error> {
+    remember(txn, group, ids, &doc! { "given_up": true }).await
+}
+
+/// Forgets that an event was given up, so that its effect may happen after all. One whose effect has happened stays had.
+///
+/// # Errors
+/// As [`Error`] says.
+pub async fn take_up(txn: &mut Txn<'_>, group: &str, id: EventId) -> Result<(), Error> {
+    let given_up = doc! { "_id": row_id(group, id), "given_up": true };
+    let rows = txn.collection::<Document>(COLLECTION);
+    let deleted = rows.delete_one(given_up).session(&mut *txn.session).await;
+    deleted.map(drop).map_err(|error| txn.sort(error))
+}
+
+async fn remember(txn: &mut Txn<'_>, group: &str, ids: &[EventId], more: &Document) -> Result<HashSet<EventId>, Error> {
     let mut known = HashSet::new();
     let ids: Vec<EventId> = ids.iter().copied().filter(|id| known.insert(*id)).collect();
-    let rows: Vec<Document> = ids.iter().map(|id| doc! { "_id": format!("{group}:{id}"), "group": group }).collect();
-    let new = stamped::insert(txn, COLLECTION, "at", rows).await?;
+    let row = |id: &EventId| {
+        let mut row = doc! { "_id": row_id(group, *id), "group": group };
+        row.extend(more.clone());
+        row
+    };
+    let new = stamped::insert(txn, COLLECTION, "at", ids.iter().map(row).collect()).await?;
     Ok(ids.into_iter().zip(new).filter(|(_, new)| !new).map(|(id, _)| id).collect())
+}
+
+fn row_id(group: &str, id: EventId) -> String {
+    format!("{group}:{id}")
 }

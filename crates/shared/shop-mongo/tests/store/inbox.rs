@@ -89,3 +89,27 @@ async fn two_pods_with_the_same_event_have_one_effect() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_was_given_up_counts_as_had_until_it_is_taken_up() {
+    with_store(|store| async move {
+        prepared(&store).await;
+        claim(&store, "cart", &[event(1)]).await.unwrap();
+        let given_up = store.mongo.transact("give up", |txn| {
+            Box::pin(async move { inbox::give_up(txn, "cart", &[event(1), event(2)]).await })
+        });
+        assert_eq!(given_up.await.unwrap(), HashSet::from([event(1)]));
+        assert_eq!(claim(&store, "cart", &[event(2)]).await.unwrap(), HashSet::from([event(2)]));
+
+        for id in [event(1), event(2), event(3)] {
+            let taken_up = store
+                .mongo
+                .transact("take up", move |txn| Box::pin(async move { inbox::take_up(txn, "cart", id).await }));
+            taken_up.await.unwrap();
+        }
+
+        let had = claim(&store, "cart", &[event(1), event(2)]).await.unwrap();
+        assert_eq!(had, HashSet::from([event(1)]), "only what had its effect stays had");
+    })
+    .await;
+}
