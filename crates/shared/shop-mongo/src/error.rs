@@ -1,12 +1,17 @@
 //! How an operation on MongoDB can end badly, sorted by what the caller can do about it.
 //!
-//! What belongs here: what an error means. How errors of the driver are sorted into it stands in `driver`.
+//! What belongs here: what an error means. How errors of the driver are sorted into it stands in `driver`, and what a
+//! validator says in `validation`.
 
 mod driver;
+mod validation;
 
 use std::sync::Arc;
 
+use shop_faults::Injected;
 use shop_types::{ErrorKind, ServiceError};
+
+pub(crate) use driver::commit_is_unknown;
 
 /// The error behind an error; shared, because every member of a group gets the same one.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
@@ -126,6 +131,11 @@ impl Error {
         }
     }
 
+    /// Whether MongoDB was away just then, and not we who refused: what is safe to repeat may be repeated.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable { source, .. } if driver::is_of_driver(&**source))
+    }
+
     /// The word of this error in metrics.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
@@ -137,6 +147,13 @@ impl Error {
             Self::Corrupt { .. } => "corrupt",
             Self::Failed { .. } => "failed",
         }
+    }
+}
+
+/// Whether the write before the failpoint happened is unknown, as after a lost reply.
+impl From<Injected> for Error {
+    fn from(injected: Injected) -> Self {
+        Self::Unavailable { what: injected.0, source: Arc::new(injected) }
     }
 }
 
@@ -175,5 +192,17 @@ impl ServiceError for Error {
             | Self::Corrupt { .. }
             | Self::Failed { .. } => "the store could not do this".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failpoint_nobody_knows_and_nothing_is_repeated() {
+        let error = Error::from(Injected("W6"));
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unavailable, "MongoDB is not available for 'W6'"));
+        assert!(!error.is_transient() && !error.is_away());
     }
 }

@@ -4,9 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::options::{ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+};
 use mongodb::{Client, Collection, Database};
 use shop_config::MongoConfig;
+use shop_faults::Bug;
 use shop_telemetry::{context, metrics::Metrics};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -150,7 +153,9 @@ pub(crate) fn deadline() -> Instant {
 
 /// Acknowledged by a majority; the server gives up waiting for it when our callers do.
 pub(crate) fn majority() -> WriteConcern {
-    WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).w_timeout(DEADLINE).build()
+    let majority = Acknowledgment::Majority;
+    let w = if shop_faults::planted(Bug::WeakWrites) { Acknowledgment::Nodes(1) } else { majority };
+    WriteConcern::builder().w(w).w_timeout(DEADLINE).build()
 }
 
 fn options(mut options: ClientOptions, service: &str, config: &MongoConfig, measures: &Measures) -> ClientOptions {

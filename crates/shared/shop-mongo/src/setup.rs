@@ -32,7 +32,8 @@ impl Setup {
         Self { collection, indexes: indexes.into(), validator: None }
     }
 
-    /// Adds what every document must match.
+    /// Adds what every document must match. A backstop: a write that it refuses is a defect of the service, told as
+    /// [`Error::Failed`] and never repeated.
     #[must_use]
     pub fn validated(self, validator: Document) -> Self {
         Self { validator: Some(validator), ..self }
@@ -67,7 +68,7 @@ async fn ensure(database: &Database, setup: Vec<Setup>) -> Result<(), DriverErro
             create(database, collection).await?;
         }
         let present = validators.remove(collection).flatten().unwrap_or_default();
-        let wished = validator.unwrap_or_default();
+        let wished = named(collection, validator.unwrap_or_default());
         if present != wished {
             // Only where it differs: the command locks the collection.
             let command = doc! { "collMod": collection, "validator": wished, "validationLevel": "strict" };
@@ -78,6 +79,16 @@ async fn ensure(database: &Database, setup: Vec<Setup>) -> Result<(), DriverErro
         }
     }
     Ok(())
+}
+
+/// Gives the schema of a validator the title by which a refusal names the collection.
+fn named(collection: &str, mut validator: Document) -> Document {
+    if let Ok(schema) = validator.get_document_mut("$jsonSchema")
+        && !schema.contains_key("title")
+    {
+        schema.insert("title", collection);
+    }
+    validator
 }
 
 async fn create(database: &Database, collection: &str) -> Result<(), DriverError> {

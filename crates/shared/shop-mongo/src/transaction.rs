@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use mongodb::ClientSession;
-use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 use mongodb::options::{ReadConcern, TransactionOptions};
 use tokio::time::{Instant, sleep};
 
+use crate::error::commit_is_unknown;
 use crate::mongo::{DEADLINE, deadline, majority};
 use crate::retry::Pauses;
 use crate::{Error, Mongo, Txn};
@@ -135,7 +135,7 @@ async fn commit(session: &mut ClientSession, what: &'static str, until: Instant)
     loop {
         let error = match session.commit_transaction().await {
             Ok(()) => return Ok(()),
-            Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => error,
+            Err(error) if commit_is_unknown(&error) => error,
             Err(error) => return Err(Error::of(what, error)),
         };
         let pause = pauses.next();

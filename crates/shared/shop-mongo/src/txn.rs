@@ -84,20 +84,22 @@ impl<'a> Txn<'a> {
             return Ok(());
         }
         let inserted = self.collection::<Document>(collection).insert_many(documents).session(&mut *self.session).await;
-        inserted.map(|_| ()).map_err(|error| Error::of(self.what, error))
+        inserted.map(|_| ()).map_err(|error| Error::of_collection(self.what, Some(collection), error))
     }
 
     /// Makes many different writes in one round trip, in their order, and tells how many found their document.
     ///
     /// # Errors
-    /// [`Error::Duplicate`] when an upsert or a change meets a taken key, [`Error::Failed`] when a validator refuses.
+    /// [`Error::Duplicate`] when an upsert or a change meets a taken key, [`Error::Failed`] when a validator refuses (and names the
+    /// collection).
     pub async fn update_many_ops(&mut self, collection: &str, ops: Vec<UpdateOp>) -> Result<Updated, Error> {
         if ops.is_empty() {
             return Ok(Updated::default());
         }
-        let command = update::command(collection, ops, None);
+        let command = update::command(collection, ops);
         let reply = self.database.run_command(command).session(&mut *self.session).await;
-        Updated::read(self.what, reply.map_err(|error| Error::of(self.what, error))?)
+        let reply = reply.map_err(|error| Error::of_collection(self.what, Some(collection), error))?;
+        Updated::read(self.what, collection, reply)
     }
 
     /// [`Self::update_many_ops`] where every write must find exactly one document (or upsert it).

@@ -3,7 +3,10 @@
 
 use bson::{Bson, Document, doc};
 use serde::Deserialize;
+use tokio::time::{Instant, sleep};
 
+use crate::mongo::{deadline, majority};
+use crate::retry::Pauses;
 use crate::{Error, Mongo};
 
 /// One write of a batch: the first document that matches `q` is changed by `u`.
@@ -82,14 +85,16 @@ struct WriteError {
     code: i32,
     #[serde(default)]
     errmsg: String,
+    #[serde(rename = "errInfo")]
+    details: Option<Document>,
 }
 
 impl Updated {
     /// Reads the server's reply: the command may be "ok" although a write inside it was refused.
-    pub(crate) fn read(what: &'static str, reply: Document) -> Result<Self, Error> {
+    pub(crate) fn read(what: &'static str, collection: &str, reply: Document) -> Result<Self, Error> {
         let reply: Reply = bson::deserialize_from_document(reply).map_err(|error| Error::corrupt(what, error))?;
         if let Some(error) = reply.write_errors.first() {
-            return Err(Error::of_write(what, error.code, &error.errmsg));
+            return Err(Error::of_write(what, collection, error.code, &error.errmsg, error.details.as_ref()));
         }
         if reply.write_concern_error.is_some() {
             return Err(Error::Timeout { what });
@@ -103,22 +108,20 @@ impl Updated {
     }
 }
 
-pub(crate) fn command(collection: &str, ops: Vec<UpdateOp>, write_concern: Option<Document>) -> Document {
+pub(crate) fn command(collection: &str, ops: Vec<UpdateOp>) -> Document {
     let updates: Vec<Document> = ops.into_iter().map(UpdateOp::into_statement).collect();
-    let mut command = doc! { "update": collection, "updates": updates, "ordered": true };
-    if let Some(concern) = write_concern {
-        command.insert("writeConcern", concern);
-    }
-    command
+    doc! { "update": collection, "updates": updates, "ordered": true }
 }
 
 impl Mongo {
     /// Makes many different writes in one round trip, in their order, without a transaction: each is atomic by itself, and
     /// after an error the ones before it stay.
     ///
+    /// Repeated until the deadline while MongoDB has no primary, so every write must be safe to repeat.
+    ///
     /// # Errors
     /// As [`crate::Txn::update_many_ops`]. After [`Error::Unavailable`] or [`Error::Timeout`] any of them may have
-    /// happened; the driver does not repeat them, so they must be safe to repeat.
+    /// happened.
     pub async fn update_many_ops(
         &self,
         what: &'static str,
@@ -128,10 +131,24 @@ impl Mongo {
         if ops.is_empty() {
             return Ok(Updated::default());
         }
-        let milliseconds = i64::try_from(crate::DEADLINE.as_millis()).unwrap_or(i64::MAX);
-        let command = command(collection, ops, Some(doc! { "w": "majority", "wtimeout": milliseconds }));
-        let database = self.database().clone();
-        let reply = self.run(what, async move { database.run_command(command).await }).await?;
-        Updated::read(what, reply)
+        let concern = bson::serialize_to_document(&majority()).map_err(|error| Error::failed(what, error))?;
+        let mut command = command(collection, ops);
+        command.insert("writeConcern", concern);
+        let (until, mut pauses) = (deadline(), Pauses::default());
+        loop {
+            let (database, command) = (self.database().clone(), command.clone());
+            let sent = async move { database.run_command(command).await.map_err(|error| Error::of(what, error)) };
+            match self.run_until(what, until, sent).await {
+                // The driver repeats no command that it does not know.
+                Err(error) if error.is_away() => {
+                    let pause = pauses.next();
+                    if Instant::now() + pause >= until {
+                        return Err(error);
+                    }
+                    sleep(pause).await;
+                }
+                ended => return Updated::read(what, collection, ended?),
+            }
+        }
     }
 }

@@ -4,14 +4,23 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mongodb::error::{ErrorKind as Driver, TRANSIENT_TRANSACTION_ERROR, WriteFailure};
+use bson::Document;
+use mongodb::error::{
+    ErrorKind as Driver, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
+};
 
 use super::Error;
+use super::validation::Refusal;
 
 impl Error {
     /// Sorts an error of the driver; for operations on [`crate::Txn::session`].
     #[must_use]
     pub fn of(what: &'static str, error: mongodb::error::Error) -> Self {
+        Self::of_collection(what, None, error)
+    }
+
+    /// [`Self::of`] for an operation on a known collection.
+    pub(crate) fn of_collection(what: &'static str, collection: Option<&str>, error: mongodb::error::Error) -> Self {
         let code = code_of(&error);
         let transient = error.contains_label(TRANSIENT_TRANSACTION_ERROR);
         if let Some(index) = taken_index(&error) {
@@ -19,6 +28,7 @@ impl Error {
         }
         match (&*error.kind, code) {
             (_, Some(WRITE_CONFLICT | LOCK_TIMEOUT)) => Self::Conflict { what },
+            (_, Some(VALIDATION_FAILED)) => Self::refused_by_validator(what, collection, details_of(&error).as_ref()),
             (_, Some(MAX_TIME_EXPIRED | WRITE_CONCERN_TIMEOUT)) if !transient => Self::Timeout { what },
             (Driver::Bson(_) | Driver::BsonDeserialization(_), _) => {
                 Self::Corrupt { what, source: Arc::new(Shown(error)) }
@@ -28,19 +38,47 @@ impl Error {
         }
     }
 
-    /// Sorts an entry of `writeErrors`, as far as a code and a message tell.
-    pub(crate) fn of_write(what: &'static str, code: i32, message: &str) -> Self {
+    /// Sorts an entry of `writeErrors`, as far as code, message and details tell.
+    pub(crate) fn of_write(
+        what: &'static str,
+        collection: &str,
+        code: i32,
+        message: &str,
+        details: Option<&Document>,
+    ) -> Self {
         match code {
             DUPLICATE_KEY => Self::Duplicate { what, index: index_in(message) },
             WRITE_CONFLICT | LOCK_TIMEOUT => Self::Conflict { what },
+            VALIDATION_FAILED => Self::refused_by_validator(what, Some(collection), details),
             _ => Self::failed(what, format!("code {code}: {message}")),
         }
     }
+
+    /// A defect of ours that the backstop has caught: the same write would be refused again.
+    fn refused_by_validator(what: &'static str, collection: Option<&str>, details: Option<&Document>) -> Self {
+        Self::Failed { what, source: Arc::new(Refusal::new(collection, details)) }
+    }
 }
 
-/// Whether the server says that the transaction did not happen and may be run again.
+/// Whether the server says that the transaction did not happen and may be run again. A statement that was interrupted
+/// because its session was killed has no label of that, but only the statements before a commit are asked here, and what
+/// one of them did ends with its transaction.
 pub(super) fn is_transient(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    cause.downcast_ref::<Shown>().is_some_and(|Shown(error)| error.contains_label(TRANSIENT_TRANSACTION_ERROR))
+    cause.downcast_ref::<Shown>().is_some_and(|Shown(error)| {
+        error.contains_label(TRANSIENT_TRANSACTION_ERROR) || code_of(error) == Some(INTERRUPTED)
+    })
+}
+
+/// Whether the cause came from the driver.
+pub(super) fn is_of_driver(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    cause.is::<Shown>()
+}
+
+/// Whether nobody knows what a commit did, so that it must be asked again. The driver's label leaves out a session that was
+/// killed while it committed.
+pub(crate) fn commit_is_unknown(error: &mongodb::error::Error) -> bool {
+    let transient = error.contains_label(TRANSIENT_TRANSACTION_ERROR);
+    error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) || (!transient && code_of(error) == Some(INTERRUPTED))
 }
 
 // https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml
@@ -48,9 +86,33 @@ const LOCK_TIMEOUT: i32 = 24;
 const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONCERN_TIMEOUT: i32 = 64;
 const WRITE_CONFLICT: i32 = 112;
+const VALIDATION_FAILED: i32 = 121;
 const DUPLICATE_KEY: i32 = 11000;
-/// The node is no primary, recovers, stops, or cannot reach others; the user may also lack a session for a moment.
-const AWAY: [i32; 14] = [6, 7, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436];
+/// By `killSessions`, or by an administrator.
+const INTERRUPTED: i32 = 11601;
+/// The same call may succeed in a moment.
+const AWAY: [i32; 20] = [
+    6,
+    7,
+    89,
+    202,
+    9001, // hosts that cannot be reached: the network, or a member that is away
+    10058,
+    10107,
+    13435,
+    13436, // the node is no primary (any more)
+    189,
+    11602, // it steps down just now
+    91,
+    11600, // it shuts down
+    134,
+    262, // it has not caught up, or ran out of its own time
+    43,
+    175,
+    237, // a cursor or a plan that went away with the node's state
+    388,
+    INTERRUPTED, // out of cache for the moment; told to stop
+];
 
 fn code_of(error: &mongodb::error::Error) -> Option<i32> {
     let own = match &*error.kind {
@@ -87,6 +149,18 @@ fn taken_index(error: &mongodb::error::Error) -> Option<String> {
 fn index_in(message: &str) -> String {
     let name = message.split(" index: ").nth(1).and_then(|rest| rest.split(' ').next());
     name.unwrap_or("unknown").to_owned()
+}
+
+/// What the server says in `errInfo`.
+fn details_of(error: &mongodb::error::Error) -> Option<Document> {
+    match &*error.kind {
+        Driver::Write(WriteFailure::WriteError(write)) => write.details.clone(),
+        Driver::InsertMany(many) => many.write_errors.as_ref()?.first()?.details.clone(),
+        _ => {
+            let reply = Document::try_from(error.server_response()?.as_ref()).ok()?;
+            reply.get_document("errInfo").ok().cloned()
+        }
+    }
 }
 
 fn is_away(kind: &Driver, code: Option<i32>) -> bool {

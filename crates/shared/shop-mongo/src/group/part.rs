@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::{Caller, Decide, Member};
+use crate::retry::Typical;
 use crate::transaction::{Work, attempt};
 use crate::{Error, Mongo, Txn};
 
@@ -14,6 +16,7 @@ pub(super) struct Shared<C, A> {
     pub(super) mongo: Mongo,
     pub(super) name: &'static str,
     pub(super) decide: Arc<Decide<C, A>>,
+    pub(super) typical: Typical,
 }
 
 /// The commands. The batch is shared, because a transaction that nobody waits for any more goes on with it.
@@ -68,14 +71,23 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Part<C, A> {
 
     /// Runs the transaction, once.
     pub(super) async fn once(&self) -> Result<Vec<A>, Error> {
-        let Shared { mongo, name, .. } = &*self.commands.shared;
+        let Shared { mongo, name, typical, .. } = &*self.commands.shared;
+        let started = Instant::now();
         let ended = attempt(mongo, name, self.until(), Arc::clone(&self.commands)).await;
         match &ended {
-            Ok(answers) => mongo.measures().committed(name, answers.len()),
+            Ok(answers) => {
+                typical.note(started.elapsed());
+                mongo.measures().committed(name, answers.len());
+            }
             Err(Error::Conflict { .. }) => mongo.measures().conflicted(name),
             Err(_) => {}
         }
         ended
+    }
+
+    /// How long to wait after so many conflicts.
+    pub(super) fn pause_beside(&self, conflicts: u32) -> Duration {
+        self.commands.shared.typical.beside(conflicts)
     }
 
     /// Both halves, the first one first.

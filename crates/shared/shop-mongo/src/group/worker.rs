@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::part::{Part, Shared, may_be_of_one_member};
 use super::slow_lane::{self, SlowLane};
 use super::{Decide, LONGEST_SEARCH, MOST_MEMBERS, Member, TRIES_BEFORE_SPLIT};
-use crate::retry::Pauses;
+use crate::retry::{Pauses, Typical};
 use crate::{Error, Mongo};
 
 pub(super) struct Worker<C, A> {
@@ -18,7 +18,7 @@ pub(super) struct Worker<C, A> {
 
 impl<C: Send + Sync + 'static, A: Send + 'static> Worker<C, A> {
     pub(super) fn new(mongo: &Mongo, name: &'static str, decide: Arc<Decide<C, A>>) -> Self {
-        Self { shared: Arc::new(Shared { mongo: mongo.clone(), name, decide }) }
+        Self { shared: Arc::new(Shared { mongo: mongo.clone(), name, decide, typical: Typical::default() }) }
     }
 
     pub(super) async fn run(self, mut queue: mpsc::Receiver<Member<C, A>>, stop: CancellationToken) {
@@ -84,13 +84,14 @@ where
             Err(error) if error.is_transient() => error,
             ended => return ended,
         };
+        let mut pause = pauses.next();
         if matches!(error, Error::Conflict { .. }) {
             conflicts += 1;
             if conflicts >= TRIES_BEFORE_SPLIT || search_ends.is_some_and(|ends| Instant::now() >= ends) {
                 return Err(error);
             }
+            pause = pause.max(part.pause_beside(conflicts));
         }
-        let pause = pauses.next();
         if Instant::now() + pause >= part.until() {
             return Err(error);
         }
