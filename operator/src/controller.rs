@@ -28,7 +28,7 @@ use crate::error::Class;
 use crate::keys;
 use crate::metrics::SUCCEEDED;
 use crate::observe::references;
-use crate::reconcile::{Context, reconcile};
+use crate::reconcile::{Context, Next, reconcile};
 use crate::report::report_unreadable;
 
 /// A Shop, or what could not be read as one: a single bad object must not blind the operator for all others.
@@ -160,10 +160,15 @@ async fn round(shop: Arc<Guarded>, shared: Arc<Shared>) -> Result<Action, std::c
     let result = Box::pin(reconcile(shop, context)).await;
     let seconds = start.elapsed().as_secs_f64();
     let pause = match result {
-        Ok(pause) => {
-            backoff.succeeded(&uid).await;
+        Ok(next) => {
             context.metrics.reconciled(SUCCEEDED, seconds);
-            spread(pause, chance())
+            match next {
+                Next::In(pause) => {
+                    backoff.succeeded(&uid).await;
+                    spread(pause, chance())
+                }
+                Next::Growing => backoff.failed(&uid, Class::Retry, chance()).await,
+            }
         }
         Err(error) => {
             context.metrics.reconciled(error.reason(), seconds);

@@ -13,11 +13,12 @@ use serde_json::json;
 use tracing::warn;
 
 use crate::apply::Applied;
+use crate::ask::Answer;
 use crate::crd::{Shop, ShopStatus};
 use crate::error::Error;
 use crate::plan::Plan;
 
-pub use conditions::status;
+pub use conditions::{hangs_on_answer, status};
 
 /// The field manager of the status.
 pub const MANAGER: &str = "shopmesh.dev/operator.status";
@@ -26,7 +27,7 @@ pub const MANAGER: &str = "shopmesh.dev/operator.status";
 #[derive(Clone, Copy)]
 pub enum Outcome<'a> {
     /// The cluster is like the manifests; pods may still be on their way.
-    Applied(&'a Plan, &'a Applied),
+    Applied(&'a Plan, &'a Applied, &'a Answer),
     /// It is not.
     Failed(&'a Error),
 }

@@ -13,7 +13,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Client, Resource, ResourceExt};
 use operator::crd::Shop;
-use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tests::wait::until;
@@ -111,12 +110,6 @@ impl Site {
         self.condition("Ready", "True", "AllServicesAvailable").await;
         let seconds = since.elapsed().as_secs_f64();
         say(&format!("Shop {NAME} in namespace {}: Ready after {seconds:.1} s", self.namespace));
-        // The node learns of new pods a moment after their Deployments are available; until then NGINX finds nobody.
-        let health = format!("{}/health", self.url().await);
-        let look =
-            || async { reqwest::get(&health).await.map(|reply| reply.status()).map_err(|error| error.to_string()) };
-        let well = |seen: &Result<StatusCode, String>| seen.as_ref().is_ok_and(StatusCode::is_success);
-        until("the shop is well through NGINX", look, well).await.unwrap();
     }
 
     /// Waits until the Shop has a condition with this status and reason, for its present generation.

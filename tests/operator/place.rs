@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::util::MapRequestLayer;
 
+use crate::answers::Answers;
 use crate::kubelet::Kubelet;
 use tests::wait::until;
 
@@ -40,6 +41,7 @@ pub(crate) struct Place {
     pub(crate) client: Client,
     pub(crate) namespace: String,
     pub(crate) kubelet: Kubelet,
+    pub(crate) answers: Arc<Answers>,
 }
 
 /// A running operator.
@@ -113,7 +115,7 @@ impl Place {
         let look = || async { accounts.get_opt("default").await.unwrap().is_some() };
         until("the namespace is set up", look, |is_there| *is_there).await;
         let kubelet = Kubelet::start(client.clone(), &namespace);
-        Self { client, namespace, kubelet }
+        Self { client, namespace, kubelet, answers: Arc::new(Answers::new()) }
     }
 
     pub(crate) fn api<K>(&self) -> Api<K>
@@ -139,7 +141,7 @@ impl Place {
 
     /// Starts an operator for this namespace alone.
     pub(crate) async fn operator(&self) -> Operator {
-        Operator::start(&self.namespace).await
+        Operator::start(&self.namespace, Arc::clone(&self.answers)).await
     }
 
     /// Waits until the Shop has a condition with this status and reason, for its present generation.
@@ -202,7 +204,7 @@ impl Place {
 }
 
 impl Operator {
-    async fn start(namespace: &str) -> Self {
+    async fn start(namespace: &str, answers: Arc<Answers>) -> Self {
         let (sender, writes) = mpsc::unbounded_channel();
         let noting = MapRequestLayer::new(move |request: http::Request<Body>| {
             if request.method() != http::Method::GET {
@@ -221,6 +223,7 @@ impl Operator {
             recorder: Recorder::new(client, reporter),
             metrics: Metrics::new().unwrap(),
             clock: Arc::new(SystemClock),
+            ask: answers,
         };
         let stop = CancellationToken::new();
         let scope = Scope::Namespaces(vec![namespace.to_owned()]);

@@ -13,11 +13,13 @@ async fn a_shop_that_is_as_declared_is_not_written_for_a_minute() {
     operator.quiet(Duration::from_secs(5)).await;
     operator.writes();
     let before = place.versions().await;
+    let asked = place.answers.asked();
 
     tokio::time::sleep(Duration::from_mins(1)).await;
 
     assert_eq!(operator.writes(), Vec::<String>::new());
     assert_eq!(place.versions().await, before);
+    assert_eq!(place.answers.asked(), asked, "a ready Shop is not asked");
     operator.stop().await;
 }
 

@@ -43,6 +43,9 @@ pub const PAYMENT_API_KEY_FILE: &str = "/etc/shopmesh/payment/api-key";
 /// Port of the managed Redis.
 pub const REDIS_PORT: u16 = 6379;
 
+/// Port of the bundled NGINX' Service.
+pub const NGINX_PORT: u16 = 80;
+
 /// The service that signs tokens.
 pub const IDENTITY: &str = "identity";
 /// The service that calls the payment provider.

@@ -44,7 +44,7 @@ pub(super) fn nginx(plan: &Plan, nginx: &NginxPlan) -> Part {
         annotations: vec![(metadata::CONFIG_HASH, config::digest(&settings))],
         restart: Restart::Always,
     };
-    let mut address = service::address(plan, part, name, &[("http", 80)]);
+    let mut address = service::address(plan, part, name, &[("http", names::NGINX_PORT)]);
     if let Some(spec) = &mut address.spec {
         spec.type_ = Some(nginx.service_type.as_str().to_owned());
         if let Some(port) = spec.ports.as_mut().and_then(|ports| ports.first_mut()) {

@@ -1,18 +1,20 @@
 //! The status of a Shop, from what was seen and done. Pure.
 
+mod ingress;
+
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Resource, ResourceExt};
 
 use super::Outcome;
 use crate::apply::Applied;
+use crate::ask::Answer;
 use crate::build::names;
+use crate::crd::Shop;
 use crate::crd::status::{DatabaseCheckStatus, IngressStatus, ServiceStatus, ShopStatus, kinds};
-use crate::crd::{Shop, shop::ServiceType};
 use crate::error::{Class, Error};
-use crate::plan::{NginxPlan, Plan, Verdict};
+use crate::plan::{Plan, Verdict};
 
 /// The status after a reconciliation. Conditions that say the same as before keep their time.
 #[must_use]
@@ -21,13 +23,28 @@ pub fn status(shop: &Shop, outcome: Outcome<'_>, now: Timestamp) -> ShopStatus {
     let generation = shop.meta().generation;
     let (mut status, said) = match outcome {
         Outcome::Failed(error) => (old.clone(), failed(&old, generation, error)),
-        Outcome::Applied(plan, applied) => applied_status(plan, applied, &old),
+        Outcome::Applied(plan, applied, answer) => applied_status(plan, applied, answer, &old),
     };
     status.observed_generation = generation;
     // The API server keeps whole seconds.
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     status.conditions = merged(&old.conditions, said, generation, now);
     status
+}
+
+/// Whether the next status hangs on what the shop itself says: all that can be seen from here would make it ready, and it
+/// is not ready already. A shop that is ready is never asked: one missed answer would not make it less so.
+#[must_use]
+pub fn hangs_on_answer(shop: &Shop, plan: &Plan, applied: &Applied, now: Timestamp) -> bool {
+    let is_ready =
+        shop.status.as_ref().is_some_and(|old| is_true(old, kinds::READY) && is_true(old, kinds::INGRESS_READY));
+    plan.nginx.is_some()
+        && !is_ready
+        && is_true(&status(shop, Outcome::Applied(plan, applied, &Answer::Well), now), kinds::READY)
+}
+
+fn is_true(status: &ShopStatus, kind: &str) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == kind && condition.status == "True")
 }
 
 /// A condition without its time.
@@ -96,17 +113,19 @@ fn failed(old: &ShopStatus, generation: Option<i64>, error: &Error) -> Vec<Said>
     }
 }
 
-fn applied_status(plan: &Plan, applied: &Applied, old: &ShopStatus) -> (ShopStatus, Vec<Said>) {
+fn applied_status(plan: &Plan, applied: &Applied, answer: &Answer, old: &ShopStatus) -> (ShopStatus, Vec<Said>) {
     let services: Vec<_> = plan.services.iter().map(|service| service_status(plan, service, applied)).collect();
     let ready = services.iter().filter(|service| service.reason == AVAILABLE).count();
     let verdict = verdict(plan, old);
-    let mut conditions = vec![database(plan, &verdict), cache(plan, applied), ingress(plan, applied), payment()];
-    conditions.extend(summary(plan, applied, &verdict, &services));
+    let ingress = ingress::ingress(plan, applied, answer, old);
+    let summary = summary(plan, applied, &verdict, &services, &ingress);
+    let mut conditions = vec![database(plan, &verdict), cache(plan, applied), ingress, payment()];
+    conditions.extend(summary);
     let nginx = plan.nginx.as_ref();
     let status = ShopStatus {
         observed_generation: None,
         conditions: Vec::new(),
-        url: nginx.map(|nginx| url(plan, nginx, applied)),
+        url: nginx.map(|nginx| ingress::url(plan, nginx, applied)),
         database_prefix: Some(plan.database_prefix.clone()),
         database_check: match verdict {
             Database::Unknown => None,
@@ -121,7 +140,7 @@ fn applied_status(plan: &Plan, applied: &Applied, old: &ShopStatus) -> (ShopStat
         services,
         ingress: Some(IngressStatus {
             provider: if nginx.is_some() { "Bundled" } else { "None" }.to_owned(),
-            addresses: addresses(plan, applied),
+            addresses: ingress::addresses(plan, applied),
         }),
     };
     (status, conditions)
@@ -213,31 +232,18 @@ fn cache(plan: &Plan, applied: &Applied) -> Said {
     }
 }
 
-fn ingress(plan: &Plan, applied: &Applied) -> Said {
-    let kind = kinds::INGRESS_READY;
-    let Some(nginx) = &plan.nginx else {
-        return said(kind, "Unknown", "Disabled", "The shop has no way in from outside");
-    };
-    if nginx.upstreams.is_none() {
-        return said(kind, "False", WAITING, "NGINX waits for the Services of the shop");
-    }
-    match progress(find(applied, &names::nginx(&plan.shop.name))) {
-        AVAILABLE => {}
-        reason => return said(kind, "False", reason, "NGINX is not available"),
-    }
-    if nginx.service_type == ServiceType::LoadBalancer && addresses(plan, applied).is_empty() {
-        said(kind, "False", "AddressPending", "The load balancer has no address yet")
-    } else {
-        said(kind, "True", AVAILABLE, "NGINX takes requests")
-    }
-}
-
 fn payment() -> Said {
     said(kinds::PAYMENT_SANDBOX, "True", "Sandbox", "Payments go to the sandbox: no real money")
 }
 
 /// Ready, Reconciling and Stalled, in the sense of kstatus.
-fn summary(plan: &Plan, applied: &Applied, verdict: &Database, services: &[ServiceStatus]) -> [Said; 3] {
+fn summary(
+    plan: &Plan,
+    applied: &Applied,
+    verdict: &Database,
+    services: &[ServiceStatus],
+    ingress: &Said,
+) -> [Said; 3] {
     let shop = &plan.shop.name;
     let others = [
         plan.redis.as_ref().map(|_| names::REDIS_PART),
@@ -273,10 +279,10 @@ fn summary(plan: &Plan, applied: &Applied, verdict: &Database, services: &[Servi
             said(kinds::RECONCILING, "False", &reason, "No progress without a change from outside"),
             said(kinds::STALLED, "True", &reason, message),
         ],
-        (None, true) => match ingress(plan, applied) {
+        (None, true) => match ingress {
             Said { status: "False", reason, message, .. } => [
-                said(kinds::READY, "False", &reason, message.clone()),
-                said(kinds::RECONCILING, "True", &reason, message),
+                said(kinds::READY, "False", reason, message.clone()),
+                said(kinds::RECONCILING, "True", reason, message.clone()),
                 said(kinds::STALLED, "False", "Progressing", "Progress is made"),
             ],
             _ => [
@@ -297,24 +303,4 @@ fn summary(plan: &Plan, applied: &Applied, verdict: &Database, services: &[Servi
             ]
         }
     }
-}
-
-fn nginx_service<'a>(plan: &Plan, applied: &'a Applied) -> Option<&'a Service> {
-    let name = names::nginx(&plan.shop.name);
-    applied.objects.services.iter().find(|service| service.name_any() == name)
-}
-
-fn addresses(plan: &Plan, applied: &Applied) -> Vec<String> {
-    let status = nginx_service(plan, applied).and_then(|service| service.status.as_ref());
-    let ingress = status.and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
-    ingress.into_iter().flatten().filter_map(|entry| entry.ip.clone().or_else(|| entry.hostname.clone())).collect()
-}
-
-fn url(plan: &Plan, nginx: &NginxPlan, applied: &Applied) -> String {
-    let inside = || format!("{}.{}.svc", names::nginx(&plan.shop.name), plan.shop.namespace);
-    let address = match nginx.service_type {
-        ServiceType::LoadBalancer => addresses(plan, applied).into_iter().next(),
-        ServiceType::ClusterIp | ServiceType::NodePort => None,
-    };
-    format!("http://{}", plan.host.clone().or(address).unwrap_or_else(inside))
 }

@@ -27,7 +27,7 @@ pub(super) fn events(old: Option<&ShopStatus>, new: &ShopStatus, outcome: Outcom
             events.push(if is_bad { warning(reason, &note) } else { event(EventType::Normal, reason, &note) });
         }
     }
-    if let Outcome::Applied(_, applied) = outcome {
+    if let Outcome::Applied(_, applied, _) = outcome {
         let lists = [("Repaired", &applied.repaired), ("Deleted", &applied.deleted)];
         for (reason, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
             events.push(event(EventType::Normal, reason, &format!("{reason} {}", list.join(", "))));

@@ -4,15 +4,18 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::DeploymentStatus;
 use kube::ResourceExt;
 use operator::apply::Applied;
+use operator::ask::Answer;
 use operator::build::build;
 use operator::crd::{Shop, ShopStatus};
 use operator::error::Error;
 use operator::observe::Observed;
 use operator::plan::{Plan, plan};
-use operator::report::{Outcome, status};
+use operator::report::{Outcome, hangs_on_answer, status};
 use serde_json::json;
 
 use crate::fixture::{settings, shop, world};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// How far all Deployments are.
 #[derive(Clone, Copy, PartialEq)]
@@ -54,8 +57,17 @@ fn applied(plan: &Plan, pods: Pods) -> Applied {
 }
 
 fn reported(shop: &Shop, check: Option<&str>, pods: Pods, now: Timestamp) -> ShopStatus {
+    answered(shop, check, pods, &Answer::Well, now)
+}
+
+fn answered(shop: &Shop, check: Option<&str>, pods: Pods, answer: &Answer, now: Timestamp) -> ShopStatus {
     let plan = plan(shop, &world_with_check(shop, check), &settings()).unwrap();
-    status(shop, Outcome::Applied(&plan, &applied(&plan, pods)), now)
+    status(shop, Outcome::Applied(&plan, &applied(&plan, pods), answer), now)
+}
+
+fn is_asked(shop: &Shop, check: Option<&str>, pods: Pods) -> bool {
+    let plan = plan(shop, &world_with_check(shop, check), &settings()).unwrap();
+    hangs_on_answer(shop, &plan, &applied(&plan, pods), NOW)
 }
 
 /// `Type=Status Reason` of one condition.
@@ -67,8 +79,6 @@ fn condition(status: &ShopStatus, kind: &str) -> String {
 fn summary(status: &ShopStatus) -> [String; 3] {
     ["Ready", "Reconciling", "Stalled"].map(|kind| condition(status, kind))
 }
-
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 #[test]
 fn a_shop_with_all_pods_available_is_ready() {
@@ -83,6 +93,58 @@ fn a_shop_with_all_pods_available_is_ready() {
     assert_eq!(status.observed_generation, Some(3));
     assert!(status.conditions.iter().all(|condition| condition.observed_generation == Some(3)));
     assert!(status.conditions.iter().any(|condition| condition.message.contains("no real money")));
+}
+
+#[test]
+fn a_shop_that_does_not_say_that_it_is_well_is_not_ready() {
+    let silent = Answer::Unwell("/health answered 503: cart is DOWN".into());
+    let status = answered(&shop("{}"), Some("Complete"), Pods::Available, &silent, NOW);
+    assert_eq!(summary(&status), ["False NotAnswering", "True NotAnswering", "False Progressing"]);
+    assert_eq!(condition(&status, "IngressReady"), "False NotAnswering");
+    let ingress = status.conditions.iter().find(|condition| condition.type_ == "IngressReady").unwrap();
+    assert!(ingress.message.ends_with("/health answered 503: cart is DOWN"), "{}", ingress.message);
+}
+
+#[test]
+fn a_shop_is_asked_when_nothing_else_keeps_it_from_being_ready() {
+    let mut shop = shop("{}");
+    assert!(is_asked(&shop, Some("Complete"), Pods::Available));
+    assert!(!is_asked(&shop, Some("Complete"), Pods::Starting));
+    assert!(!is_asked(&shop, Some("Complete"), Pods::Late));
+    assert!(!is_asked(&shop, None, Pods::Available));
+    assert!(!is_asked(&shop, Some("Failed"), Pods::Available));
+    shop.status = Some(reported(&shop, Some("Complete"), Pods::Starting, NOW));
+    assert!(is_asked(&shop, Some("Complete"), Pods::Available));
+}
+
+#[test]
+fn a_shop_without_a_way_in_is_never_asked() {
+    assert!(!is_asked(&shop("ingress: {provider: None}"), Some("Complete"), Pods::Available));
+}
+
+#[test]
+fn a_ready_shop_is_not_asked_and_stays_ready() {
+    let mut shop = shop("{}");
+    let ready = reported(&shop, Some("Complete"), Pods::Available, NOW);
+    shop.status = Some(ready.clone());
+    assert!(!is_asked(&shop, Some("Complete"), Pods::Available));
+    assert_eq!(answered(&shop, Some("Complete"), Pods::Available, &Answer::NotAsked, NOW), ready);
+}
+
+#[test]
+fn a_roll_out_leaves_the_way_in_open_and_ends_with_a_question() {
+    let mut shop = shop("{}");
+    shop.status = Some(reported(&shop, Some("Complete"), Pods::Available, NOW));
+    let plan = plan(&shop, &world_with_check(&shop, Some("Complete")), &settings()).unwrap();
+    let mut rolling = applied(&plan, Pods::Available);
+    let cart = rolling.objects.deployments.iter_mut().find(|deployment| deployment.name_any() == "demo-cart").unwrap();
+    cart.status.as_mut().unwrap().updated_replicas = Some(0);
+    let during = status(&shop, Outcome::Applied(&plan, &rolling, &Answer::NotAsked), NOW);
+    assert_eq!(summary(&during)[0], "False ServicesUnavailable");
+    assert_eq!(condition(&during, "IngressReady"), "True Available");
+    assert!(!hangs_on_answer(&shop, &plan, &rolling, NOW));
+    shop.status = Some(during);
+    assert!(is_asked(&shop, Some("Complete"), Pods::Available));
 }
 
 #[test]
@@ -136,12 +198,12 @@ fn a_load_balancer_without_an_address_is_not_ready() {
     let shop = shop("ingress: {bundled: {serviceType: LoadBalancer}}");
     let plan = plan(&shop, &world_with_check(&shop, Some("Complete")), &settings()).unwrap();
     let mut applied = applied(&plan, Pods::Available);
-    let pending = status(&shop, Outcome::Applied(&plan, &applied), NOW);
+    let pending = status(&shop, Outcome::Applied(&plan, &applied, &Answer::Well), NOW);
     assert_eq!(condition(&pending, "IngressReady"), "False AddressPending");
     assert_eq!(condition(&pending, "Ready"), "False AddressPending");
     let service = applied.objects.services.iter_mut().find(|service| service.name_any() == "demo-nginx").unwrap();
     service.status = Some(serde_json::from_value(json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}})).unwrap());
-    let ready = status(&shop, Outcome::Applied(&plan, &applied), NOW);
+    let ready = status(&shop, Outcome::Applied(&plan, &applied, &Answer::Well), NOW);
     assert_eq!(condition(&ready, "Ready"), "True AllServicesAvailable");
     assert_eq!(ready.url.as_deref(), Some("http://192.0.2.7"));
 }
