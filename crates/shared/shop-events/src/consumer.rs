@@ -12,7 +12,9 @@
 //!    count.
 //! 4. While something is away, a loop pauses: it does not pull the whole stream into the list of unacknowledged entries.
 
+mod ask;
 mod batch;
+mod entry;
 mod trace;
 
 use std::sync::Arc;
@@ -28,9 +30,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::Handler;
 use crate::outage::Outage;
 use crate::routes::streams_of;
+use crate::{Handler, dead_letters};
+
+pub(crate) use ask::ask;
+pub(crate) use entry::envelope;
+pub(crate) use trace::span_of;
 
 /// Events of one batch: as many as a group commit takes.
 const BATCH: u32 = 128;
@@ -53,9 +59,7 @@ struct Consumer {
     mongo: Mongo,
     handler: Handler,
     clock: Arc<dyn Clock>,
-    handled: IntCounterVec,
-    dead_letters: IntCounterVec,
-    lag: IntGaugeVec,
+    measures: Measures,
     stop: CancellationToken,
 }
 
@@ -70,7 +74,8 @@ struct Source {
 /// way have ended, whatever MongoDB and Redis do. A service consumes all its topics of one stream by one call.
 ///
 /// Metrics: `events_handled_total{topic,result}` with `handled`, `retried`, `away` and `dead`,
-/// `events_dead_letters_total{topic}`, `stream_lag_entries{stream}`.
+/// `events_dead_letters_total{topic}`, `stream_lag_entries{stream}`, and `dead_letters`: those that wait for somebody, as
+/// the database counts them.
 #[expect(clippy::too_many_arguments, reason = "it has one caller, the kit, which has exactly these")]
 pub fn spawn_consumer(
     service: &str,
@@ -98,21 +103,21 @@ pub fn spawn_consumer(
             }
         };
         let name = format!("{service}-{}", clock.new_id());
-        let Measures { handled, dead_letters, lag } = measures;
-        let consumer = Arc::new(Consumer { service, name, mongo, handler, clock, handled, dead_letters, lag, stop });
+        let consumer = Arc::new(Consumer { service, name, mongo, handler, clock, measures, stop });
         let sources = streams.into_iter().map(|(producer, topics)| Source {
             consumer: Arc::clone(&consumer),
             stream: redis.stream(producer),
             topics,
         });
         consumer.ensure().await;
-        join_all(sources.map(Source::run)).await;
+        tokio::join!(join_all(sources.map(Source::run)), consumer.count_letters());
     })
 }
 
 struct Measures {
     handled: IntCounterVec,
-    dead_letters: IntCounterVec,
+    given_up: IntCounterVec,
+    letters: IntGaugeVec,
     lag: IntGaugeVec,
 }
 
@@ -124,7 +129,8 @@ impl Measures {
                 "Deliveries of events by how they ended",
                 &["topic", "result"],
             )?,
-            dead_letters: metrics.counter("events_dead_letters_total", "Events that were given up", &["topic"])?,
+            given_up: metrics.counter("events_dead_letters_total", "Events that were given up", &["topic"])?,
+            letters: metrics.gauge("dead_letters", "Events that were given up and wait for an admin", &[])?,
             lag: metrics.gauge("stream_lag_entries", "Entries that this service has not acknowledged", &["stream"])?,
         })
     }
@@ -142,6 +148,20 @@ impl Consumer {
                     self.pause(pause).await;
                 }
             }
+        }
+    }
+
+    /// Shows how many dead letters there are. What fails here is tried again soon.
+    async fn count_letters(&self) {
+        while !self.stop.is_cancelled() {
+            match dead_letters::count(&self.mongo).await {
+                Ok(count) => {
+                    let count = i64::try_from(count).unwrap_or(i64::MAX);
+                    self.measures.letters.with_label_values::<&str>(&[]).set(count);
+                }
+                Err(error) => tracing::debug!(%error, "Failed to count the dead letters of {}", self.service),
+            }
+            self.pause(MEASURE_EVERY).await;
         }
     }
 
@@ -250,7 +270,7 @@ impl Source {
         let measured = async {
             let floor = self.stream.floor(mark, &[]).await?;
             let lag = floor.groups.iter().find(|group| group.name == *service).map_or(0, |group| group.lag);
-            self.consumer.lag.with_label_values(&[self.stream.producer()]).set(lag);
+            self.consumer.measures.lag.with_label_values(&[self.stream.producer()]).set(lag);
             self.stream.forget_consumers(service, FORGET_AFTER).await
         };
         if let Err(error) = measured.await {

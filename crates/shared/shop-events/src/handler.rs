@@ -29,6 +29,27 @@ pub enum HandleError {
 }
 
 impl HandleError {
+    /// What the kind of an error says. What a rule forbids stays forbidden (not found, conflict, invalid): a dead letter at
+    /// once. What is away comes again without counting. Everything else may succeed when it is delivered again.
+    #[must_use]
+    pub fn of<E: ServiceError>(error: E) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid => Self::Poison(chain(&error)),
+            ErrorKind::Unavailable => Self::Away(Box::new(error)),
+            ErrorKind::Malformed
+            | ErrorKind::Unauthenticated
+            | ErrorKind::PaymentDeclined
+            | ErrorKind::Forbidden
+            | ErrorKind::Gone
+            | ErrorKind::Stale
+            | ErrorKind::TooLarge
+            | ErrorKind::UnsupportedMedia
+            | ErrorKind::PreconditionRequired
+            | ErrorKind::RateLimited
+            | ErrorKind::Internal => Self::Retry(Box::new(error)),
+        }
+    }
+
     /// Tries again: without counting when the kind is [`ErrorKind::Unavailable`], else up to five times in all. For one
     /// error that several events share; its whole chain is kept as text.
     #[must_use]
@@ -114,5 +135,29 @@ mod tests {
         assert!(matches!(HandleError::Retry(failed().into()).verdict(), Verdict::Retry(_)));
         assert!(matches!(HandleError::retry(&failed()).verdict(), Verdict::Retry(_)));
         assert_eq!(HandleError::Poison("odd".into()).verdict(), Verdict::Poison("odd".into()));
+    }
+
+    #[test]
+    fn the_kind_of_an_error_says_what_becomes_of_its_event() {
+        let of = |error: shop_mongo::Error| HandleError::of(Failure(error)).verdict();
+
+        assert!(matches!(of(shop_mongo::Error::Timeout { what: "take" }), Verdict::Away(_)));
+        let stale = shop_mongo::Error::GuardFailed { what: "take", expected: 1, matched: 0 };
+        assert!(matches!(of(stale), Verdict::Retry(_)));
+        assert_eq!(HandleError::of(Forbidden).verdict(), Verdict::Poison("it was cancelled".into()));
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("it was cancelled")]
+    struct Forbidden;
+
+    impl ServiceError for Forbidden {
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Conflict
+        }
+
+        fn code(&self) -> &'static str {
+            "cancelled"
+        }
     }
 }

@@ -9,6 +9,7 @@
 
 mod consumer;
 mod dead_letters;
+mod each;
 mod handler;
 mod outage;
 mod relay;
@@ -18,6 +19,8 @@ mod routes;
 use shop_mongo::Setup;
 
 pub use consumer::spawn_consumer;
+pub use dead_letters::{DeadLetter, DeadLetters, LetterError, LetterPage};
+pub use each::each;
 pub use handler::{HandleError, Handler};
 pub use relay::spawn_relay;
 pub use revocations::{answer_revocations, spawn_revocations};

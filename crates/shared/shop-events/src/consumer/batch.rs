@@ -8,17 +8,15 @@ use std::time::Duration;
 use futures::future::join_all;
 use shop_mongo::bson::DateTime;
 use shop_redis::{Batch, Delivery, Mark, Retry};
-use shop_telemetry::context::{self, Context};
-use shop_types::{Envelope, EventId, Topic};
-use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use shop_types::{Envelope, EventId};
+use tokio::time::Instant;
 
-use super::{IDLE, Source, trace};
+use super::ask::ask;
+use super::entry::{Content, Read};
+use super::{IDLE, Source};
 use crate::dead_letters::{self, Letter};
 use crate::handler::Verdict;
 
-/// How long a handler may take.
-const DEADLINE: Duration = Duration::from_secs(10);
 /// Claimed entries that are not begun by then are left for the next claim: it must not find them still at work.
 const LAST_BEGIN: Duration = Duration::from_secs(15);
 /// The delivery after which an event that fails is given up.
@@ -32,21 +30,6 @@ const AWAY_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Away(String);
-
-/// An entry, and what it says.
-struct Read {
-    delivery: Delivery,
-    content: Content,
-}
-
-enum Content {
-    /// For this service.
-    Event(Box<Envelope>),
-    /// Of a topic that this service does not consume.
-    NotOurs,
-    /// Nothing that this version can read.
-    Unreadable(String),
-}
 
 impl Source {
     /// Hands over new entries as one batch.
@@ -96,19 +79,7 @@ impl Source {
     }
 
     fn read(&self, deliveries: Vec<Delivery>) -> Vec<Read> {
-        let content = |delivery: &Delivery| match Topic::from_name(&delivery.topic) {
-            Some(topic) if self.topics.contains(&topic) => {
-                match serde_json::from_str::<Box<Envelope>>(&delivery.json) {
-                    Ok(envelope) if envelope.event.topic() == topic => Content::Event(envelope),
-                    Ok(envelope) => Content::Unreadable(format!("it tells of {}", envelope.event.topic().name())),
-                    Err(error) => Content::Unreadable(format!("it cannot be read: {error}")),
-                }
-            }
-            // The producer puts a topic on each entry; what has none is not of its making.
-            None if delivery.topic.is_empty() => Content::Unreadable("it has no topic".into()),
-            Some(_) | None => Content::NotOurs,
-        };
-        deliveries.into_iter().map(|delivery| Read { content: content(&delivery), delivery }).collect()
+        deliveries.into_iter().map(|delivery| Read::of(delivery, &self.topics)).collect()
     }
 
     /// Asks the handler; answers a verdict for every entry of ours. An event that stands there twice is handed over once.
@@ -123,7 +94,7 @@ impl Source {
                 });
             }
         }
-        let verdicts = self.ask(envelopes).await;
+        let verdicts = ask(&self.consumer.service, &self.consumer.handler, envelopes).await;
         let verdict = |entry: &Read| match &entry.content {
             Content::Event(envelope) => {
                 position.get(&envelope.id).and_then(|position| verdicts.get(*position)).cloned()
@@ -132,53 +103,6 @@ impl Source {
             Content::NotOurs => None,
         };
         entries.iter().filter_map(|entry| Some((entry.delivery.stream_id, verdict(entry)?))).collect()
-    }
-
-    /// A batch that panics is asked for again event by event, so that only the one at fault is.
-    async fn ask(&self, envelopes: Vec<Envelope>) -> Vec<Verdict> {
-        if envelopes.is_empty() {
-            return Vec::new();
-        }
-        let alone = envelopes.len() == 1;
-        match self.ask_once(envelopes.clone()).await {
-            Ok(verdicts) => verdicts,
-            Err(panic) if alone => vec![Verdict::Retry(panic)],
-            Err(_) => {
-                join_all(envelopes.into_iter().map(async |envelope| {
-                    let verdicts = self.ask_once(vec![envelope]).await;
-                    verdicts.map_or_else(Verdict::Retry, |mut verdicts| verdicts.remove(0))
-                }))
-                .await
-            }
-        }
-    }
-
-    /// Runs the handler on a task of its own; the error is a panic's.
-    async fn ask_once(&self, envelopes: Vec<Envelope>) -> Result<Vec<Verdict>, String> {
-        let count = envelopes.len();
-        let service = &self.consumer.service;
-        let spans: Vec<_> = envelopes.iter().map(|envelope| trace::event(service, envelope)).collect();
-        let request = envelopes.first().map(|envelope| envelope.id.to_string()).unwrap_or_default();
-        let deadline = Instant::now() + DEADLINE;
-        let context =
-            Context { request_id: request.into(), deadline: Some(deadline), authorization: None, guest_token: None };
-        let handling = (self.consumer.handler)(envelopes).instrument(trace::batch(service, &spans));
-        let mut task = tokio::spawn(context::scope(context, handling));
-        let results = match timeout_at(deadline, &mut task).await {
-            Ok(Ok(results)) => results,
-            Ok(Err(panic)) => return Err(format!("the handler panicked: {panic}")),
-            Err(_elapsed) => {
-                task.abort();
-                return Ok(vec![Verdict::Retry(format!("not handled within {} s", DEADLINE.as_secs())); count]);
-            }
-        };
-        if results.len() != count {
-            let reason = format!("the handler answered {} of {count} events", results.len());
-            return Ok(vec![Verdict::Retry(reason); count]);
-        }
-        let verdict =
-            |result: Result<(), crate::HandleError>| result.map_or_else(|error| error.verdict(), |()| Verdict::Handled);
-        Ok(results.into_iter().map(verdict).collect())
     }
 
     /// Acknowledges what is done with, gives back what is not, and keeps what is given up.
@@ -237,7 +161,7 @@ impl Source {
         dead_letters::keep(&self.consumer.mongo, letters.iter().map(letter).collect()).await?;
         for (_, content, _) in letters {
             self.count(content, "dead");
-            self.consumer.dead_letters.with_label_values(&[label(content)]).inc();
+            self.consumer.measures.given_up.with_label_values(&[content.label()]).inc();
         }
         Ok(())
     }
@@ -258,7 +182,7 @@ impl Source {
     }
 
     fn count(&self, content: &Content, result: &str) {
-        self.consumer.handled.with_label_values(&[label(content), result]).inc();
+        self.consumer.measures.handled.with_label_values(&[content.label(), result]).inc();
     }
 
     fn log(&self, delivery: &Delivery, verdict: &Verdict) {
@@ -285,24 +209,6 @@ impl Source {
                 );
             }
         }
-    }
-}
-
-impl Read {
-    /// Entries of one lane are handled in their order.
-    fn lane(&self) -> String {
-        match &self.content {
-            Content::Event(envelope) => envelope.aggregate.clone(),
-            Content::NotOurs | Content::Unreadable(_) => self.delivery.stream_id.to_string(),
-        }
-    }
-}
-
-/// The topic in metrics: nothing that a stranger wrote.
-fn label(content: &Content) -> &'static str {
-    match content {
-        Content::Event(envelope) => envelope.event.topic().name(),
-        Content::NotOurs | Content::Unreadable(_) => "unknown",
     }
 }
 

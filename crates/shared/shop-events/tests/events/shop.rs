@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use shop_config::{MongoConfig, RedisConfig, Secret};
-use shop_events::{HandleError, Handler, spawn_consumer, spawn_relay};
+use shop_events::{DeadLetters, HandleError, Handler, spawn_consumer, spawn_relay};
 use shop_mongo::{Document, Mongo, doc, inbox, outbox};
 use shop_redis::Redis;
 use shop_telemetry::metrics::{Metrics, render};
@@ -188,6 +188,11 @@ impl Shop {
         self.mongo(service).await.collection::<Document>(collection).count_documents(filter).await.unwrap()
     }
 
+    /// What an admin can do with the letters of catalog, whose handler is this one.
+    pub(crate) async fn letters(&self, handler: Handler) -> DeadLetters {
+        DeadLetters::new("catalog", self.mongo("catalog").await, vec![(&[Topic::StockChanged], handler)])
+    }
+
     pub(crate) async fn unconfirmed(&self) -> u64 {
         self.outbox.collection::<Document>("outbox").count_documents(doc! { "confirmed": false }).await.unwrap()
     }
@@ -238,11 +243,7 @@ where
     F: Fn(Envelope) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), HandleError>> + Send + 'static,
 {
-    let handle = Arc::new(handle);
-    Arc::new(move |events: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
-        let handle = Arc::clone(&handle);
-        Box::pin(async move { futures::future::join_all(events.into_iter().map(|event| handle(event))).await })
-    })
+    shop_events::each(&Arc::new(()), move |_, event| handle(event))
 }
 
 /// The stock that an event tells of.

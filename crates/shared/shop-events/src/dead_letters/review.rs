@@ -1,0 +1,309 @@
+//! What an admin does with dead letters: look at them, have one handled after all, throw one away.
+//!
+//! A dead letter's event is marked in the inbox as had. To handle it after all is three steps, and a crash between any two
+//! of them leaves a letter that can be tried again and an effect that happens once:
+//! 1. The mark is taken away, if it is that of a letter; the mark of an effect stays.
+//! 2. The handler is asked in the ordinary way; it claims the event in the transaction of its effect.
+//! 3. The letter goes. When the handler failed, the letter stays and its mark is put back.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, TryStreamExt};
+use jiff::Timestamp;
+use serde::Deserialize;
+use shop_mongo::bson::DateTime;
+use shop_mongo::{Document, Mongo, UpdateOp, doc, inbox};
+use shop_types::{Detail, Envelope, ErrorKind, EventId, ServiceError, Topic};
+use tracing::{Instrument, Span};
+
+use super::COLLECTION;
+use crate::handler::Verdict;
+use crate::{Handler, consumer};
+
+/// Bytes of bodies after which a page takes no further letter: with the last one it is still a message that gRPC carries.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The dead letters of one service. Clones share everything.
+#[derive(Clone)]
+pub struct DeadLetters(Arc<Inner>);
+
+struct Inner {
+    service: String,
+    mongo: Mongo,
+    consumers: Vec<(&'static [Topic], Handler)>,
+}
+
+/// An event that a service has given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The event's id; without one, its place in the stream.
+    pub id: String,
+    /// The service whose stream it came in.
+    pub producer: String,
+    /// Its topic, as the stream had it.
+    pub topic: String,
+    /// Why it was given up the last time.
+    pub reason: String,
+    /// How often it was tried.
+    pub deliveries: u32,
+    /// When it was given up at first.
+    pub at: Timestamp,
+    /// The event as it stood in the stream.
+    pub body: String,
+}
+
+/// Some of the letters, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterPage {
+    /// Those of this page.
+    pub letters: Vec<DeadLetter>,
+    /// What to ask for to get the next page; `None` at the end.
+    pub next: Option<String>,
+    /// How many letters there are in all.
+    pub total: u64,
+}
+
+/// Why something could not be done with a dead letter.
+#[derive(Debug, thiserror::Error)]
+pub enum LetterError {
+    /// It never was, or somebody has retried or discarded it.
+    #[error("there is no such dead letter")]
+    NoSuchLetter,
+    /// A page was asked for that no page has named.
+    #[error("this cursor was given out by no page")]
+    Cursor,
+    /// This version of the service cannot make an event of it. It stays.
+    #[error("the dead letter cannot be handled: {0}")]
+    Unreadable(String),
+    /// It was handed over and failed again. It stays.
+    #[error("the event failed again: {0}")]
+    FailedAgain(String),
+    /// Something that its handling needs is away. It stays.
+    #[error("something that the event needs is away: {0}")]
+    Away(String),
+    /// The database did not do it. After a retry the letter may still be there although its effect has happened; the next
+    /// retry finds that out.
+    #[error("the database of dead letters did not do it")]
+    Store(#[from] shop_mongo::Error),
+    /// The process is stopping.
+    #[error("the retry was interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
+}
+
+impl ServiceError for LetterError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSuchLetter => ErrorKind::NotFound,
+            Self::Cursor => ErrorKind::Invalid,
+            Self::Unreadable(_) | Self::FailedAgain(_) => ErrorKind::Conflict,
+            Self::Away(_) | Self::Interrupted(_) => ErrorKind::Unavailable,
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchLetter => "not_found",
+            Self::Cursor => "invalid_parameter",
+            Self::Unreadable(_) => "dead_letter_unreadable",
+            Self::FailedAgain(_) => "dead_letter_failed_again",
+            Self::Away(_) | Self::Interrupted(_) => "unavailable",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        match self {
+            Self::Cursor => vec![Detail::new("cursor", "must be the nextCursor of a page")],
+            Self::NoSuchLetter
+            | Self::Unreadable(_)
+            | Self::FailedAgain(_)
+            | Self::Away(_)
+            | Self::Store(_)
+            | Self::Interrupted(_) => Vec::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    #[serde(rename = "_id")]
+    id: String,
+    producer: String,
+    topic: String,
+    reason: String,
+    deliveries: i64,
+    at: DateTime,
+    body: String,
+}
+
+impl From<Row> for DeadLetter {
+    fn from(row: Row) -> Self {
+        let Row { id, producer, topic, reason, deliveries, at, body } = row;
+        let deliveries = u32::try_from(deliveries).unwrap_or(u32::MAX);
+        Self { id, producer, topic, reason, deliveries, at: at.to_jiff(), body }
+    }
+}
+
+impl DeadLetters {
+    /// Those of a service, and the handlers that it gives the consumers of its topics.
+    #[must_use]
+    pub fn new(service: &str, mongo: Mongo, consumers: Vec<(&'static [Topic], Handler)>) -> Self {
+        Self(Arc::new(Inner { service: service.to_owned(), mongo, consumers }))
+    }
+
+    /// Lists letters, the oldest first: at most `limit` of them, fewer when they are large, after the place that an earlier
+    /// page named.
+    ///
+    /// # Errors
+    /// [`LetterError::Cursor`] when no page named that place; [`LetterError::Store`].
+    pub async fn list(&self, limit: u32, after: Option<&str>) -> Result<LetterPage, LetterError> {
+        let filter = after.map(parse).transpose()?.map_or_else(Document::new, |(at, id)| {
+            doc! { "$or": [{ "at": { "$gt": at } }, { "at": at, "_id": { "$gt": id } }] }
+        });
+        let rows = self.0.mongo.collection::<Row>(COLLECTION);
+        let work = async move {
+            let found = rows.find(filter).sort(doc! { "at": 1, "_id": 1 }).limit(i64::from(limit) + 1).await?;
+            found.try_collect::<Vec<Row>>().await
+        };
+        let mut rows = self.0.mongo.run("list dead letters", work).await?;
+        let most = fitting(&rows).min(limit as usize);
+        let more = rows.len() > most;
+        rows.truncate(most);
+        let next = rows.last().filter(|_| more).map(cursor);
+        let total = super::count(&self.0.mongo).await?;
+        Ok(LetterPage { letters: rows.into_iter().map(DeadLetter::from).collect(), next, total })
+    }
+
+    /// Has a letter's event handled now, and removes the letter once the effect is committed. It goes on when nobody waits
+    /// for it any more.
+    ///
+    /// # Errors
+    /// As [`LetterError`] says; the letter is still there after all of them but [`LetterError::NoSuchLetter`].
+    pub async fn retry(&self, id: &str) -> Result<(), LetterError> {
+        let (this, id) = (self.clone(), id.to_owned());
+        let retrying = tokio::spawn(async move { this.try_again(&id).await }.instrument(Span::current()));
+        retrying.await.map_err(LetterError::Interrupted)?
+    }
+
+    /// Throws a letter away. Its event stays marked as had, so that it never comes again.
+    ///
+    /// # Errors
+    /// [`LetterError::NoSuchLetter`], [`LetterError::Store`].
+    pub async fn discard(&self, id: &str) -> Result<(), LetterError> {
+        let (group, id) = (self.0.service.clone(), id.to_owned());
+        let discarding = self.0.mongo.transact("discard dead letter", move |txn| {
+            let (group, id) = (group.clone(), id.clone());
+            async move {
+                let letters = txn.collection::<Document>(COLLECTION);
+                let deleted = letters.delete_one(doc! { "_id": &id }).session(&mut *txn.session).await;
+                let there = deleted.map_err(|error| txn.sort(error))?.deleted_count > 0;
+                if there && let Ok(event) = id.parse::<EventId>() {
+                    // A retry may have taken the mark away.
+                    inbox::give_up(txn, &group, &[event]).await?;
+                }
+                Ok(there)
+            }
+            .boxed()
+        });
+        if discarding.await? { Ok(()) } else { Err(LetterError::NoSuchLetter) }
+    }
+
+    async fn try_again(&self, id: &str) -> Result<(), LetterError> {
+        let letters = self.0.mongo.collection::<Row>(COLLECTION);
+        let this = doc! { "_id": id };
+        let found = self.0.mongo.run("read dead letter", async move { letters.find_one(this).await }).await?;
+        let letter = found.ok_or(LetterError::NoSuchLetter)?;
+        let (handler, envelope) = self.read(&letter)?;
+        let event = envelope.id;
+        self.take_up(id, event).await?;
+        let verdicts = consumer::ask(&self.0.service, handler, vec![envelope]).await;
+        match verdicts.into_iter().next() {
+            Some(Verdict::Handled) => self.remove(id).await,
+            Some(Verdict::Away(reason)) => {
+                self.give_up(id, event, &reason, 0).await?;
+                Err(LetterError::Away(reason))
+            }
+            Some(Verdict::Retry(reason) | Verdict::Poison(reason)) => {
+                self.give_up(id, event, &reason, 1).await?;
+                Err(LetterError::FailedAgain(reason))
+            }
+            None => Err(LetterError::FailedAgain("nobody answered".into())),
+        }
+    }
+
+    fn read(&self, letter: &Row) -> Result<(&Handler, Envelope), LetterError> {
+        let unreadable = |reason: String| LetterError::Unreadable(reason);
+        let topic = Topic::from_name(&letter.topic);
+        let topic = topic.ok_or_else(|| unreadable(format!("nobody knows the topic '{}'", letter.topic)))?;
+        let handler = self.0.consumers.iter().find(|(topics, _)| topics.contains(&topic)).map(|(_, handler)| handler);
+        let handler =
+            handler.ok_or_else(|| unreadable(format!("{} does not consume {}", self.0.service, topic.name())))?;
+        let envelope = consumer::envelope(topic, &letter.id, &letter.body).map_err(unreadable)?;
+        Ok((handler, envelope))
+    }
+
+    async fn take_up(&self, id: &str, event: EventId) -> Result<(), LetterError> {
+        let (group, id) = (self.0.service.clone(), id.to_owned());
+        let taking_up = self.0.mongo.transact("take up dead letter", move |txn| {
+            let (group, id) = (group.clone(), id.clone());
+            async move {
+                // Written to, so that a letter that is discarded meanwhile is not tried.
+                let tried = UpdateOp::new(doc! { "_id": id }, doc! { "$currentDate": { "tried_at": true } });
+                let there = txn.update_many_ops(COLLECTION, vec![tried]).await?.matched > 0;
+                if there {
+                    inbox::take_up(txn, &group, event).await?;
+                }
+                Ok(there)
+            }
+            .boxed()
+        });
+        if taking_up.await? { Ok(()) } else { Err(LetterError::NoSuchLetter) }
+    }
+
+    async fn give_up(&self, id: &str, event: EventId, reason: &str, deliveries: i64) -> Result<(), LetterError> {
+        let group = self.0.service.clone();
+        let (this, told) = (
+            doc! { "_id": id },
+            doc! { "$set": { "reason": super::beginning(reason, super::MOST_REASON) }, "$inc": { "deliveries": deliveries } },
+        );
+        let giving_up = self.0.mongo.transact("give up dead letter again", move |txn| {
+            let (group, told) = (group.clone(), UpdateOp::new(this.clone(), told.clone()));
+            async move {
+                txn.update_many_ops(COLLECTION, vec![told]).await?;
+                inbox::give_up(txn, &group, &[event]).await.map(drop)
+            }
+            .boxed()
+        });
+        Ok(giving_up.await?)
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), LetterError> {
+        let letters = self.0.mongo.collection::<Document>(COLLECTION);
+        let this = doc! { "_id": id };
+        let deleted = self.0.mongo.run("remove dead letter", async move { letters.delete_one(this).await }).await?;
+        if deleted.deleted_count > 0 { Ok(()) } else { Err(LetterError::NoSuchLetter) }
+    }
+}
+
+/// How many letters fit into one page; at least one does.
+fn fitting(rows: &[Row]) -> usize {
+    let mut room = MOST_BYTES;
+    let fits = |row: &&Row| {
+        let fits = room > 0;
+        room = room.saturating_sub(row.body.len());
+        fits
+    };
+    rows.iter().take_while(fits).count()
+}
+
+/// The place of a letter in the list.
+fn cursor(row: &Row) -> String {
+    format!("{}.{}", row.at.timestamp_millis(), row.id)
+}
+
+fn parse(cursor: &str) -> Result<(DateTime, &str), LetterError> {
+    let (at, id) = cursor.split_once('.').ok_or(LetterError::Cursor)?;
+    let at = at.parse().map_err(|_| LetterError::Cursor)?;
+    Ok((DateTime::from_millis(at), id))
+}
