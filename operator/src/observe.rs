@@ -41,12 +41,20 @@ pub struct Made {
     pub admin_password: Secret,
     /// Of the sandbox payment provider.
     pub payment_api_key: Secret,
+    /// What that provider signs its webhooks with.
+    pub payment_webhook_secret: Secret,
 }
 
 impl Default for Made {
     fn default() -> Self {
         let none = || Secret::new("");
-        Self { signing_key: none(), redis_password: none(), admin_password: none(), payment_api_key: none() }
+        Self {
+            signing_key: none(),
+            redis_password: none(),
+            admin_password: none(),
+            payment_api_key: none(),
+            payment_webhook_secret: none(),
+        }
     }
 }
 
@@ -133,7 +141,9 @@ async fn made(api: &Api<core::Secret>, shop: &Shop) -> Result<Made, Error> {
         made.admin_password = find_or_make(api, shop, &names::admin(name), names::PASSWORD).await?;
     }
     if spec.payment.secret_ref.is_none() {
-        made.payment_api_key = find_or_make(api, shop, &names::sandbox_psp(name), names::API_KEY).await?;
+        let secret = names::sandbox_psp(name);
+        made.payment_api_key = find_or_make(api, shop, &secret, names::API_KEY).await?;
+        made.payment_webhook_secret = find_or_make(api, shop, &secret, names::WEBHOOK_SECRET).await?;
     }
     Ok(made)
 }

@@ -25,7 +25,7 @@ use crate::observe::Observed;
 
 pub use check::{DatabaseCheck, RETRY_SECONDS, Retry, Verdict};
 pub use images::Images;
-pub use settings::{Secrets, service_settings};
+pub use settings::{PaymentSecrets, Secrets, service_settings};
 
 /// What the operator was told at its start and every Shop shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub struct SandboxPlan {
     pub image: String,
     /// Resources of the container.
     pub resources: ResourceRequirements,
-    /// Digest of the API key.
+    /// Digest of the API key and the secret of webhooks.
     pub secret_hash: String,
 }
 
@@ -193,7 +193,7 @@ pub fn plan(shop: &Shop, observed: &Observed, settings: &Settings) -> Result<Pla
                 replicas: own.and_then(|own| own.replicas).or(spec.defaults.replicas).unwrap_or(replicas),
                 image: own.and_then(|own| own.image.clone()).unwrap_or_else(|| shopmesh.clone()),
                 resources: resources::of_service(&spec.defaults, own)?,
-                settings: service_settings(service, spec, &shop, &database_prefix)?,
+                settings: service_settings(service, spec, &shop, &database_prefix, &secrets)?,
                 env: own.map(|own| own.env.clone()).unwrap_or_default(),
                 secret_hash: secrets.digest(service, &shop.uid),
                 grace_seconds: spec.defaults.termination_grace_period_seconds,
@@ -212,7 +212,7 @@ pub fn plan(shop: &Shop, observed: &Observed, settings: &Settings) -> Result<Pla
         sandbox_psp: SandboxPlan {
             image: shopmesh,
             resources: resources::of_service(&spec.defaults, None)?,
-            secret_hash: keys::digest(&shop.uid, [secrets.payment_api_key.value.expose()]),
+            secret_hash: keys::digest(&shop.uid, secrets.payment.texts()),
         },
         nginx: nginx_plan(&spec.ingress, &shop, &images, replicas, settings, observed)?,
         host: spec.ingress.host.clone(),

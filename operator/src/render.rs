@@ -66,6 +66,7 @@ pub fn imagined(shop: &Shop) -> Observed {
             redis_password: placeholder(),
             admin_password: placeholder(),
             payment_api_key: placeholder(),
+            payment_webhook_secret: placeholder(),
         },
         children: Objects { services: services.collect(), ..Objects::default() },
         check_messages: BTreeMap::new(),

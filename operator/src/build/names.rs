@@ -10,6 +10,8 @@ pub const PASSWORD: &str = "password";
 pub const EMAIL: &str = "email";
 /// Key of a payment provider's API key.
 pub const API_KEY: &str = "apiKey";
+/// Key of the secret that a payment provider signs its webhooks with.
+pub const WEBHOOK_SECRET: &str = "webhookSecret";
 /// Key of a URL.
 pub const URL: &str = "url";
 /// Key of the public keys.
@@ -35,10 +37,13 @@ pub const ADMIN_FOLDER: &str = "/etc/shopmesh/admin";
 pub const ADMIN_EMAIL_FILE: &str = "/etc/shopmesh/admin/email";
 /// The first administrator's password.
 pub const ADMIN_PASSWORD_FILE: &str = "/etc/shopmesh/admin/password";
-/// Where the payment provider's API key is mounted.
+/// Where the secrets shared with the payment provider are mounted.
 pub const PAYMENT_FOLDER: &str = "/etc/shopmesh/payment";
 /// The payment provider's API key.
 pub const PAYMENT_API_KEY_FILE: &str = "/etc/shopmesh/payment/api-key";
+
+/// What the payment provider signs its webhooks with.
+pub const PAYMENT_WEBHOOK_SECRET_FILE: &str = "/etc/shopmesh/payment/webhook-secret";
 
 /// Port of the managed Redis.
 pub const REDIS_PORT: u16 = 6379;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{metadata, names};
 use crate::keys;
-use crate::plan::Plan;
+use crate::plan::{PaymentSecrets, Plan};
 
 pub(super) fn secrets(plan: &Plan) -> Vec<Secret> {
     let shop = &plan.shop.name;
@@ -29,14 +29,16 @@ pub(super) fn secrets(plan: &Plan) -> Vec<Secret> {
         ];
         secrets.push(secret(plan, names::redis(shop), data));
     }
-    if values.payment_api_key_is_made {
-        let data = [(names::API_KEY, values.payment_api_key.value.expose())];
+    let PaymentSecrets { api_key, webhook_secret, are_made } = &values.payment;
+    if *are_made {
+        let located = std::iter::once(api_key).chain(webhook_secret);
+        let data = located.map(|located| (located.key.as_str(), located.value.expose()));
         secrets.push(secret(plan, names::sandbox_psp(shop), data));
     }
     secrets
 }
 
-fn secret<const N: usize>(plan: &Plan, name: String, data: [(&str, &str); N]) -> Secret {
+fn secret<'a>(plan: &Plan, name: String, data: impl IntoIterator<Item = (&'a str, &'a str)>) -> Secret {
     let data: BTreeMap<_, _> =
         data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec()))).collect();
     Secret {

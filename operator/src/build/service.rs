@@ -8,7 +8,7 @@ use super::deployment::{Replace, deployment};
 use super::metadata::Part as Label;
 use super::pod::{self, Files, NONROOT, Pod, Probes, Restart, Source};
 use super::{Part, config, metadata, names};
-use crate::plan::{Plan, ServicePlan};
+use crate::plan::{PaymentSecrets, Plan, ServicePlan};
 
 pub(super) fn service(plan: &Plan, service: &ServicePlan) -> Part {
     let part = Label { name: service.spec.name, role: "service" };
@@ -88,17 +88,18 @@ fn files(plan: &Plan, service: &ServicePlan) -> Vec<Files> {
                 source: Source::Secret(secrets.admin.clone(), admin),
             });
         }
-        names::PAYMENT => files.push(payment_api_key(plan)),
+        names::PAYMENT => files.push(payment_secrets(plan)),
         _ => {}
     }
     files
 }
 
-/// The payment provider's API key, for the service that sends it and the sandbox that expects it.
-pub(super) fn payment_api_key(plan: &Plan) -> Files {
-    let key = &plan.secrets.payment_api_key;
-    let source = Source::Secret(key.secret.clone(), vec![(key.key.clone(), "api-key")]);
-    Files { name: "payment", folder: names::PAYMENT_FOLDER, source }
+/// What the payment provider and the service that calls it both know: the API key, and the secret of webhooks if there is one.
+pub(super) fn payment_secrets(plan: &Plan) -> Files {
+    let PaymentSecrets { api_key, webhook_secret, are_made: _ } = &plan.secrets.payment;
+    let mut keys = vec![(api_key.key.clone(), "api-key")];
+    keys.extend(webhook_secret.iter().map(|webhook| (webhook.key.clone(), "webhook-secret")));
+    Files { name: "payment", folder: names::PAYMENT_FOLDER, source: Source::Secret(api_key.secret.clone(), keys) }
 }
 
 /// A Service with an address of its own.

@@ -185,7 +185,8 @@ pub struct Admin {
 pub struct Payment {
     /// The payment provider.
     pub provider: PaymentProvider,
-    /// A Secret with the provider's API key. For the Sandbox the operator makes one if there is none.
+    /// A Secret with the provider's API key and, under the key `webhookSecret`, what the provider signs its webhooks with; without
+    /// that key there are no webhooks. For the Sandbox the operator makes one with both if none is named here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<ApiKeyRef>,
 }
@@ -204,7 +205,7 @@ pub struct ApiKeyRef {
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
     pub name: String,
-    /// Key in the Secret.
+    /// Under which key of the Secret the API key stands.
     #[serde(default = "api_key")]
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[A-Za-z0-9._-]+$"))]
     pub key: String,

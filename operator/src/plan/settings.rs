@@ -28,10 +28,26 @@ pub struct Secrets {
     pub admin: String,
     /// E-mail and password of the first administrator, if the operator keeps that Secret.
     pub made_admin: Option<(String, Secret)>,
-    /// API key of the payment provider.
-    pub payment_api_key: Located,
-    /// Whether the operator keeps the Secret with that key.
-    pub payment_api_key_is_made: bool,
+    /// What the payment provider knows too.
+    pub payment: PaymentSecrets,
+}
+
+/// What the payment provider and the shop both know; in one Secret.
+#[derive(Debug, Clone)]
+pub struct PaymentSecrets {
+    /// API key of the provider.
+    pub api_key: Located,
+    /// What the provider signs its webhooks with; without it there are none.
+    pub webhook_secret: Option<Located>,
+    /// Whether the operator keeps that Secret.
+    pub are_made: bool,
+}
+
+impl PaymentSecrets {
+    /// All values.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.api_key).chain(&self.webhook_secret).map(|located| located.value.expose())
+    }
 }
 
 impl Secrets {
@@ -46,7 +62,7 @@ impl Secrets {
         }
         match service.name {
             names::IDENTITY => texts.push(self.signing_key.expose()),
-            names::PAYMENT => texts.push(self.payment_api_key.value.expose()),
+            names::PAYMENT => texts.extend(self.payment.texts()),
             _ => {}
         }
         keys::digest(salt, texts)
@@ -80,14 +96,6 @@ pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> 
         let email = spec.admin.email.clone().unwrap_or_else(|| format!("admin@{}.local", shop.name));
         (names::admin(&shop.name), Some((email, made.admin_password.clone())))
     };
-    let payment_api_key = match &spec.payment.secret_ref {
-        Some(secret) => located(observed, "spec.payment.secretRef", &secret.name, &secret.key)?,
-        None => Located {
-            secret: names::sandbox_psp(&shop.name),
-            key: names::API_KEY.to_owned(),
-            value: made.payment_api_key.clone(),
-        },
-    };
     let key_set = keys::key_set(&made.signing_key).ok_or_else(|| Error::SecretUnusable {
         name: names::signing_key(&shop.name),
         key: names::SIGNING_KEY.to_owned(),
@@ -101,8 +109,27 @@ pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> 
         key_set,
         admin,
         made_admin,
-        payment_api_key_is_made: spec.payment.secret_ref.is_none(),
-        payment_api_key,
+        payment: payment(spec, shop, observed)?,
+    })
+}
+
+fn payment(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> Result<PaymentSecrets, Error> {
+    let Some(secret) = &spec.payment.secret_ref else {
+        let made = |key: &str, value: &Secret| Located {
+            secret: names::sandbox_psp(&shop.name),
+            key: key.to_owned(),
+            value: value.clone(),
+        };
+        return Ok(PaymentSecrets {
+            api_key: made(names::API_KEY, &observed.made.payment_api_key),
+            webhook_secret: Some(made(names::WEBHOOK_SECRET, &observed.made.payment_webhook_secret)),
+            are_made: true,
+        });
+    };
+    Ok(PaymentSecrets {
+        api_key: located(observed, "spec.payment.secretRef", &secret.name, &secret.key)?,
+        webhook_secret: found(observed, &secret.name, names::WEBHOOK_SECRET),
+        are_made: false,
     })
 }
 
@@ -116,11 +143,17 @@ fn exists(observed: &Observed, field: &'static str, name: &str) -> Result<(), Er
 
 fn located(observed: &Observed, field: &'static str, name: &str, key: &str) -> Result<Located, Error> {
     exists(observed, field, name)?;
-    let value = observed.referenced.get(name).and_then(|secret| secret.get(key));
-    match value.filter(|value| !value.expose().is_empty()) {
-        Some(value) => Ok(Located { secret: name.to_owned(), key: key.to_owned(), value: value.clone() }),
-        None => Err(Error::SecretKeyNotFound { field, name: name.to_owned(), key: key.to_owned() }),
-    }
+    found(observed, name, key).ok_or_else(|| Error::SecretKeyNotFound {
+        field,
+        name: name.to_owned(),
+        key: key.to_owned(),
+    })
+}
+
+/// An empty value is none.
+fn found(observed: &Observed, name: &str, key: &str) -> Option<Located> {
+    let value = observed.referenced.get(name)?.get(key).filter(|value| !value.expose().is_empty())?;
+    Some(Located { secret: name.to_owned(), key: key.to_owned(), value: value.clone() })
 }
 
 fn scheme(located: &Located, schemes: &[&str], rule: &'static str) -> Result<(), Error> {
@@ -141,8 +174,11 @@ pub fn service_settings(
     spec: &ShopSpec,
     shop: &Identity,
     database_prefix: &str,
+    secrets: &Secrets,
 ) -> Result<Vec<(&'static str, String)>, Error> {
-    let config = config(service, spec, shop, database_prefix)?;
+    let mut config = config(service, spec, shop, database_prefix)?;
+    config.payment.webhook_secret_file =
+        secrets.payment.webhook_secret.as_ref().map(|_| names::PAYMENT_WEBHOOK_SECRET_FILE.into());
     let mut settings = config.to_env();
     settings.retain(|(name, _)| is_told(service.name, name));
     settings.sort_unstable();
@@ -160,7 +196,9 @@ fn is_told(service: &str, name: &str) -> bool {
         | env::ACCESS_TOKEN_TTL_SECONDS
         | env::REFRESH_TOKEN_TTL_SECONDS
         | env::REFRESH_TOKEN_IDLE_SECONDS => service == names::IDENTITY,
-        env::PAYMENT_PROVIDER | env::PAYMENT_URL | env::PAYMENT_API_KEY_FILE => service == names::PAYMENT,
+        env::PAYMENT_PROVIDER | env::PAYMENT_URL | env::PAYMENT_API_KEY_FILE | env::PAYMENT_WEBHOOK_SECRET_FILE => {
+            service == names::PAYMENT
+        }
         env::ORDER_DEADLINE_SECONDS => service == names::ORDER,
         _ => true,
     }

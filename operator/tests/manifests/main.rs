@@ -13,6 +13,7 @@ mod examples;
 mod fixture;
 mod generated;
 mod nginx;
+mod payment;
 mod planning;
 mod pods;
 mod redis;

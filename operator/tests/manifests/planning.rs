@@ -228,6 +228,8 @@ fn a_new_secret_starts_new_pods_of_those_alone_who_read_it() {
     assert_eq!(after(|world| put(world, "mongodb", "uri", "mongodb://elsewhere")), data_owners);
     let key = |world: &mut Observed| world.made.payment_api_key = shop_config::Secret::new("new");
     assert_eq!(after(key), ["demo-payment", "demo-sandbox-psp"]);
+    let webhooks = |world: &mut Observed| world.made.payment_webhook_secret = shop_config::Secret::new("new");
+    assert_eq!(after(webhooks), ["demo-payment", "demo-sandbox-psp"]);
     let key = |world: &mut Observed| world.made.signing_key = operator::keys::signing_key().unwrap();
     assert_eq!(after(key), ["demo-identity"]);
 }

@@ -33,7 +33,7 @@ fn templates(objects: &Objects) -> Vec<PodTemplateSpec> {
     deployments.chain(jobs).collect()
 }
 
-fn pods(objects: &Objects) -> Vec<PodSpec> {
+pub(crate) fn pods(objects: &Objects) -> Vec<PodSpec> {
     templates(objects).into_iter().filter_map(|template| template.spec).collect()
 }
 
@@ -166,7 +166,9 @@ fn every_service_reads_back_what_it_was_told() {
         assert_eq!(config.mongodb.is_some(), service.needs(shop_config::Store::MongoDb), "{}", service.name);
         assert_eq!(config.redis.is_some(), service.needs(shop_config::Store::Redis), "{}", service.name);
         assert_eq!(config.identity.signing_key_file.is_some(), service.name == "identity");
+        assert_eq!(config.identity.shop_uid.as_deref(), (service.name == "identity").then_some("5f0c"));
         assert_eq!(config.payment.api_key_file.is_some(), service.name == "payment");
+        assert_eq!(config.payment.webhook_secret_file.is_some(), service.name == "payment");
         let (level, deadline) = if service.name == "order" { ("debug", 120) } else { ("info", 900) };
         assert_eq!((config.telemetry.log.as_str(), config.order_deadline.as_secs()), (level, deadline));
     }
