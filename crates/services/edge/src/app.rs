@@ -1,4 +1,7 @@
-//! The operations of edge: ask all pods at once, keep the answers for a moment, merge them.
+//! The operations of edge: ask all pods at once, keep the answers for a moment, merge them; and hand on what admins decide
+//! about dead letters.
+
+mod error;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +14,10 @@ use shop_types::Clock;
 use tokio::sync::Mutex;
 use tracing::error;
 
-use crate::domain::{self, ServiceHealth};
+use crate::domain::{self, Letters, ServiceHealth};
 use crate::peers::Peer;
+
+pub(crate) use error::Error;
 
 /// Health is asked at most once a second, however many ask us.
 const HEALTH_LIFE: Duration = Duration::from_secs(1);
@@ -98,6 +103,30 @@ impl App {
             }
         }
         codes
+    }
+
+    /// Some dead letters of a service, the oldest first, after the place that an earlier page named.
+    pub(crate) async fn letters(&self, service: &str, size: u32, after: Option<String>) -> Result<Letters, Error> {
+        let peer = self.consumer(service).ok_or(Error::NoSuchConsumer)?;
+        Ok(peer.letters(size, after).await?)
+    }
+
+    /// Has a dead letter handled now.
+    pub(crate) async fn retry_letter(&self, service: &str, id: String) -> Result<(), Error> {
+        let peer = self.consumer(service).ok_or(Error::NoSuchLetter)?;
+        Ok(peer.retry_letter(id).await?)
+    }
+
+    /// Throws a dead letter away.
+    pub(crate) async fn discard_letter(&self, service: &str, id: String) -> Result<(), Error> {
+        let peer = self.consumer(service).ok_or(Error::NoSuchLetter)?;
+        Ok(peer.discard_letter(id).await?)
+    }
+
+    /// The way to a service that consumes events.
+    fn consumer(&self, service: &str) -> Option<&Peer> {
+        let consumes = shop_config::service(service).is_some_and(|spec| !spec.consumes.is_empty());
+        self.peers.iter().find(|peer| consumes && peer.name() == service)
     }
 
     async fn documents(&self) -> Arc<Vec<Value>> {

@@ -1,4 +1,4 @@
-//! How the health of pods becomes the health of a shop, and their documents one document. Pure.
+//! What pods say of themselves; how their health becomes the health of a shop, and their documents one document. Pure.
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,27 @@ pub(crate) struct Answer {
     pub(crate) uptime_seconds: u64,
     /// Names of its stores and whether they answer.
     pub(crate) dependencies: Vec<(String, bool)>,
+}
+
+/// Some of the events that a service has given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Letters {
+    pub(crate) items: Vec<Letter>,
+    /// Names the next page; `None` on the last one.
+    pub(crate) next: Option<String>,
+    pub(crate) total: u64,
+}
+
+/// An event that a service has given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Letter {
+    pub(crate) id: String,
+    pub(crate) producer: String,
+    pub(crate) topic: String,
+    pub(crate) reason: String,
+    pub(crate) deliveries: u32,
+    pub(crate) at: String,
+    pub(crate) body: String,
 }
 
 impl ServiceHealth {

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use shop_mesh::{Channel, Mesh};
+use shop_mesh::{Channel, Mesh, PeerError};
 use shop_proto::pod::pod_client::PodClient;
-use shop_proto::pod::{HealthRequest, OpenApiRequest};
+use shop_proto::pod::{
+    DeadLetter, DiscardDeadLetterRequest, HealthRequest, ListDeadLettersRequest, OpenApiRequest, RetryDeadLetterRequest,
+};
+use tonic::Status;
 use tracing::warn;
 
-use crate::domain::{Answer, ServiceHealth};
+use crate::domain::{Answer, Letter, Letters, ServiceHealth};
 
 /// A pod that is slower than this to speak of itself counts as silent: the page must answer. Longer than a pod waits for
 /// its Redis, so that it can still say that this one is away.
@@ -65,4 +68,43 @@ impl Peer {
             }
         }
     }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Some of its dead letters. The admin's token travels along.
+    pub(crate) async fn letters(&self, limit: u32, after: Option<String>) -> Result<Letters, PeerError> {
+        let request = ListDeadLettersRequest { service: self.name.into(), limit, after: after.unwrap_or_default() };
+        let reply = self.client.clone().list_dead_letters(request).await.map_err(|status| self.failed(status))?;
+        let reply = reply.into_inner();
+        Ok(Letters {
+            items: reply.letters.into_iter().map(letter).collect(),
+            next: Some(reply.next).filter(|next| !next.is_empty()),
+            total: reply.total,
+        })
+    }
+
+    /// Has it handle a dead letter now.
+    pub(crate) async fn retry_letter(&self, id: String) -> Result<(), PeerError> {
+        let request = RetryDeadLetterRequest { service: self.name.into(), id };
+        let reply = self.client.clone().retry_dead_letter(request).await;
+        reply.map(drop).map_err(|status| self.failed(status))
+    }
+
+    /// Has it throw a dead letter away.
+    pub(crate) async fn discard_letter(&self, id: String) -> Result<(), PeerError> {
+        let request = DiscardDeadLetterRequest { service: self.name.into(), id };
+        let reply = self.client.clone().discard_dead_letter(request).await;
+        reply.map(drop).map_err(|status| self.failed(status))
+    }
+
+    fn failed(&self, status: Status) -> PeerError {
+        PeerError::from_status(self.name, status)
+    }
+}
+
+fn letter(letter: DeadLetter) -> Letter {
+    let DeadLetter { id, producer, topic, reason, deliveries, at, body } = letter;
+    Letter { id, producer, topic, reason, deliveries, at, body }
 }

@@ -1,4 +1,6 @@
-//! HTTP in. All of it is public and says nothing that is not.
+//! HTTP in. What stands here is public and says nothing that is not; what admins do stands in `routes/dead_letters`.
+
+mod dead_letters;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
@@ -22,10 +24,16 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api", Access::PUBLIC),
     (Method::Get, "/errors", Access::PUBLIC),
     (Method::Get, "/openapi.json", Access::PUBLIC),
+    (Method::Get, "/api/v1/admin/dead-letters", Access::ADMIN),
+    (Method::Post, "/api/v1/admin/dead-letters/{service}/{id}/retry", Access::ADMIN),
+    (Method::Delete, "/api/v1/admin/dead-letters/{service}/{id}", Access::ADMIN),
 ];
 
-/// Edge has no codes of its own.
-pub(crate) const CODES: &[Code] = &[];
+/// The error codes of edge alone.
+pub(crate) const CODES: &[Code] = &[
+    ("dead_letter_unreadable", 409, "This version of the service cannot make an event of the dead letter; it stays."),
+    ("dead_letter_failed_again", 409, "The event was handed over and failed again; the dead letter stays."),
+];
 
 const PAGE: &str = include_str!("page.html");
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'";
@@ -150,5 +158,13 @@ pub(crate) async fn get_openapi(app: Data<App>) -> HttpResponse {
 }
 
 pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
-    routes.service(landing_page).service(get_health).service(get_index).service(list_errors).service(get_openapi);
+    routes
+        .service(landing_page)
+        .service(get_health)
+        .service(get_index)
+        .service(list_errors)
+        .service(get_openapi)
+        .service(dead_letters::list_dead_letters)
+        .service(dead_letters::retry_dead_letter)
+        .service(dead_letters::discard_dead_letter);
 }

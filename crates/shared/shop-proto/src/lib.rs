@@ -55,6 +55,7 @@ pub use generated::pod::v1 as pod;
 pub const IDEMPOTENT_METHODS: &[&str] = &[
     "/shopmesh.pod.v1.Pod/Health",
     "/shopmesh.pod.v1.Pod/OpenApi",
+    "/shopmesh.pod.v1.Pod/ListDeadLetters",
     "/shopmesh.catalog.v1.Catalog/GetVariants",
     "/shopmesh.inventory.v1.Inventory/Reserve",
     "/shopmesh.inventory.v1.Inventory/Commit",

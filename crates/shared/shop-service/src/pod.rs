@@ -1,11 +1,21 @@
-//! `pod.v1.Pod`: what every pod answers about itself (ruling 4).
+//! `pod.v1.Pod`: what every pod answers about itself (ruling 4), and what an admin does with the events that it gave up.
 
+mod letters;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use shop_auth::Verifier;
+use shop_events::DeadLetters;
 use shop_mongo::Mongo;
 use shop_proto::pod::pod_server::{Pod, PodServer};
-use shop_proto::pod::{Dependency, HealthReply, HealthRequest, OpenApiReply, OpenApiRequest};
+use shop_proto::pod::{
+    Dependency, DiscardDeadLetterReply, DiscardDeadLetterRequest, HealthReply, HealthRequest, ListDeadLettersReply,
+    ListDeadLettersRequest, OpenApiReply, OpenApiRequest, RetryDeadLetterReply, RetryDeadLetterRequest,
+};
 use shop_redis::Redis;
+use shop_types::Clock;
 use tonic::{Request, Response, Status};
 
 /// Answers for all services of one process.
@@ -15,6 +25,10 @@ pub(crate) struct PodInfo {
     pub(crate) openapi: String,
     pub(crate) mongo: Vec<Mongo>,
     pub(crate) redis: Vec<Redis>,
+    /// Of each service that consumes events.
+    pub(crate) letters: BTreeMap<&'static str, DeadLetters>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl PodInfo {
@@ -45,5 +59,33 @@ impl Pod for PodInfo {
 
     async fn open_api(&self, _: Request<OpenApiRequest>) -> Result<Response<OpenApiReply>, Status> {
         Ok(Response::new(OpenApiReply { json: self.openapi.clone() }))
+    }
+
+    async fn list_dead_letters(
+        &self,
+        request: Request<ListDeadLettersRequest>,
+    ) -> Result<Response<ListDeadLettersReply>, Status> {
+        self.admin(&request)?;
+        self.list(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn retry_dead_letter(
+        &self,
+        request: Request<RetryDeadLetterRequest>,
+    ) -> Result<Response<RetryDeadLetterReply>, Status> {
+        let admin = self.admin(&request)?;
+        let RetryDeadLetterRequest { service, id } = request.into_inner();
+        self.retry(admin, &service, &id).await?;
+        Ok(Response::new(RetryDeadLetterReply {}))
+    }
+
+    async fn discard_dead_letter(
+        &self,
+        request: Request<DiscardDeadLetterRequest>,
+    ) -> Result<Response<DiscardDeadLetterReply>, Status> {
+        let admin = self.admin(&request)?;
+        let DiscardDeadLetterRequest { service, id } = request.into_inner();
+        self.discard(admin, &service, &id).await?;
+        Ok(Response::new(DiscardDeadLetterReply {}))
     }
 }

@@ -107,6 +107,9 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
             openapi: openapi::collect(name, &mounts, &codes)?,
             mongo: services.iter().filter_map(|service| service.mongo.clone()).collect(),
             redis: services.iter().filter_map(|service| service.redis.clone()).collect(),
+            letters: services.iter().filter_map(Service::dead_letters).collect(),
+            verifier: std::sync::Arc::clone(&verifier),
+            clock: std::sync::Arc::clone(&clock),
         }
         .into_server(),
     );

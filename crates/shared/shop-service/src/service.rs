@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use futures::future::BoxFuture;
 use shop_auth::Verifier;
 use shop_config::{Config, ServiceSpec, Store};
-use shop_events::Handler;
+use shop_events::{DeadLetters, Handler};
 use shop_http::{Code, Mount, Route};
 use shop_mesh::Mesh;
 use shop_mongo::Mongo;
@@ -224,6 +224,14 @@ async fn forget_revocations(
         }
     }
     Ok(())
+}
+
+impl Service {
+    /// The events that this service has given up; `None` for one that consumes nothing.
+    pub(crate) fn dead_letters(&self) -> Option<(&'static str, DeadLetters)> {
+        let mongo = self.mongo.clone().filter(|_| !self.consumers.is_empty())?;
+        Some((self.spec.name, DeadLetters::new(self.spec.name, mongo, self.consumers.clone())))
+    }
 }
 
 /// A named part of the work of a running service.

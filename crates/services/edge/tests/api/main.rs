@@ -1,6 +1,7 @@
 //! The front of the shop by HTTP, beside pods that the tests play.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod dead_letters;
 mod front;
 mod health;
 mod pods;

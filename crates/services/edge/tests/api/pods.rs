@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shop_proto::pod::pod_server::{Pod, PodServer};
-use shop_proto::pod::{Dependency, HealthReply, HealthRequest, OpenApiReply, OpenApiRequest};
+use shop_proto::pod::{
+    DeadLetter, Dependency, DiscardDeadLetterReply, DiscardDeadLetterRequest, HealthReply, HealthRequest,
+    ListDeadLettersReply, ListDeadLettersRequest, OpenApiReply, OpenApiRequest, RetryDeadLetterReply,
+    RetryDeadLetterRequest,
+};
 use tokio::sync::Mutex;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -19,6 +23,10 @@ struct State {
     redis_lost: bool,
     document: String,
     asked: u32,
+    letters: Vec<DeadLetter>,
+    refusal: Option<Status>,
+    /// What was asked about dead letters, each with the token that came along.
+    admins: Vec<(String, String)>,
 }
 
 impl FakePods {
@@ -42,6 +50,28 @@ impl FakePods {
     /// Their Redis goes away.
     pub(crate) async fn lose_redis(&self) {
         self.0.lock().await.redis_lost = true;
+    }
+
+    /// Gives them dead letters.
+    pub(crate) async fn give_up(&self, letters: Vec<DeadLetter>) {
+        self.0.lock().await.letters = letters;
+    }
+
+    /// They refuse everything about dead letters from now on.
+    pub(crate) async fn refuse(&self, status: Status) {
+        self.0.lock().await.refusal = Some(status);
+    }
+
+    /// What was asked about dead letters since the last time, each with the token that came along.
+    pub(crate) async fn admins(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.0.lock().await.admins)
+    }
+
+    async fn note<T>(&self, what: &str, request: &Request<T>) -> Result<(), Status> {
+        let token = request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        let mut state = self.0.lock().await;
+        state.admins.push((what.to_owned(), token.unwrap_or_default()));
+        state.refusal.clone().map_or(Ok(()), Err)
     }
 
     /// How often they were asked.
@@ -103,5 +133,34 @@ impl Pod for FakePods {
             return Err(Status::unavailable("away"));
         }
         Ok(Response::new(OpenApiReply { json: state.document.clone() }))
+    }
+
+    async fn list_dead_letters(
+        &self,
+        request: Request<ListDeadLettersRequest>,
+    ) -> Result<Response<ListDeadLettersReply>, Status> {
+        let ListDeadLettersRequest { service, limit, after } = request.get_ref();
+        self.note(&format!("list {service} {limit} '{after}'"), &request).await?;
+        let letters = self.0.lock().await.letters.clone();
+        let next = if after.is_empty() { "the-next" } else { "" };
+        Ok(Response::new(ListDeadLettersReply { letters, next: next.into(), total: 21 }))
+    }
+
+    async fn retry_dead_letter(
+        &self,
+        request: Request<RetryDeadLetterRequest>,
+    ) -> Result<Response<RetryDeadLetterReply>, Status> {
+        let RetryDeadLetterRequest { service, id } = request.get_ref();
+        self.note(&format!("retry {service} {id}"), &request).await?;
+        Ok(Response::new(RetryDeadLetterReply {}))
+    }
+
+    async fn discard_dead_letter(
+        &self,
+        request: Request<DiscardDeadLetterRequest>,
+    ) -> Result<Response<DiscardDeadLetterReply>, Status> {
+        let DiscardDeadLetterRequest { service, id } = request.get_ref();
+        self.note(&format!("discard {service} {id}"), &request).await?;
+        Ok(Response::new(DiscardDeadLetterReply {}))
     }
 }
