@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use shop_mongo::idempotency::row_id;
 use shop_mongo::{Group, Mongo, Numbers, idempotency};
 use shop_types::caller::{GuestToken, Subject};
+use shop_types::event::CartFact;
 use shop_types::idempotency::hex;
 use shop_types::{Caller, CartId, Clock, Currency, EventId, Fingerprint, IdempotencyKey, Quantity, Sku};
 use tokio_util::sync::CancellationToken;
@@ -210,15 +211,20 @@ impl App {
         self.change(cart, owner_of(caller)?, Change::Discard).await.map(|_| ())
     }
 
-    /// Empties a cart whose version was ordered, once, however often the event is delivered.
+    /// Empties the cart of a confirmed order if it is still at the version that was ordered (W11), once, however often the
+    /// event is delivered. An order without a cart empties none, and its event is remembered all the same.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn clear_ordered(&self, event: EventId, cart: CartId, ordered: i64) -> Result<(), Error> {
-        match self.submit(Command::Clear { cart, ordered }, Some(event)).await? {
-            Settled::Answered(answer) => answer.map(|_| ()).map_err(Error::Rule),
-            Settled::SeenBefore => Ok(()),
-        }
+    pub async fn clear_ordered(&self, event: EventId, cart: Option<CartFact>) -> Result<(), Error> {
+        let command =
+            cart.map_or(Command::Hear, |CartFact { id, version }| Command::Clear { cart: id, ordered: version });
+        let Settled::Answered(answer) = self.submit(command, Some(event)).await? else { return Ok(()) };
+        answer?;
+        // A write whose answer was lost: nobody knows that it happened, and the next delivery finds out.
+        shop_faults::at("W11").await.map_err(|injected| {
+            Error::Store(shop_mongo::Error::Unavailable { what: "carts", source: Arc::new(injected) })
+        })
     }
 
     /// The cart at the prices of now, if they can be had; a read never fails for want of them.

@@ -43,7 +43,5 @@ async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
         | Event::UserCreated(_)
         | Event::SessionRevoked(_) => return Ok(()),
     };
-    // Orders of single items have no cart.
-    let Some(cart) = fact.cart else { return Ok(()) };
-    app.clear_ordered(envelope.id, cart.id, cart.version).await.map_err(|error| HandleError::retry(&error))
+    app.clear_ordered(envelope.id, fact.cart).await.map_err(|error| HandleError::retry(&error))
 }

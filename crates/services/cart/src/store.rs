@@ -131,10 +131,11 @@ async fn claim_events(txn: &mut Txn<'_>, members: &[Member]) -> Result<Vec<bool>
 
 async fn load_carts(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<BTreeMap<CartId, Cart>, Error> {
     let named = |command: &&Command| match command {
-        Command::Change { cart, owner, change: _ } => (cart.to_string(), Some(owner_word(owner))),
-        Command::Clear { cart, ordered: _ } => (cart.to_string(), None),
+        Command::Change { cart, owner, change: _ } => Some((cart.to_string(), Some(owner_word(owner)))),
+        Command::Clear { cart, ordered: _ } => Some((cart.to_string(), None)),
+        Command::Hear => None,
     };
-    let named: BTreeSet<(String, Option<String>)> = commands.iter().map(named).collect();
+    let named: BTreeSet<(String, Option<String>)> = commands.iter().filter_map(named).collect();
     if named.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -215,7 +216,8 @@ fn key_of(command: &Command) -> Option<&Key> {
             change: Change::SetQuantity { .. } | Change::Remove { .. } | Change::Reprice { .. } | Change::Discard,
             ..
         }
-        | Command::Clear { .. } => None,
+        | Command::Clear { .. }
+        | Command::Hear => None,
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Command {
         /// The version that was ordered.
         ordered: i64,
     },
+    /// The order had no cart: nothing to empty, but its event is remembered as had.
+    Hear,
 }
 
 /// What an owner can do to a cart.
@@ -116,7 +118,7 @@ pub struct Done {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// One answer per command, in their order: the cart as it is then, or as it was when it was thrown away; `None` for
-    /// an order of a cart that is gone.
+    /// an order of a cart that is gone, or of none.
     pub answers: Vec<Result<Option<Cart>, Error>>,
     /// Carts that changed, sorted by id, once each.
     pub carts: Vec<Changed>,
@@ -156,6 +158,7 @@ impl Batch {
                 let cleared = self.now.carts.get(cart).map(|present| present.clear(*ordered));
                 Ok(cleared.map(|cleared| self.put(cleared)))
             }
+            Command::Hear => Ok(None),
         }
     }
 

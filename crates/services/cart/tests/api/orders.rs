@@ -63,10 +63,8 @@ async fn nobody_reads_a_strangers_cart() {
     }
 }
 
-/// Tells cart that an order was confirmed, so many times, and waits until it has heard.
-async fn confirm(shop: &TestShop, cart: Option<CartFact>, times: usize) {
-    let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
-    let stream = redis.stream("order");
+/// The event of an order that was confirmed.
+fn confirmed(cart: Option<CartFact>) -> Envelope {
     let order_id = OrderId::from_uuid(SystemClock.new_id());
     let fact = OrderFact {
         order_id,
@@ -78,18 +76,29 @@ async fn confirm(shop: &TestShop, cart: Option<CartFact>, times: usize) {
         payment_id: Some(format!("{order_id}:1")),
         reason: None,
     };
-    let envelope = Envelope {
+    Envelope {
         id: EventId::from_uuid(SystemClock.new_id()),
         aggregate: order_id.to_string(),
         version: 2,
         occurred_at: SystemClock.now(),
         traceparent: None,
         event: Event::OrderConfirmed(fact),
-    };
+    }
+}
+
+/// Tells cart that an order was confirmed, so many times, and waits until it has heard.
+async fn confirm(shop: &TestShop, cart: Option<CartFact>, times: usize) {
+    deliver(shop, &confirmed(cart), times).await;
+}
+
+/// Puts an event into the stream so many times, and waits until cart has heard.
+async fn deliver(shop: &TestShop, envelope: &Envelope, times: usize) {
+    let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
+    let stream = redis.stream("order");
     let entry = Entry {
         event_id: envelope.id.to_string(),
         topic: "order.confirmed".into(),
-        json: serde_json::to_string(&envelope).unwrap(),
+        json: serde_json::to_string(envelope).unwrap(),
         mirror: None,
     };
     let mark = stream.open("test").await.unwrap();
@@ -121,6 +130,19 @@ async fn a_confirmed_order_empties_its_cart_once_however_often_it_is_told() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_told_again_leaves_what_was_put_in_since() {
+    let (shop, _) = cart_service().await;
+    let (buyer, cart) = a_customer_cart(&shop).await;
+    add(&shop, &buyer, &cart, "mug", 2).await;
+    let told = confirmed(Some(fact(&cart, 2)));
+    deliver(&shop, &told, 1).await;
+    assert!(show(&shop, &buyer, &cart).await.lines().is_empty());
+    add(&shop, &buyer, &cart, "cup", 1).await;
+    deliver(&shop, &told, 2).await;
+    assert_eq!(show(&shop, &buyer, &cart).await.lines(), [("cup", 1)]);
+}
+
+#[tokio::test]
 async fn what_was_put_in_after_ordering_stays() {
     let (shop, _) = cart_service().await;
     let (buyer, cart) = a_guest_cart(&shop).await;
@@ -146,9 +168,11 @@ async fn a_confirmation_of_an_older_version_empties_nothing() {
 async fn orders_without_a_cart_or_of_one_that_is_gone_hold_up_nobody() {
     let (shop, _) = cart_service().await;
     let (buyer, cart) = a_customer_cart(&shop).await;
-    confirm(&shop, None, 1).await;
-    confirm(&shop, Some(fact("/0190b3c0-0000-7000-8000-00000000dead", 1)), 1).await;
+    confirm(&shop, None, 2).await;
+    confirm(&shop, Some(fact("/0190b3c0-0000-7000-8000-00000000dead", 1)), 2).await;
     add(&shop, &buyer, &cart, "mug", 2).await;
     confirm(&shop, Some(fact(&cart, 2)), 1).await;
     assert!(show(&shop, &buyer, &cart).await.lines().is_empty());
+    let inbox = shop.mongo("cart").await.collection::<shop_mongo::Document>("inbox");
+    assert_eq!(inbox.count_documents(shop_mongo::doc! {}).await.unwrap(), 3, "each event was had once");
 }
