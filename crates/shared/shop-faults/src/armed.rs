@@ -28,6 +28,11 @@ pub fn arm() {
 #[expect(clippy::panic, reason = "a test that arms nothing would prove nothing")]
 pub async fn at(name: &'static str) -> Result<(), Injected> {
     let Some(action) = fail::eval(name, Option::unwrap_or_default) else { return Ok(()) };
+    // A test waits for this line. Not through tracing: the next thing may be the end of the process.
+    #[expect(clippy::disallowed_macros, reason = "the last words of a process that is told to die")]
+    {
+        eprintln!("failpoint {name}: {action}");
+    }
     match action.split_once(':') {
         None if action == "abort" => std::process::abort(),
         None if action == "error" => Err(Injected(name)),
