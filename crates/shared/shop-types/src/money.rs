@@ -230,17 +230,61 @@ mod tests {
         assert!("eur".parse::<Currency>().is_err());
     }
 
+    fn any_currency() -> impl Strategy<Value = Currency> {
+        prop::sample::select(vec!["EUR", "JPY", "KWD"]).prop_map(currency)
+    }
+
+    // `PROPTEST_CASES=1000000` asks each of these a million times.
     proptest! {
         #[test]
-        fn decimal_text_survives_the_round_trip(amount: i64, code in prop::sample::select(vec!["EUR", "JPY", "KWD"])) {
-            let money = Money::new(amount, currency(code));
-            prop_assert_eq!(Money::parse_decimal(&money.to_decimal(), money.currency), Ok(money));
+        fn decimal_text_survives_the_round_trip(amount: i64, currency in any_currency()) {
+            let money = Money::new(amount, currency);
+            prop_assert_eq!(Money::parse_decimal(&money.to_decimal(), currency), Ok(money));
         }
 
         #[test]
-        fn the_parts_of_a_split_add_up(amount in -1_000_000_000_000_i64..1_000_000_000_000, weights in prop::collection::vec(0_u32..1_000_000, 1..20)) {
+        fn text_that_is_read_means_what_it_says(text in r"-?[0-9]{1,8}(\.[0-9]{1,4})?", currency in any_currency()) {
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            let places = usize::try_from(currency.exponent()).unwrap();
+            match Money::parse_decimal(&text, currency) {
+                Ok(money) => prop_assert_eq!(money.amount, format!("{whole}{fraction:0<places$}").parse::<i64>().unwrap()),
+                Err(error) => prop_assert_eq!((error, fraction.len() > places), (Error::Precision, true)),
+            }
+        }
+
+        #[test]
+        fn the_parts_of_a_split_add_up(amount: i64, weights in prop::collection::vec(0_u32.., 1..20)) {
             let money = Money::new(amount, currency("EUR"));
             prop_assert_eq!(Money::sum(money.currency, money.split(&weights)), Ok(money));
+        }
+
+        #[test]
+        fn no_part_of_a_split_is_a_unit_away_from_its_share(amount: i64, weights in prop::collection::vec(0_u32.., 1..20)) {
+            let sum: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+            prop_assume!(sum > 0);
+            for (part, weight) in Money::new(amount, currency("EUR")).split(&weights).into_iter().zip(&weights) {
+                let away = i128::from(part.amount) * sum - i128::from(amount) * i128::from(*weight);
+                prop_assert!(away.abs() < sum, "{part} of {amount} for {weight} of {sum}");
+            }
+        }
+
+        #[test]
+        fn sums_are_exact_or_refused(amounts in prop::collection::vec(any::<i64>(), 0..8)) {
+            let currency = currency("EUR");
+            let exact: Vec<i128> = amounts.iter().scan(0, |sum, amount| { *sum += i128::from(*amount); Some(*sum) }).collect();
+            let sum = Money::sum(currency, amounts.iter().map(|amount| Money::new(*amount, currency)));
+            if exact.iter().all(|sum| i64::try_from(*sum).is_ok()) {
+                prop_assert_eq!(i128::from(sum.unwrap().amount), exact.last().copied().unwrap_or(0));
+            } else {
+                prop_assert_eq!(sum, Err(Error::Overflow));
+            }
+        }
+
+        #[test]
+        fn many_pieces_cost_so_many_times_one(price: i64, pieces: u32) {
+            let exact = i64::try_from(i128::from(price) * i128::from(pieces));
+            let cost = Money::new(price, currency("EUR")).checked_mul(pieces).map(|cost| cost.amount);
+            prop_assert_eq!(cost, exact.map_err(|_| Error::Overflow));
         }
     }
 }
