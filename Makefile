@@ -70,13 +70,14 @@ test: deps ## Everything below, on real servers; the time of each tier is printe
 	tests/run
 
 .PHONY: lint
-lint: ## Formatting, clippy, documentation, dependency rules: all with warnings denied
+lint: ## Formatting, clippy, documentation, dependency rules, generated manifests: all with warnings denied
 	tests/cluster/deps --lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --test operator --test e2e -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	$(CARGO) deny --locked check bans licenses sources
+	deploy/kustomize/generate --check
 
 .PHONY: test-code
 test-code: servers-up ## Unit, API and convention tests, against a real MongoDB and Redis

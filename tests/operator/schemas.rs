@@ -51,12 +51,8 @@ async fn the_judge_sees_wrong_types_and_unknown_fields() {
 /// Everything that the charts install, with the settings that add or change objects.
 pub(crate) fn charts() -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
-    for chart in ["shopmesh-operator", "shopmesh-operator-crds", "shop"] {
-        copy(&path("deploy/helm").join(chart), &folder.path().join(chart));
-    }
-    // As `helm dependency build` does, without asking a registry.
-    let vendored = folder.path().join("shopmesh-operator/charts/shopmesh-operator-crds");
-    copy(&folder.path().join("shopmesh-operator-crds"), &vendored);
+    let assembled = Command::new(path("deploy/helm/assemble")).arg(folder.path()).status().unwrap();
+    assert!(assembled.success(), "the charts can be copied");
     let mut all = Vec::new();
     let digest = format!(
         "image.digest=sha256:{},image.pullSecrets[0].name=a,priorityClassName=system-cluster-critical",
@@ -83,19 +79,6 @@ fn template(chart: &Path, settings: &str) -> String {
     let output = command.output().expect("helm can be run: tests/operator/run puts it on PATH");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type().unwrap().is_dir() {
-            copy(&from, &to);
-        } else {
-            std::fs::copy(from, to).unwrap();
-        }
-    }
 }
 
 /// Has kubeconform judge objects; an error holds its words.

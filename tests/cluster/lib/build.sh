@@ -26,6 +26,11 @@ tools() {
   locked build_tools
 }
 
+helm_alone() {
+  need_commands go flock
+  locked build_helm
+}
+
 build_kubernetes() {
   local stamps=$CACHE/stamps
   step "$stamps/kube" "$(cat "$here"/kube/* | hash_of)" "Kubernetes $KUBERNETES (the first time: 5 to 10 min)" compile_kube
@@ -38,10 +43,14 @@ build_kubernetes() {
 build_tools() {
   local stamps=$CACHE/stamps
   step "$stamps/kube" "$(cat "$here"/kube/* | hash_of)" "Kubernetes $KUBERNETES (the first time: 5 to 10 min)" compile_kube
-  step "$stamps/helm" "$HELM" "helm $HELM" compile helm "helm.sh/helm/v4/cmd/helm@$HELM" \
-    "-X helm.sh/helm/v4/internal/version.version=$HELM"
+  build_helm
   step "$stamps/kubeconform" "$KUBECONFORM" "kubeconform $KUBECONFORM" compile kubeconform \
     "github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM" "-X main.version=$KUBECONFORM"
+}
+
+build_helm() {
+  step "$CACHE/stamps/helm" "$HELM" "helm $HELM" compile helm "helm.sh/helm/v4/cmd/helm@$HELM" \
+    "-X helm.sh/helm/v4/internal/version.version=$HELM"
 }
 
 compile_kube() {
