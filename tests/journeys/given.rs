@@ -56,14 +56,7 @@ impl Shop {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key");
         std::fs::write(&key, PSP_KEY).unwrap();
-        let anywhere = "127.0.0.1:0".parse().unwrap();
-        let settings = Settings {
-            address: anywhere,
-            admin_address: anywhere,
-            api_key_file: key,
-            ledger_file: None,
-            hang: Duration::from_secs(20),
-        };
+        let settings = Settings { hang: Duration::from_secs(20), ..Settings::local(key) };
         let provider = Server::start(&settings).await.unwrap();
         let peers = Peers {
             payment_url: Some(format!("http://{}", provider.address())),
@@ -84,6 +77,10 @@ impl Shop {
 
     pub(crate) fn staff(&self) -> Person<'_> {
         self.person(self.callers().staff().token)
+    }
+
+    pub(crate) fn admin(&self) -> Person<'_> {
+        self.person(self.callers().admin().token)
     }
 
     pub(crate) fn customer(&self) -> Person<'_> {

@@ -8,21 +8,23 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::cards::{Loss, Operation, card};
+use crate::cards::{Card, Mishap, card};
 
+mod keys;
 mod words;
 
-pub use words::{Authorization, Command, Entry, Kind, Status};
+pub use keys::Saved;
+pub use words::{Authorization, Command, Entry, Kind, Refund, Status};
 
-/// Why a request changes nothing. Refusals are not remembered under their key: the same request may succeed later.
+/// Why a request changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The key was used for another request.
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
-    /// Another key has placed a hold under this reference: a second one would hold the buyer's money twice.
-    #[error("this reference already names an authorization")]
-    ReferenceInUse,
+    /// A request with this key is being worked on.
+    #[error("a request with this Idempotency-Key is being worked on")]
+    KeyInUse,
     /// No such authorization.
     #[error("there is no such authorization")]
     NotFound,
@@ -37,26 +39,16 @@ pub enum Refusal {
     OverRefund,
 }
 
-/// What a request leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// This entry, once it is in the ledger, is the answer.
-    Write(Box<Entry>, Delivery),
-    /// The key has its answer already.
-    Replay(Box<Entry>),
-    /// The try gets lost: nothing is applied and the caller waits.
-    Lose,
-    /// Nothing changes.
-    Refuse(Refusal),
-}
-
-/// How an answer travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// At once.
-    Prompt,
-    /// It gets lost: the caller waits.
-    Lost,
+impl Refusal {
+    /// Whether it is the result of an execution, which stands under the key of its request; what is refused before that is
+    /// judged afresh the next time.
+    #[must_use]
+    pub const fn is_result(&self) -> bool {
+        match self {
+            Self::NotFound | Self::WrongStatus(_) | Self::OverRefund => true,
+            Self::KeyReused | Self::KeyInUse | Self::UnknownMethod => false,
+        }
+    }
 }
 
 /// A ledger that cannot have been written by us.
@@ -80,8 +72,15 @@ pub enum Broken {
 pub struct Book {
     entries: Vec<Entry>,
     authorizations: HashMap<String, Authorization>,
-    by_reference: HashMap<String, String>,
-    by_key: HashMap<String, usize>,
+    /// Authorizations and places of entries by the caller's own name.
+    by_reference: HashMap<String, Named>,
+    keys: keys::Keys,
+}
+
+#[derive(Debug, Default)]
+struct Named {
+    authorizations: Vec<String>,
+    entries: Vec<usize>,
 }
 
 impl Book {
@@ -91,77 +90,79 @@ impl Book {
         &self.entries
     }
 
+    /// The entries about a reference, oldest first.
+    pub fn entries_of(&self, reference: &str) -> impl Iterator<Item = &Entry> {
+        let places = self.by_reference.get(reference).map(|named| named.entries.as_slice()).unwrap_or_default();
+        places.iter().filter_map(|place| self.entries.get(*place))
+    }
+
     /// An authorization as it stands.
     #[must_use]
     pub fn authorization(&self, id: &str) -> Option<&Authorization> {
         self.authorizations.get(id)
     }
 
-    /// The authorization that a caller's own name stands for.
-    #[must_use]
-    pub fn by_reference(&self, reference: &str) -> Option<&Authorization> {
-        self.authorizations.get(self.by_reference.get(reference)?)
+    /// The authorizations that a caller's own name stands for, oldest first.
+    pub fn by_reference(&self, reference: &str) -> impl Iterator<Item = &Authorization> {
+        let ids = self.by_reference.get(reference).map(|named| named.authorizations.as_slice()).unwrap_or_default();
+        ids.iter().filter_map(|id| self.authorizations.get(id))
     }
 
-    /// Says what a request leads to; changes nothing. `tried` tells whether a try with this key was lost before.
+    /// The reference that a request is about; none for an authorization that does not exist.
     #[must_use]
-    pub fn decide(&self, ask: Ask<'_>, tried: bool) -> Decision {
-        if let Some(entry) = self.by_key.get(ask.key).and_then(|place| self.entries.get(*place)) {
-            return if entry.fingerprint == ask.fingerprint {
-                Decision::Replay(Box::new(entry.clone()))
-            } else {
-                Decision::Refuse(Refusal::KeyReused)
-            };
+    pub fn reference<'b>(&'b self, command: &'b Command) -> Option<&'b str> {
+        match command {
+            Command::Authorize { reference, .. } => Some(reference),
+            Command::Capture { id }
+            | Command::Void { id }
+            | Command::Refund { id, .. }
+            | Command::Confirm { id }
+            | Command::Refuse { id } => Some(&self.authorizations.get(id)?.reference),
         }
-        self.draft(&ask, tried).unwrap_or_else(Decision::Refuse)
     }
 
-    fn draft(&self, ask: &Ask<'_>, tried: bool) -> Result<Decision, Refusal> {
-        let (subject, operation) = match ask.command {
-            Command::Authorize { amount, currency, reference, method } => {
-                if self.by_reference.contains_key(reference) {
-                    return Err(Refusal::ReferenceInUse);
-                }
-                let subject = Authorization {
-                    id: format!("auth_{}", ask.new_id.simple()),
-                    reference: reference.clone(),
-                    amount: *amount,
-                    currency: currency.clone(),
-                    method: method.clone(),
-                    status: Status::Authorized,
-                    decline_code: None,
-                    captured_amount: 0,
-                    refunded_amount: 0,
-                };
-                (subject, Operation::Authorize)
-            }
-            Command::Capture { id } => (self.standing(id, Status::Authorized)?, Operation::Capture),
-            Command::Void { id } => (self.standing(id, Status::Authorized)?, Operation::Void),
-            Command::Refund { id, amount } => {
-                let subject = self.standing(id, Status::Captured)?;
-                if *amount > subject.captured_amount - subject.refunded_amount {
-                    return Err(Refusal::OverRefund);
-                }
-                (Authorization { amount: *amount, ..subject }, Operation::Refund)
-            }
+    /// What goes wrong with a request because of its card; `tried` tells whether that has happened under its key before.
+    #[must_use]
+    pub fn mishap(&self, command: &Command, tried: bool) -> Option<Mishap> {
+        let method = match command {
+            Command::Authorize { method, .. } => method,
+            Command::Capture { id }
+            | Command::Void { id }
+            | Command::Refund { id, .. }
+            | Command::Confirm { id }
+            | Command::Refuse { id } => &self.authorizations.get(id)?.method,
         };
-        let card = card(&subject.method).ok_or(Refusal::UnknownMethod)?;
-        let delivery = match card.loss_of(operation) {
-            Some(Loss::Always) => return Ok(Decision::Lose),
-            Some(Loss::Before) if !tried => return Ok(Decision::Lose),
-            Some(Loss::After) => Delivery::Lost,
-            Some(Loss::Before) | None => Delivery::Prompt,
+        card(method)?.mishap_of(command.operation()?, tried)
+    }
+
+    /// What stands under the key of a request.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyReused`] when it was used for another request.
+    pub fn saved(&self, ask: &Ask<'_>) -> Result<Option<&Saved>, Refusal> {
+        self.keys.find(ask)
+    }
+
+    /// Saves the result of a request that wrote no entry, or whose entry is not its answer.
+    pub fn save(&mut self, ask: &Ask<'_>, saved: Saved) {
+        self.keys.save(ask.key, ask.fingerprint, ask.now, saved);
+    }
+
+    /// Says what a request leads to when it is executed; changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it changes nothing.
+    pub fn decide(&self, ask: &Ask<'_>) -> Result<Entry, Refusal> {
+        let (subject, kind, reason) = self.judge(ask)?;
+        let (refund, refund_reference) = match ask.command {
+            Command::Refund { reference, .. } => (Some(format!("re_{}", ask.new_id.simple())), reference.clone()),
+            Command::Authorize { .. }
+            | Command::Capture { .. }
+            | Command::Void { .. }
+            | Command::Confirm { .. }
+            | Command::Refuse { .. } => (None, None),
         };
-        let reason = card.refusal_of(operation);
-        let kind = match (operation, reason) {
-            (Operation::Authorize, None) => Kind::Authorized,
-            (Operation::Authorize, Some(_)) => Kind::Declined,
-            (Operation::Capture, None) => Kind::Captured,
-            (Operation::Capture, Some(_)) => Kind::CaptureRefused,
-            (Operation::Void, _) => Kind::Voided,
-            (Operation::Refund, _) => Kind::Refunded,
-        };
-        let entry = Entry {
+        Ok(Entry {
             sequence: self.next_sequence(),
             at: ask.now,
             kind,
@@ -173,9 +174,52 @@ impl Book {
             key: ask.key.to_owned(),
             fingerprint: ask.fingerprint.to_owned(),
             reason: reason.map(str::to_owned),
-            refund: (operation == Operation::Refund).then(|| format!("re_{}", ask.new_id.simple())),
-        };
-        Ok(Decision::Write(Box::new(entry), delivery))
+            refund,
+            refund_reference,
+        })
+    }
+
+    /// What a request is about, what happens to that, and the bank's word for it.
+    fn judge(&self, ask: &Ask<'_>) -> Result<(Authorization, Kind, Option<&'static str>), Refusal> {
+        Ok(match ask.command {
+            Command::Authorize { amount, currency, reference, method } => {
+                let card = card(method).ok_or(Refusal::UnknownMethod)?;
+                let (kind, reason) = open(card);
+                let subject = Authorization {
+                    id: format!("auth_{}", ask.new_id.simple()),
+                    reference: reference.clone(),
+                    amount: *amount,
+                    currency: currency.clone(),
+                    method: method.clone(),
+                    status: Status::Authorized,
+                    decline_code: None,
+                    captured_amount: 0,
+                    refunded_amount: 0,
+                    refunds: Vec::new(),
+                };
+                (subject, kind, reason)
+            }
+            Command::Capture { id } => {
+                let subject = self.standing(id, Status::Authorized)?;
+                let reason = card(&subject.method).and_then(|card| card.capture_refusal);
+                (subject, if reason.is_some() { Kind::CaptureRefused } else { Kind::Captured }, reason)
+            }
+            Command::Void { id } => match self.standing(id, Status::RequiresAction) {
+                Ok(subject) => (subject, Kind::Cancelled, None),
+                Err(_) => (self.standing(id, Status::Authorized)?, Kind::Voided, None),
+            },
+            Command::Refund { id, amount, .. } => {
+                let subject = self.standing(id, Status::Captured)?;
+                if *amount > subject.captured_amount - subject.refunded_amount {
+                    return Err(Refusal::OverRefund);
+                }
+                (Authorization { amount: *amount, ..subject }, Kind::Refunded, None)
+            }
+            Command::Confirm { id } => (self.standing(id, Status::RequiresAction)?, Kind::Authorized, None),
+            Command::Refuse { id } => {
+                (self.standing(id, Status::RequiresAction)?, Kind::Declined, Some("action_refused"))
+            }
+        })
     }
 
     fn standing(&self, id: &str, status: Status) -> Result<Authorization, Refusal> {
@@ -187,7 +231,7 @@ impl Book {
         self.entries.last().map_or(1, |last| last.sequence + 1)
     }
 
-    /// Takes an entry in.
+    /// Takes an entry in and saves it under its key.
     ///
     /// # Errors
     /// [`Broken`] when it cannot follow the entries before it; nothing has changed then.
@@ -196,43 +240,67 @@ impl Book {
         if entry.sequence != expected {
             return Err(Broken::Gap { expected, found: entry.sequence });
         }
-        if matches!(entry.kind, Kind::Authorized | Kind::Declined) {
-            self.open(&entry);
-        } else {
-            let held = self.authorizations.get_mut(&entry.authorization).ok_or(Broken::Unknown(entry.sequence))?;
-            match entry.kind {
-                Kind::Captured => {
-                    held.status = Status::Captured;
-                    held.captured_amount = entry.amount;
-                }
-                Kind::CaptureRefused => held.status = Status::Failed,
-                Kind::Voided => held.status = Status::Voided,
-                Kind::Refunded => held.refunded_amount += entry.amount,
-                Kind::Authorized | Kind::Declined => {}
-            }
+        match self.authorizations.get_mut(&entry.authorization) {
+            Some(known) => change(known, &entry),
+            None if matches!(entry.kind, Kind::RequiresAction | Kind::Authorized | Kind::Declined) => self.add(&entry),
+            None => return Err(Broken::Unknown(entry.sequence)),
         }
-        self.by_key.insert(entry.key.clone(), self.entries.len());
+        let place = self.entries.len();
+        self.by_reference.entry(entry.reference.clone()).or_default().entries.push(place);
+        self.keys.save(&entry.key, &entry.fingerprint, entry.at, Saved::Entry(place));
         self.entries.push(entry);
         Ok(())
     }
 
-    fn open(&mut self, entry: &Entry) {
-        let declined = entry.kind == Kind::Declined;
-        self.by_reference.insert(entry.reference.clone(), entry.authorization.clone());
-        self.authorizations.insert(
-            entry.authorization.clone(),
-            Authorization {
-                id: entry.authorization.clone(),
-                reference: entry.reference.clone(),
-                amount: entry.amount,
-                currency: entry.currency.clone(),
-                method: entry.method.clone(),
-                status: if declined { Status::Declined } else { Status::Authorized },
-                decline_code: entry.reason.clone(),
-                captured_amount: 0,
-                refunded_amount: 0,
-            },
-        );
+    fn add(&mut self, entry: &Entry) {
+        let mut new = Authorization {
+            id: entry.authorization.clone(),
+            reference: entry.reference.clone(),
+            amount: entry.amount,
+            currency: entry.currency.clone(),
+            method: entry.method.clone(),
+            status: Status::RequiresAction,
+            decline_code: None,
+            captured_amount: 0,
+            refunded_amount: 0,
+            refunds: Vec::new(),
+        };
+        change(&mut new, entry);
+        self.by_reference.entry(entry.reference.clone()).or_default().authorizations.push(new.id.clone());
+        self.authorizations.insert(new.id.clone(), new);
+    }
+}
+
+/// What becomes of a new hold on a card.
+const fn open(card: &Card) -> (Kind, Option<&'static str>) {
+    match card.authorize_refusal {
+        Some(reason) => (Kind::Declined, Some(reason)),
+        None if card.needs_action => (Kind::RequiresAction, None),
+        None => (Kind::Authorized, None),
+    }
+}
+
+/// What an entry does to its authorization.
+fn change(subject: &mut Authorization, entry: &Entry) {
+    match entry.kind {
+        Kind::RequiresAction => subject.status = Status::RequiresAction,
+        Kind::Authorized => subject.status = Status::Authorized,
+        Kind::Declined => {
+            subject.status = Status::Declined;
+            subject.decline_code.clone_from(&entry.reason);
+        }
+        Kind::Captured => {
+            subject.status = Status::Captured;
+            subject.captured_amount = entry.amount;
+        }
+        Kind::CaptureRefused => subject.status = Status::Failed,
+        Kind::Voided => subject.status = Status::Voided,
+        Kind::Cancelled => subject.status = Status::Cancelled,
+        Kind::Refunded => {
+            subject.refunded_amount += entry.amount;
+            let id = entry.refund.clone().unwrap_or_default();
+            subject.refunds.push(Refund { id, amount: entry.amount, reference: entry.refund_reference.clone() });
+        }
     }
 }
 

@@ -3,19 +3,21 @@
 //! Requests that wait while a write is under way share the next one. When the ledger cannot be written, the desk closes
 //! for good: what is on disk is unknown then, and a restart reads the truth.
 
-use std::collections::HashSet;
+mod clerk;
 
-use anyhow::Context as _;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::book::{Ask, Authorization, Book, Command, Decision, Delivery, Entry, Refusal};
+use crate::book::{Authorization, Book, Command, Entry, Refusal};
+use crate::faults::{Faults, Ordered, OrderedDelivery};
 use crate::ledger::Ledger;
+use crate::webhooks::Dispatch;
 
 /// Requests that may wait; more are refused at once.
 const QUEUE: usize = 4096;
-/// Requests that share one write.
-const SHARED: usize = 256;
 
 /// Handle of the desk, for every connection.
 #[derive(Debug, Clone)]
@@ -37,28 +39,59 @@ pub struct Change {
 /// How a change ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The entry stands in the ledger; it was written now or under the same key before.
-    Done(Box<Entry>, Delivery),
-    /// The try gets lost and nothing was applied.
+    /// It has an answer, now or from an earlier request with the same key.
+    Answered(Reply, Travel),
+    /// It got lost on its way in: nothing was applied.
     Lost,
+    /// It takes so long: its key is in use until [`Desk::resume`] executes it.
+    Slow(Duration),
+}
+
+/// What a caller is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// An entry of the ledger.
+    Entry(Box<Entry>),
     /// Nothing has changed.
     Refused(Refusal),
+    /// HTTP 500. Whether something has changed only a look-up tells.
+    Broken,
+}
+
+/// How an answer travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Travel {
+    /// At once.
+    Prompt,
+    /// It gets lost: the caller waits.
+    Lost,
 }
 
 /// Which part of the ledger to read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Span {
     /// Entries after this sequence number.
     pub after: u64,
+    /// Entries of this time and later.
+    pub since: Option<Timestamp>,
+    /// Entries about this reference alone.
+    pub reference: Option<String>,
     /// At most so many.
     pub limit: usize,
 }
 
 enum Request {
     Change(Change, oneshot::Sender<Outcome>),
+    Resume(Change, oneshot::Sender<Outcome>),
+    GiveUp(String, oneshot::Sender<()>),
     Find(String, oneshot::Sender<Option<Authorization>>),
-    FindByReference(String, oneshot::Sender<Option<Authorization>>),
+    FindByReference(String, oneshot::Sender<Vec<Authorization>>),
     Entries(Span, oneshot::Sender<Vec<Entry>>),
+    Order(Ordered, oneshot::Sender<()>),
+    OrderDelivery(OrderedDelivery, oneshot::Sender<()>),
+    Faults(oneshot::Sender<Faults>),
+    ClearFaults(oneshot::Sender<()>),
+    Advance(SignedDuration, oneshot::Sender<Timestamp>),
 }
 
 /// The desk is closed or has no room; the request may be repeated with the same key.
@@ -67,11 +100,17 @@ enum Request {
 pub struct Closed;
 
 impl Desk {
-    /// Opens the desk. `closed` is cancelled when the ledger cannot be written any more.
+    /// Opens the desk; what it books is told by `dispatch`. `closed` is cancelled when the ledger cannot be written any
+    /// more.
     #[must_use]
-    pub fn open(book: Book, ledger: Ledger, closed: CancellationToken) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn open(
+        book: Book,
+        ledger: Ledger,
+        dispatch: Dispatch,
+        closed: CancellationToken,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (requests, queue) = mpsc::channel(QUEUE);
-        let clerk = Clerk { book, ledger, lost: HashSet::new() };
+        let clerk = clerk::Clerk::new(book, ledger, dispatch);
         let thread = tokio::task::spawn_blocking(move || {
             if let Err(error) = clerk.work(queue) {
                 tracing::error!(error = format!("{error:#}"), "The ledger cannot be kept: the desk closes");
@@ -81,12 +120,28 @@ impl Desk {
         (Self { requests }, thread)
     }
 
-    /// Makes a change; when this returns, its entry is durable.
+    /// Makes a change; when this answers, what it led to is durable.
     ///
     /// # Errors
     /// [`Closed`]: whether the change was made is unknown.
     pub async fn change(&self, change: Change) -> Result<Outcome, Closed> {
         self.ask(|answer| Request::Change(change, answer)).await
+    }
+
+    /// Executes a change that was [`Outcome::Slow`].
+    ///
+    /// # Errors
+    /// [`Closed`]: whether the change was made is unknown.
+    pub async fn resume(&self, change: Change) -> Result<Outcome, Closed> {
+        self.ask(|answer| Request::Resume(change, answer)).await
+    }
+
+    /// Gives up a change that was [`Outcome::Slow`]: its key is free again.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn give_up(&self, key: String) -> Result<(), Closed> {
+        self.ask(|answer| Request::GiveUp(key, answer)).await
     }
 
     /// An authorization by its id.
@@ -97,11 +152,11 @@ impl Desk {
         self.ask(|answer| Request::Find(id, answer)).await
     }
 
-    /// An authorization by the caller's own name for it.
+    /// The authorizations under the caller's own name, oldest first.
     ///
     /// # Errors
     /// [`Closed`].
-    pub async fn find_by_reference(&self, reference: String) -> Result<Option<Authorization>, Closed> {
+    pub async fn find_by_reference(&self, reference: String) -> Result<Vec<Authorization>, Closed> {
         self.ask(|answer| Request::FindByReference(reference, answer)).await
     }
 
@@ -113,88 +168,51 @@ impl Desk {
         self.ask(|answer| Request::Entries(span, answer)).await
     }
 
+    /// Orders faults of requests.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn order(&self, ordered: Ordered) -> Result<(), Closed> {
+        self.ask(|answer| Request::Order(ordered, answer)).await
+    }
+
+    /// Orders faults of webhooks.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn order_delivery(&self, ordered: OrderedDelivery) -> Result<(), Closed> {
+        self.ask(|answer| Request::OrderDelivery(ordered, answer)).await
+    }
+
+    /// The faults that were ordered and have not happened yet.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn faults(&self) -> Result<Faults, Closed> {
+        self.ask(Request::Faults).await
+    }
+
+    /// Takes all orders for faults back.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn clear_faults(&self) -> Result<(), Closed> {
+        self.ask(Request::ClearFaults).await
+    }
+
+    /// Puts the provider's clock forward and gives the new time.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn advance(&self, by: SignedDuration) -> Result<Timestamp, Closed> {
+        self.ask(|answer| Request::Advance(by, answer)).await
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Closed> {
         let (answer, answered) = oneshot::channel();
         self.requests.try_send(request(answer)).map_err(|_| Closed)?;
         answered.await.map_err(|_| Closed)
     }
-}
-
-struct Clerk {
-    book: Book,
-    ledger: Ledger,
-    /// Keys whose first try was lost on the way in. Not in the ledger, since nothing was applied.
-    lost: HashSet<String>,
-}
-
-impl Clerk {
-    fn work(mut self, mut queue: mpsc::Receiver<Request>) -> anyhow::Result<()> {
-        let mut turn = Vec::with_capacity(SHARED);
-        while queue.blocking_recv_many(&mut turn, SHARED) > 0 {
-            let mut written = Vec::new();
-            let mut answers: Vec<Answer> = Vec::with_capacity(turn.len());
-            for request in turn.drain(..) {
-                answers.push(self.handle(request, &mut written)?);
-            }
-            if !written.is_empty() {
-                self.ledger.append(&written).context("failed to write the ledger")?;
-            }
-            for answer in answers {
-                answer();
-            }
-        }
-        Ok(())
-    }
-
-    /// Handles one request; the returned closure tells its caller, once what was written is durable.
-    fn handle(&mut self, request: Request, written: &mut Vec<Entry>) -> anyhow::Result<Answer> {
-        Ok(match request {
-            Request::Change(change, answer) => tell(answer, self.change(change, written)?),
-            Request::Find(id, answer) => tell(answer, self.book.authorization(&id).cloned()),
-            Request::FindByReference(reference, answer) => tell(answer, self.book.by_reference(&reference).cloned()),
-            Request::Entries(span, answer) => {
-                // Sequence numbers have no gaps and start at 1, so the entry after number n stands at place n.
-                let first = usize::try_from(span.after).unwrap_or(usize::MAX);
-                tell(answer, self.book.entries().iter().skip(first).take(span.limit).cloned().collect())
-            }
-        })
-    }
-
-    fn change(&mut self, change: Change, written: &mut Vec<Entry>) -> anyhow::Result<Outcome> {
-        let Change { command, key, fingerprint } = change;
-        let (now, new_id) = stamp();
-        let ask = Ask { command: &command, key: &key, fingerprint: &fingerprint, now, new_id };
-        Ok(match self.book.decide(ask, self.lost.contains(&key)) {
-            Decision::Refuse(refusal) => Outcome::Refused(refusal),
-            Decision::Replay(entry) => Outcome::Done(entry, Delivery::Prompt),
-            Decision::Lose => {
-                self.lost.insert(key);
-                Outcome::Lost
-            }
-            Decision::Write(entry, delivery) => {
-                self.book.apply(Entry::clone(&entry)).context("the book refused its own entry")?;
-                written.push(Entry::clone(&entry));
-                self.lost.remove(&key);
-                Outcome::Done(entry, delivery)
-            }
-        })
-    }
-}
-
-/// Tells one caller.
-type Answer = Box<dyn FnOnce() + Send>;
-
-fn tell<T: Send + 'static>(answer: oneshot::Sender<T>, value: T) -> Answer {
-    Box::new(move || {
-        if answer.send(value).is_err() {
-            tracing::debug!("A caller left before its answer");
-        }
-    })
-}
-
-#[expect(clippy::disallowed_methods, reason = "the provider is a stranger to the shop and has its own clock")]
-fn stamp() -> (jiff::Timestamp, uuid::Uuid) {
-    (jiff::Timestamp::now(), uuid::Uuid::now_v7())
 }
 
 #[cfg(test)]
@@ -206,7 +224,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let read_only = std::fs::File::open(file.path()).unwrap();
         let closed = CancellationToken::new();
-        let (desk, thread) = Desk::open(Book::default(), Ledger::File(read_only), closed.clone());
+        let (desk, thread) = Desk::open(Book::default(), Ledger::File(read_only), Dispatch::default(), closed.clone());
         let command =
             Command::Authorize { amount: 1, currency: "EUR".into(), reference: "r".into(), method: "tok_visa".into() };
 

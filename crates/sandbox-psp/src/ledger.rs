@@ -148,6 +148,7 @@ mod tests {
             fingerprint: "f".into(),
             reason: None,
             refund: None,
+            refund_reference: None,
         }
     }
 

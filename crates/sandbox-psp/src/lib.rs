@@ -7,11 +7,13 @@ pub mod api;
 pub mod book;
 pub mod cards;
 pub mod desk;
+pub mod faults;
 pub mod ledger;
 pub mod metrics;
 pub mod problem;
 pub mod server;
 pub mod settings;
+pub mod webhooks;
 
 pub use server::Server;
 pub use settings::Settings;

@@ -10,6 +10,8 @@ pub struct Metrics {
     registry: Registry,
     answers: IntCounterVec,
     entries: IntCounterVec,
+    mishaps: IntCounterVec,
+    webhooks: IntCounterVec,
 }
 
 impl Metrics {
@@ -27,7 +29,13 @@ impl Metrics {
         let answers = counter("http_requests_total", "Answered requests.", &["route", "method", "status"])?;
         let entries =
             counter("sandbox_psp_answers_total", "Answers that an entry of the ledger stands for.", &["kind"])?;
-        Ok(Self { registry, answers, entries })
+        let mishaps = counter(
+            "sandbox_psp_mishaps_total",
+            "Requests that went wrong on purpose, as their callers saw it.",
+            &["kind"],
+        )?;
+        let webhooks = counter("sandbox_psp_webhooks_total", "Webhooks, by what became of a try.", &["outcome"])?;
+        Ok(Self { registry, answers, entries, mishaps, webhooks })
     }
 
     /// Counts an answered request.
@@ -38,6 +46,16 @@ impl Metrics {
     /// Counts an answer that an entry stands for.
     pub fn entry(&self, entry: &Entry) {
         self.entries.with_label_values(&[entry.kind.as_str()]).inc();
+    }
+
+    /// Counts a request that went wrong on purpose: `timeout`, `error` or `slow`.
+    pub fn mishap(&self, kind: &str) {
+        self.mishaps.with_label_values(&[kind]).inc();
+    }
+
+    /// Counts a webhook: `taken`, `refused`, `lost` or `forged`.
+    pub fn webhook(&self, outcome: &str) {
+        self.webhooks.with_label_values(&[outcome]).inc();
     }
 
     /// All counters in the text format.

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde_json::json;
 
 use crate::book::Refusal;
+use crate::desk::Closed;
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,11 +25,17 @@ impl Problem {
     }
 }
 
+impl From<Closed> for Problem {
+    fn from(closed: Closed) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", closed.to_string())
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let (status, code) = match &refusal {
             Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
-            Refusal::ReferenceInUse => (StatusCode::CONFLICT, "reference_in_use"),
+            Refusal::KeyInUse => (StatusCode::CONFLICT, "idempotency_key_in_use"),
             Refusal::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Refusal::UnknownMethod => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_method"),
             Refusal::WrongStatus(_) => (StatusCode::CONFLICT, "wrong_status"),
@@ -37,7 +44,7 @@ impl From<Refusal> for Problem {
         let standing = match &refusal {
             Refusal::WrongStatus(standing) => Some(*standing),
             Refusal::KeyReused
-            | Refusal::ReferenceInUse
+            | Refusal::KeyInUse
             | Refusal::NotFound
             | Refusal::UnknownMethod
             | Refusal::OverRefund => None,

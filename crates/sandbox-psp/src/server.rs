@@ -1,6 +1,7 @@
 //! Starting and stopping: the two listeners, the desk, the probes.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
@@ -18,7 +19,8 @@ use crate::desk::Desk;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::settings::Settings;
+use crate::settings::{Settings, Webhook};
+use crate::webhooks::{Courier, Dispatch};
 
 /// A running provider.
 #[derive(Debug)]
@@ -30,7 +32,8 @@ pub struct Server {
     /// Cancelled when the ledger cannot be kept any more.
     closed: CancellationToken,
     listeners: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
-    desk: JoinHandle<()>,
+    /// The desk, and who sends webhooks.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -39,27 +42,33 @@ impl Server {
     /// # Errors
     /// The key file is missing or empty, the ledger cannot be used, or an address is taken.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        let path = &settings.api_key_file;
-        let key = tokio::fs::read_to_string(path).await;
-        let api_key = key.with_context(|| format!("failed to read the API key from {}", path.display()))?;
-        let api_key = api_key.trim().to_owned();
-        anyhow::ensure!(!api_key.is_empty(), "the API key file {} is empty", path.display());
-
+        let api_key = read_secret(&settings.api_key_file, "the API key").await?;
         let (ledger, book) = match settings.ledger_file.clone() {
             None => (Ledger::Memory, Book::default()),
             Some(path) => tokio::task::spawn_blocking(move || Ledger::open(&path)).await??,
         };
         let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
-        let (desk, thread) = Desk::open(book, ledger, closed.clone());
         let metrics = Arc::new(Metrics::new()?);
-        let state = State { desk, api_key, hang: settings.hang, stop: stop.clone(), metrics: Arc::clone(&metrics) };
+        let (mut courier, mut dispatch, mut tasks) = (None, Dispatch::default(), Vec::new());
+        if let Some(Webhook { url, secret_file }) = &settings.webhook {
+            let secret = read_secret(secret_file, "the secret of webhooks").await?.into_bytes();
+            let sender = Arc::new(Courier::new(url.clone(), secret, Arc::clone(&metrics))?);
+            let (started, task) = sender.start(stop.clone());
+            (courier, dispatch) = (Some(sender), started);
+            tasks.push(task);
+        }
+        let (desk, thread) = Desk::open(book, ledger, dispatch, closed.clone());
+        tasks.push(thread);
 
         let listener = TcpListener::bind(settings.address).context("failed to listen for the API")?;
         let admin = TcpListener::bind(settings.admin_address).context("failed to listen for probes and metrics")?;
         let (address, admin_address) = (listener.local_addr()?, admin.local_addr()?);
+        let public_url = settings.public_url.clone().unwrap_or_else(|| own_url(address));
+        let (hang, counted) = (settings.hang, Arc::clone(&metrics));
+        let state = State { desk, api_key, hang, public_url, courier, stop: stop.clone(), metrics: counted };
         let listeners = vec![serve_api(listener, state)?, serve_admin(admin, metrics, closed.clone())?];
         tracing::info!(%address, %admin_address, "The sandbox payment provider is open: no real money");
-        Ok(Self { address, admin_address, stop, closed, listeners, desk: thread })
+        Ok(Self { address, admin_address, stop, closed, listeners, tasks })
     }
 
     /// Where the API listens.
@@ -89,8 +98,27 @@ impl Server {
             handle.stop(true).await;
             task.await??;
         }
-        self.desk.await.context("the desk broke down")
+        for task in self.tasks {
+            task.await.context("the desk or the courier broke down")?;
+        }
+        Ok(())
     }
+}
+
+async fn read_secret(path: &Path, what: &str) -> anyhow::Result<String> {
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.with_context(|| format!("failed to read {what} from {}", path.display()))?;
+    let text = text.trim();
+    anyhow::ensure!(!text.is_empty(), "the file {} with {what} is empty", path.display());
+    Ok(text.to_owned())
+}
+
+/// Where this machine reaches the process.
+fn own_url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{address}")
 }
 
 fn serve_api(listener: TcpListener, state: State) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {

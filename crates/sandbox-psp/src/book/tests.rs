@@ -6,38 +6,75 @@ fn authorize(reference: &str, method: &str) -> Command {
     Command::Authorize { amount: 500, currency: "EUR".into(), reference: reference.into(), method: method.into() }
 }
 
-/// Decides under a key and, when that leads to an entry, takes it in.
-fn put(book: &mut Book, key: &str, command: &Command) -> Decision {
+/// What a request leads to, at some hour; what it leads to is taken in.
+fn put_at(book: &mut Book, hour: i64, key: &str, command: &Command) -> Result<Entry, Refusal> {
     let fingerprint = format!("{command:?}");
-    let decision = book.decide(ask(command, key, &fingerprint, book.entries().len()), false);
-    if let Decision::Write(entry, _) = &decision {
-        book.apply(Entry::clone(entry)).unwrap();
+    let new_id = Uuid::from_u128(u128::try_from(book.entries().len()).unwrap() + 1);
+    let now = Timestamp::from_second(hour * 3600).unwrap();
+    let ask = Ask { command, key, fingerprint: &fingerprint, now, new_id };
+    match book.saved(&ask)? {
+        Some(Saved::Entry(place)) => return Ok(book.entries()[*place].clone()),
+        Some(Saved::Refused(refusal)) => return Err(refusal.clone()),
+        Some(Saved::Broken) => panic!("nothing breaks here"),
+        None => {}
     }
-    decision
+    let decided = book.decide(&ask);
+    match &decided {
+        Ok(entry) => book.apply(entry.clone()).unwrap(),
+        Err(refusal) if refusal.is_result() => book.save(&ask, Saved::Refused(refusal.clone())),
+        Err(_) => {}
+    }
+    decided
 }
 
-fn ask<'a>(command: &'a Command, key: &'a str, fingerprint: &'a str, n: usize) -> Ask<'a> {
-    let new_id = Uuid::from_u128(u128::try_from(n).unwrap() + 1);
-    Ask { command, key, fingerprint, now: Timestamp::UNIX_EPOCH, new_id }
+fn put(book: &mut Book, key: &str, command: &Command) -> Result<Entry, Refusal> {
+    put_at(book, 0, key, command)
 }
 
 fn held(book: &mut Book, reference: &str, method: &str) -> String {
-    let Decision::Write(entry, _) = put(book, reference, &authorize(reference, method)) else { panic!("no hold") };
-    entry.authorization
+    put(book, reference, &authorize(reference, method)).unwrap().authorization
 }
 
-fn refusal(decision: Decision) -> Refusal {
-    let Decision::Refuse(refusal) = decision else { panic!("not refused: {decision:?}") };
-    refusal
+fn refusal(decided: Result<Entry, Refusal>) -> Refusal {
+    decided.unwrap_err()
+}
+
+fn refund(id: &str, amount: i64) -> Command {
+    Command::Refund { id: id.into(), amount, reference: None }
 }
 
 #[test]
 fn the_same_key_and_request_give_the_first_answer() {
     let mut book = Book::default();
-    let Decision::Write(first, _) = put(&mut book, "k", &authorize("r", "tok_visa")) else { panic!("no hold") };
+    let first = put(&mut book, "k", &authorize("r", "tok_visa"));
 
-    assert_eq!(put(&mut book, "k", &authorize("r", "tok_visa")), Decision::Replay(first));
+    assert_eq!(put(&mut book, "k", &authorize("r", "tok_visa")), first);
     assert_eq!(book.entries().len(), 1);
+}
+
+#[test]
+fn a_key_is_forgotten_after_a_day_and_not_before() {
+    let mut book = Book::default();
+    let first = put(&mut book, "k", &authorize("r", "tok_visa"));
+
+    assert_eq!(put_at(&mut book, 23, "k", &authorize("r", "tok_visa")), first);
+    assert_eq!(refusal(put_at(&mut book, 23, "k", &authorize("r2", "tok_visa"))), Refusal::KeyReused);
+    let second = put_at(&mut book, 24, "k", &authorize("r", "tok_visa")).unwrap();
+
+    assert_eq!((second.sequence, book.by_reference("r").count()), (2, 2));
+    assert_eq!(put_at(&mut book, 25, "k", &authorize("r", "tok_visa")).unwrap(), second);
+}
+
+#[test]
+fn a_refusal_stands_under_its_key_too() {
+    let mut book = Book::default();
+    let id = held(&mut book, "r", "tok_visa");
+    let capture = Command::Capture { id: id.clone() };
+    assert_eq!(refusal(put(&mut book, "f", &refund(&id, 1))), Refusal::WrongStatus(Status::Authorized));
+    put(&mut book, "c", &capture).unwrap();
+
+    assert_eq!(refusal(put(&mut book, "f", &refund(&id, 1))), Refusal::WrongStatus(Status::Authorized));
+    assert!(put(&mut book, "f2", &refund(&id, 1)).is_ok());
 }
 
 #[test]
@@ -50,12 +87,43 @@ fn the_same_key_for_another_request_is_refused() {
 }
 
 #[test]
-fn a_reference_never_holds_money_twice() {
+fn another_key_holds_the_money_again_as_real_providers_do() {
     let mut book = Book::default();
-    for (reference, method) in [("r1", "tok_visa"), ("r2", "tok_declined")] {
-        let _first = held(&mut book, reference, method);
-        assert_eq!(refusal(put(&mut book, "other", &authorize(reference, "tok_visa"))), Refusal::ReferenceInUse);
-    }
+    held(&mut book, "r", "tok_visa");
+    assert!(put(&mut book, "other", &authorize("r", "tok_visa")).is_ok());
+    let held: Vec<_> = book.by_reference("r").map(|one| one.status).collect();
+    assert_eq!(held, [Status::Authorized, Status::Authorized]);
+}
+
+#[test]
+fn a_hold_that_needs_the_buyer_is_placed_by_the_buyer_alone() {
+    let mut book = Book::default();
+    let id = held(&mut book, "r", "tok_requires_action");
+    assert_eq!(book.authorization(&id).unwrap().status, Status::RequiresAction);
+    let too_early = refusal(put(&mut book, "c", &Command::Capture { id: id.clone() }));
+    assert_eq!(too_early, Refusal::WrongStatus(Status::RequiresAction));
+
+    let confirmed = put(&mut book, "y", &Command::Confirm { id: id.clone() }).unwrap();
+
+    assert_eq!((confirmed.kind, confirmed.amount), (Kind::Authorized, 500));
+    let too_late = refusal(put(&mut book, "n", &Command::Refuse { id: id.clone() }));
+    assert_eq!(too_late, Refusal::WrongStatus(Status::Authorized));
+    assert!(put(&mut book, "c2", &Command::Capture { id }).is_ok());
+}
+
+#[test]
+fn a_buyer_who_refuses_and_a_shop_that_takes_back_leave_nothing_held() {
+    let mut book = Book::default();
+    let (refused, taken_back) =
+        (held(&mut book, "r1", "tok_requires_action"), held(&mut book, "r2", "tok_requires_action"));
+
+    assert_eq!(put(&mut book, "n", &Command::Refuse { id: refused.clone() }).unwrap().kind, Kind::Declined);
+    assert_eq!(put(&mut book, "v", &Command::Void { id: taken_back.clone() }).unwrap().kind, Kind::Cancelled);
+
+    let declined = book.authorization(&refused).unwrap();
+    assert_eq!((declined.status, declined.decline_code.as_deref()), (Status::Declined, Some("action_refused")));
+    let confirm = Command::Confirm { id: taken_back };
+    assert_eq!(refusal(put(&mut book, "y", &confirm)), Refusal::WrongStatus(Status::Cancelled));
 }
 
 #[test]
@@ -65,10 +133,7 @@ fn declined_cards_hold_nothing() {
         let id = held(&mut book, method, method);
         let declined = book.authorization(&id).unwrap();
         assert_eq!((declined.status, declined.decline_code.as_deref()), (Status::Declined, Some(code)));
-        assert_eq!(
-            refusal(put(&mut book, "capture", &Command::Capture { id })),
-            Refusal::WrongStatus(Status::Declined)
-        );
+        assert_eq!(refusal(put(&mut book, code, &Command::Capture { id })), Refusal::WrongStatus(Status::Declined));
     }
 }
 
@@ -76,7 +141,7 @@ fn declined_cards_hold_nothing() {
 fn money_is_taken_once_whatever_the_key() {
     let mut book = Book::default();
     let id = held(&mut book, "r", "tok_visa");
-    put(&mut book, "c1", &Command::Capture { id: id.clone() });
+    put(&mut book, "c1", &Command::Capture { id: id.clone() }).unwrap();
 
     assert_eq!(
         refusal(put(&mut book, "c2", &Command::Capture { id: id.clone() })),
@@ -90,7 +155,7 @@ fn money_is_taken_once_whatever_the_key() {
 fn a_hold_that_was_given_back_cannot_be_taken() {
     let mut book = Book::default();
     let id = held(&mut book, "r", "tok_visa");
-    put(&mut book, "v", &Command::Void { id: id.clone() });
+    put(&mut book, "v", &Command::Void { id: id.clone() }).unwrap();
 
     assert_eq!(refusal(put(&mut book, "c", &Command::Capture { id })), Refusal::WrongStatus(Status::Voided));
 }
@@ -101,9 +166,9 @@ fn a_refused_capture_is_final() {
     let id = held(&mut book, "r", "tok_capture_fails");
     let capture = Command::Capture { id: id.clone() };
 
-    let Decision::Write(entry, _) = put(&mut book, "c", &capture) else { panic!("not written") };
+    let entry = put(&mut book, "c", &capture).unwrap();
     assert_eq!((entry.kind, entry.reason.as_deref()), (Kind::CaptureRefused, Some("capture_refused")));
-    assert_eq!(put(&mut book, "c", &capture), Decision::Replay(entry));
+    assert_eq!(put(&mut book, "c", &capture), Ok(entry));
     assert_eq!(book.authorization(&id).unwrap().status, Status::Failed);
 }
 
@@ -111,28 +176,27 @@ fn a_refused_capture_is_final() {
 fn refunds_never_exceed_the_capture() {
     let mut book = Book::default();
     let id = held(&mut book, "r", "tok_visa");
-    let refund = |amount| Command::Refund { id: id.clone(), amount };
-    assert_eq!(refusal(put(&mut book, "f", &refund(1))), Refusal::WrongStatus(Status::Authorized));
-    put(&mut book, "c", &Command::Capture { id: id.clone() });
+    put(&mut book, "c", &Command::Capture { id: id.clone() }).unwrap();
 
-    put(&mut book, "f1", &refund(300));
-    assert_eq!(refusal(put(&mut book, "f2", &refund(201))), Refusal::OverRefund);
-    put(&mut book, "f3", &refund(200));
-    assert_eq!(refusal(put(&mut book, "f4", &refund(1))), Refusal::OverRefund);
-    assert_eq!(refusal(put(&mut book, "f5", &refund(i64::MAX))), Refusal::OverRefund);
-    assert_eq!(book.authorization(&id).unwrap().refunded_amount, 500);
+    let named = Command::Refund { id: id.clone(), amount: 300, reference: Some("first".into()) };
+    put(&mut book, "f1", &named).unwrap();
+    assert_eq!(refusal(put(&mut book, "f2", &refund(&id, 201))), Refusal::OverRefund);
+    put(&mut book, "f3", &refund(&id, 200)).unwrap();
+    assert_eq!(refusal(put(&mut book, "f4", &refund(&id, 1))), Refusal::OverRefund);
+    assert_eq!(refusal(put(&mut book, "f5", &refund(&id, i64::MAX))), Refusal::OverRefund);
+    let refunded = book.authorization(&id).unwrap();
+    let refunds: Vec<_> = refunded.refunds.iter().map(|one| (one.amount, one.reference.as_deref())).collect();
+    assert_eq!((refunded.refunded_amount, refunds), (500, vec![(300, Some("first")), (200, None)]));
 }
 
 #[test]
-fn a_try_lost_on_the_way_in_applies_nothing_and_its_repeat_succeeds() {
-    let mut book = Book::default();
-    let command = authorize("r", "tok_timeout_before");
-
-    assert_eq!(put(&mut book, "k", &command), Decision::Lose);
-    assert!(book.entries().is_empty());
-    assert!(matches!(book.decide(ask(&command, "k", "f", 0), true), Decision::Write(..)));
-    let always = authorize("r", "tok_timeout_always");
-    assert_eq!(book.decide(ask(&always, "k", "f", 0), true), Decision::Lose);
+fn a_card_has_its_mishap_at_the_first_try_or_always() {
+    let book = Book::default();
+    let mishaps = |method| [false, true].map(|tried| book.mishap(&authorize("r", method), tried));
+    assert_eq!(mishaps("tok_timeout_before"), [Some(Mishap::TimeoutBefore), None]);
+    assert_eq!(mishaps("tok_timeout_always"), [Some(Mishap::TimeoutBefore), Some(Mishap::TimeoutBefore)]);
+    assert_eq!(mishaps("tok_error_after"), [Some(Mishap::ErrorAfter), None]);
+    assert_eq!(mishaps("tok_capture_timeout_after"), [None, None]);
 }
 
 #[test]
@@ -159,8 +223,9 @@ fn replaying_the_entries_gives_the_same_book() {
     let mut book = Book::default();
     let id = held(&mut book, "r", "tok_visa");
     held(&mut book, "r2", "tok_declined");
-    put(&mut book, "c", &Command::Capture { id: id.clone() });
-    put(&mut book, "f", &Command::Refund { id: id.clone(), amount: 20 });
+    held(&mut book, "r3", "tok_requires_action");
+    put(&mut book, "c", &Command::Capture { id: id.clone() }).unwrap();
+    put(&mut book, "f", &refund(&id, 20)).unwrap();
 
     let mut replayed = Book::default();
     for entry in book.entries() {
@@ -169,6 +234,9 @@ fn replaying_the_entries_gives_the_same_book() {
     }
 
     assert_eq!(replayed.authorization(&id), book.authorization(&id));
-    assert_eq!(replayed.by_reference("r2"), book.by_reference("r2"));
+    for reference in ["r2", "r3"] {
+        assert!(replayed.by_reference(reference).eq(book.by_reference(reference)));
+    }
+    assert!(replayed.entries_of("r").eq(book.entries_of("r")));
     assert_eq!(replayed.entries(), book.entries());
 }

@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cards::Operation;
+
 /// What an entry records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// A hold was asked for that the buyer has to confirm; nothing is held yet.
+    RequiresAction,
     /// A hold was placed.
     Authorized,
     /// The bank refused a hold.
@@ -17,6 +21,8 @@ pub enum Kind {
     CaptureRefused,
     /// The hold was given back.
     Voided,
+    /// A hold that the buyer had not confirmed yet was taken back; nothing was ever held.
+    Cancelled,
     /// Taken money was given back.
     Refunded,
 }
@@ -26,11 +32,13 @@ impl Kind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::RequiresAction => "requires_action",
             Self::Authorized => "authorized",
             Self::Declined => "declined",
             Self::Captured => "captured",
             Self::CaptureRefused => "capture_refused",
             Self::Voided => "voided",
+            Self::Cancelled => "cancelled",
             Self::Refunded => "refunded",
         }
     }
@@ -66,12 +74,17 @@ pub struct Entry {
     /// The refund's own id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<String>,
+    /// The caller's own name for the refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_reference: Option<String>,
 }
 
 /// Where an authorization stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// The buyer has to confirm; nothing is held yet.
+    RequiresAction,
     /// Money is held.
     Authorized,
     /// The bank refused the hold.
@@ -82,6 +95,20 @@ pub enum Status {
     Failed,
     /// The hold was given back.
     Voided,
+    /// It was taken back before the buyer confirmed.
+    Cancelled,
+}
+
+/// Money that was given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refund {
+    /// Its id here.
+    pub id: String,
+    /// Minor units.
+    pub amount: i64,
+    /// The caller's own name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// A hold and what became of it.
@@ -107,6 +134,8 @@ pub struct Authorization {
     pub captured_amount: i64,
     /// Minor units given back after they were taken.
     pub refunded_amount: i64,
+    /// How they were given back, oldest first.
+    pub refunds: Vec<Refund>,
 }
 
 /// What a caller wants.
@@ -119,7 +148,7 @@ pub enum Command {
         amount: i64,
         /// ISO 4217 code.
         currency: String,
-        /// The caller's own name for the hold; names one authorization for ever.
+        /// The caller's own name for the hold. May name several: only the key keeps a repeated request from a second hold.
         reference: String,
         /// The card.
         method: String,
@@ -140,5 +169,31 @@ pub enum Command {
         id: String,
         /// Minor units, more than 0.
         amount: i64,
+        /// The caller's own name for the refund.
+        reference: Option<String>,
     },
+    /// The buyer confirms a hold.
+    Confirm {
+        /// Which authorization.
+        id: String,
+    },
+    /// The buyer refuses a hold.
+    Refuse {
+        /// Which authorization.
+        id: String,
+    },
+}
+
+impl Command {
+    /// What it does to the card; the buyer's own part is none of that.
+    #[must_use]
+    pub const fn operation(&self) -> Option<Operation> {
+        match self {
+            Self::Authorize { .. } => Some(Operation::Authorize),
+            Self::Capture { .. } => Some(Operation::Capture),
+            Self::Void { .. } => Some(Operation::Void),
+            Self::Refund { .. } => Some(Operation::Refund),
+            Self::Confirm { .. } | Self::Refuse { .. } => None,
+        }
+    }
 }

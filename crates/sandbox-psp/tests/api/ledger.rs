@@ -40,6 +40,27 @@ async fn the_ledger_is_read_in_parts() {
 }
 
 #[tokio::test]
+async fn the_ledger_is_read_by_reference_and_from_a_time_on() {
+    let psp = Psp::start().await;
+    for reference in ["o:1", "o:2"] {
+        psp.authorize(reference, "tok_visa").await;
+    }
+    let (_, clock) = psp.post("/v1/test/clock", "", &json!({ "advanceSeconds": 3600 })).await;
+    psp.authorize("o:3", "tok_visa").await;
+
+    let (_, later) = psp.get(&format!("/v1/ledger?since={}", clock["now"].as_str().unwrap())).await;
+    let (_, second) = psp.get("/v1/ledger?reference=o:2").await;
+    let (_, none) = psp.get("/v1/ledger?reference=o:2&after=2").await;
+
+    let references = |page: &serde_json::Value| -> Vec<String> {
+        let entries = page["entries"].as_array().unwrap().iter();
+        entries.map(|entry| entry["reference"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((references(&later), references(&second)), (vec!["o:3".to_owned()], vec!["o:2".to_owned()]));
+    assert!(references(&none).is_empty());
+}
+
+#[tokio::test]
 async fn probes_and_metrics_need_no_key() {
     let psp = Psp::start().await;
     psp.authorize("o:1", "tok_visa").await;

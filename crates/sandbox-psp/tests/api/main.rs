@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod cards;
+mod faults;
 mod ledger;
 mod process;
 mod refusals;
+mod webhooks;
 
 use std::path::Path;
 use std::time::Duration;
@@ -66,13 +68,8 @@ impl Psp {
 }
 
 fn settings(folder: &Path, ledger: Option<&str>) -> Settings {
-    Settings {
-        address: "127.0.0.1:0".parse().unwrap(),
-        admin_address: "127.0.0.1:0".parse().unwrap(),
-        api_key_file: folder.join("key"),
-        ledger_file: ledger.map(|name| folder.join(name)),
-        hang: Duration::from_millis(300),
-    }
+    let ledger_file = ledger.map(|name| folder.join(name));
+    Settings { ledger_file, hang: Duration::from_millis(300), ..Settings::local(folder.join("key")) }
 }
 
 fn hold(reference: &str, method: &str) -> Value {

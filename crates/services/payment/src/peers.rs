@@ -70,6 +70,9 @@ pub(crate) enum Unknown {
         /// Its word for why, if it gave one.
         code: String,
     },
+    /// An earlier request with the same key is still being worked on.
+    #[error("the provider is still working on an earlier request")]
+    Busy,
     /// The answer does not fit the question.
     #[error("the provider's answer does not fit: {0}")]
     Nonsense(&'static str),
@@ -79,7 +82,7 @@ impl Unknown {
     /// Whether somebody has to do something: waiting will not help.
     pub(crate) const fn needs_somebody(&self) -> bool {
         match self {
-            Self::NoAnswer(_) => false,
+            Self::NoAnswer(_) | Self::Busy => false,
             Self::Nonsense(_) => true,
             Self::Unexpected { status, .. } => *status < 500 && *status != 429 && *status != 408,
         }
@@ -90,6 +93,7 @@ impl Unknown {
         match self {
             Self::NoAnswer(_) => "no_answer",
             Self::Unexpected { .. } => "unexpected",
+            Self::Busy => "busy",
             Self::Nonsense(_) => "nonsense",
         }
     }

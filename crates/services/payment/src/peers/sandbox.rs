@@ -14,12 +14,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shop_config::Secret;
 use shop_types::Money;
+use tokio::time::Instant;
 
 use super::{Found, Hold, Placed, Provider, Unknown, Verdict};
 use crate::domain::PaymentId;
 
 /// Longest answer that is read.
 const ANSWER_BYTES: usize = 64 * 1024;
+/// The provider's word for a key whose first request has no answer yet.
+const KEY_IN_USE: &str = "idempotency_key_in_use";
+/// Before a key in use is tried again; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// A client of the sandbox provider.
 #[derive(Debug)]
@@ -54,9 +59,23 @@ impl Sandbox {
         Ok(Self { client, base, api_key })
     }
 
+    /// Asks under a key. While an earlier request with the key is being worked on, this one waits for its answer.
     async fn post(&self, path: &str, key: String, body: Value, limit: Duration) -> Result<Answer, Unknown> {
-        let request = self.request(Verb::POST, path)?.header("Idempotency-Key", key).json(&body);
-        Answer::read(request.timeout(limit).send().await.map_err(Unknown::NoAnswer)?).await
+        let until = Instant::now() + limit;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let request = self.request(Verb::POST, path)?.header("Idempotency-Key", &key).json(&body);
+            let request = request.timeout(until.saturating_duration_since(Instant::now()));
+            let answer = Answer::read(request.send().await.map_err(Unknown::NoAnswer)?).await?;
+            if !answer.is_key_in_use() {
+                return Ok(answer);
+            }
+            if Instant::now() + pause >= until {
+                return Err(Unknown::Busy);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     fn request(&self, verb: Verb, path: &str) -> Result<reqwest::RequestBuilder, Unknown> {
@@ -86,11 +105,13 @@ struct FailureBody {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Status {
+    RequiresAction,
     Authorized,
     Declined,
     Captured,
     Failed,
     Voided,
+    Cancelled,
     Refunded,
 }
 
@@ -139,6 +160,10 @@ impl Answer {
             .filter(|error| word(&error.code))
     }
 
+    fn is_key_in_use(&self) -> bool {
+        self.status == StatusCode::CONFLICT && self.failure().is_some_and(|failure| failure.code == KEY_IN_USE)
+    }
+
     fn unexpected(&self) -> Unknown {
         let code = self.failure().map_or_else(|| "unknown".to_owned(), |error| error.code);
         Unknown::Unexpected { status: self.status.as_u16(), code }
@@ -179,9 +204,15 @@ impl Provider for Sandbox {
                     (Status::Authorized, _) => Ok(Verdict::Done(found.id)),
                     (Status::Declined, Some(code)) if word(&code) => Ok(Verdict::Refused(code)),
                     (Status::Declined, _) => Ok(Verdict::Refused("declined".into())),
-                    (Status::Captured | Status::Failed | Status::Voided | Status::Refunded, _) => {
-                        Err(Unknown::Nonsense("a status that a new hold cannot have"))
-                    }
+                    (
+                        Status::RequiresAction
+                        | Status::Captured
+                        | Status::Failed
+                        | Status::Voided
+                        | Status::Cancelled
+                        | Status::Refunded,
+                        _,
+                    ) => Err(Unknown::Nonsense("a status that a new hold cannot have")),
                 };
             }
             match (answer.status, answer.failure()) {
@@ -205,9 +236,13 @@ impl Provider for Sandbox {
             if answer.status == StatusCode::OK {
                 return match answer.authorization(payment, amount)?.status {
                     Status::Captured => Ok(Verdict::Done(())),
-                    Status::Authorized | Status::Declined | Status::Failed | Status::Voided | Status::Refunded => {
-                        Err(Unknown::Nonsense("a status that a capture cannot have"))
-                    }
+                    Status::RequiresAction
+                    | Status::Authorized
+                    | Status::Declined
+                    | Status::Failed
+                    | Status::Voided
+                    | Status::Cancelled
+                    | Status::Refunded => Err(Unknown::Nonsense("a status that a capture cannot have")),
                 };
             }
             match (answer.status, answer.failure()) {
@@ -230,9 +265,13 @@ impl Provider for Sandbox {
             if answer.status == StatusCode::OK {
                 return match answer.authorization(payment, amount)?.status {
                     Status::Voided => Ok(()),
-                    Status::Authorized | Status::Declined | Status::Captured | Status::Failed | Status::Refunded => {
-                        Err(Unknown::Nonsense("a status that a void cannot have"))
-                    }
+                    Status::RequiresAction
+                    | Status::Authorized
+                    | Status::Declined
+                    | Status::Captured
+                    | Status::Failed
+                    | Status::Cancelled
+                    | Status::Refunded => Err(Unknown::Nonsense("a status that a void cannot have")),
                 };
             }
             match (answer.status, answer.failure()) {
@@ -257,9 +296,13 @@ impl Provider for Sandbox {
             }
             match answer.authorization(payment, amount)?.status {
                 Status::Refunded => Ok(()),
-                Status::Authorized | Status::Declined | Status::Captured | Status::Failed | Status::Voided => {
-                    Err(Unknown::Nonsense("a status that a refund cannot have"))
-                }
+                Status::RequiresAction
+                | Status::Authorized
+                | Status::Declined
+                | Status::Captured
+                | Status::Failed
+                | Status::Voided
+                | Status::Cancelled => Err(Unknown::Nonsense("a status that a refund cannot have")),
             }
         }
         .boxed()
@@ -283,7 +326,10 @@ impl Provider for Sandbox {
             match (found.status, found.decline_code) {
                 (Status::Authorized, _) => Ok(Found::Held(found.id)),
                 (Status::Declined, Some(code)) if word(&code) => Ok(Found::Settled(code)),
-                (Status::Declined | Status::Failed | Status::Voided, _) => Ok(Found::Settled("declined".into())),
+                (Status::Declined | Status::Failed | Status::Voided | Status::Cancelled, _) => {
+                    Ok(Found::Settled("declined".into()))
+                }
+                (Status::RequiresAction, _) => Err(Unknown::Nonsense("the buyer must act")),
                 (Status::Captured | Status::Refunded, _) => Err(Unknown::Nonsense("a capture that nobody asked for")),
             }
         }

@@ -32,11 +32,8 @@ impl Given {
         let folder = tempfile::tempdir().unwrap();
         let api_key_file = folder.path().join("key");
         std::fs::write(&api_key_file, API_KEY).unwrap();
-        let anywhere = "127.0.0.1:0".parse().unwrap();
-        // Longer than anybody waits: a lost answer is lost.
-        let hang = Duration::from_secs(30);
-        let settings = Settings { address: anywhere, admin_address: anywhere, api_key_file, ledger_file: None, hang };
-        let psp = Server::start(&settings).await.unwrap();
+        // A lost try hangs longer than anybody waits.
+        let psp = Server::start(&Settings::local(api_key_file)).await.unwrap();
         let shop = shop_beside(format!("http://{}", psp.address())).await;
         let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
         Self { mongo: shop.mongo("payment").await, shop, psp, redis }

@@ -1,0 +1,67 @@
+//! What became of idempotency keys: the result of a request stands under its key from its execution on, refusals too.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Ask, Refusal};
+
+/// How long a key is remembered.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// What stands under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    /// The entry at this place of the ledger.
+    Entry(usize),
+    /// A refusal.
+    Refused(Refusal),
+    /// An error of ours; what was applied before it stays applied.
+    Broken,
+}
+
+#[derive(Debug)]
+struct Line {
+    fingerprint: String,
+    at: Timestamp,
+    saved: Saved,
+}
+
+/// All keys.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    lines: HashMap<String, Line>,
+    swept: Option<Timestamp>,
+}
+
+impl Keys {
+    /// What stands under the key of a request, if it was used within 24 h.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyReused`] when it was used for another request.
+    pub(super) fn find(&self, ask: &Ask<'_>) -> Result<Option<&Saved>, Refusal> {
+        match self.lines.get(ask.key) {
+            Some(line) if is_kept(line.at, ask.now) => {
+                if line.fingerprint == ask.fingerprint {
+                    Ok(Some(&line.saved))
+                } else {
+                    Err(Refusal::KeyReused)
+                }
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Saves the result of a request; a later one under the same key takes its place.
+    pub(super) fn save(&mut self, key: &str, fingerprint: &str, at: Timestamp, saved: Saved) {
+        self.lines.insert(key.to_owned(), Line { fingerprint: fingerprint.to_owned(), at, saved });
+        if self.swept.is_none_or(|swept| !is_kept(swept, at)) {
+            self.lines.retain(|_, line| is_kept(line.at, at));
+            self.swept = Some(at);
+        }
+    }
+}
+
+fn is_kept(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) < KEPT
+}
