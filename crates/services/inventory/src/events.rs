@@ -25,8 +25,8 @@ pub(crate) fn handler(app: &Arc<App>) -> Handler {
 
 async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
     let command = match &envelope.event {
-        Event::OrderRejected(fact) => Command::Release { order: fact.order_id, scope: Scope::Hold },
-        Event::OrderCancelling(fact) | Event::OrderReturning(fact) => {
+        // Also of a rejected order: staff may have taken its money by hand just before, and that sells.
+        Event::OrderRejected(fact) | Event::OrderCancelling(fact) | Event::OrderReturning(fact) => {
             Command::Release { order: fact.order_id, scope: Scope::HoldOrSale }
         }
         Event::PaymentCaptured(fact) => Command::Commit { order: fact.order_id },

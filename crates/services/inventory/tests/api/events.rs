@@ -117,6 +117,19 @@ async fn a_rejected_order_gives_its_hold_back_and_leaves_a_tombstone_where_it_ha
 }
 
 #[tokio::test]
+async fn a_rejected_order_gives_back_what_a_capture_by_hand_has_sold_it() {
+    let shop = inventory().await;
+    let (mongo, producers, order) = (shop.mongo("inventory").await, Producers::of(&shop), an_order());
+    stocked(&shop, "mug", 5).await;
+    client(&shop).await.reserve(reserve(order, &[("mug", 2)])).await.unwrap();
+    producers.tell(captured(order), 1).await;
+    producers.tell(Event::OrderRejected(fact(order)), 2).await;
+    assert_eq!(counts(&shop, "mug").await, (5, 0, 0));
+    assert_eq!(state(&mongo, order).await, "RESTOCKED");
+    assert_sound(&mongo).await;
+}
+
+#[tokio::test]
 async fn a_cancelled_order_gives_back_what_it_held_or_bought_in_either_order_of_events() {
     let shop = inventory().await;
     let (mongo, producers) = (shop.mongo("inventory").await, Producers::of(&shop));
