@@ -1,24 +1,34 @@
 //! The operations on orders: load, decide by the rules of `domain`, save.
 
+mod attempt;
 mod drive;
 mod error;
+mod keyed;
+mod measures;
 mod place;
+mod placement;
+mod recover;
+mod returns;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use shop_service::Service;
+use shop_telemetry::context;
 use shop_types::event::PaymentFact;
 use shop_types::{Clock, Currency, EventId, OrderId, Page, UserId};
 
 pub(crate) use self::error::Error;
-pub(crate) use self::place::{Buyer, Item, PlaceOrder, Placement, Source};
+pub(crate) use self::keyed::Keyed;
+pub(crate) use self::place::{Buyer, Item, PlaceOrder, Source};
+pub(crate) use self::placement::{Outcome, Placement};
 pub(crate) use crate::store::{Filter, Viewer};
 
-use crate::domain::{Change, Order};
+use self::measures::Measures;
+use crate::domain::{Change, Order, Settlement, State};
 use crate::peers::Peers;
-use crate::store::{Answer, Command, Store};
+use crate::store::{Answer, Cause, Command, Deed, Store};
 
 /// The operations on orders.
 pub(crate) struct App {
@@ -26,6 +36,9 @@ pub(crate) struct App {
     peers: Peers,
     clock: Arc<dyn Clock>,
     currency: Currency,
+    measures: Measures,
+    /// The name of this process among those that share the work.
+    pod: String,
 }
 
 /// A fact about a payment, as far as an order cares.
@@ -34,8 +47,8 @@ pub(crate) enum PaymentNews {
     Authorized,
     Declined,
     Captured,
-    /// Voided or refunded.
-    GivenBack,
+    Voided,
+    Refunded,
     /// The capture was refused for good.
     Failed,
 }
@@ -44,11 +57,15 @@ impl App {
     /// Connects the operations to the service's database and peers.
     pub(crate) fn connect(service: &Service) -> anyhow::Result<Self> {
         let config = service.config();
+        let clock = service.clock();
         Ok(Self {
-            store: Store::new(service.mongo()?, service.clock(), config.order_deadline, service.stop()),
+            store: Store::new(service.mongo()?, Arc::clone(&clock), config.order_deadline, service.stop()),
             peers: Peers::new(service.mesh()),
-            clock: service.clock(),
             currency: config.currency.parse().context("SHOPMESH_CURRENCY is not a currency")?,
+            measures: Measures::register(service.metrics()).context("failed to register the metrics of orders")?,
+            // A pod that comes back under its old name is another process.
+            pod: format!("{}:{}", config.pod, clock.new_id()),
+            clock,
         })
     }
 
@@ -95,7 +112,16 @@ impl App {
     /// [`Error::NoSuchOrder`], also for other people's; [`Error::Domain`] once it was shipped.
     pub(crate) async fn cancel(&self, viewer: &Viewer, id: OrderId) -> Result<Order, Error> {
         self.order(viewer, id).await?;
-        self.change(id, Change::Cancel, None).await
+        self.change(id, Change::Cancel, Cause::State).await
+    }
+
+    /// Takes an order further by hand: shipped, delivered (ruling 20).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchOrder`]; [`Error::Stale`] when it is no longer at the version that was seen; [`Error::Domain`] when
+    /// nothing but the saga leads there.
+    pub(crate) async fn advance(&self, id: OrderId, to: State, seen: i64) -> Result<Order, Error> {
+        self.change(id, Change::Advance { to }, Cause::Version(seen)).await
     }
 
     /// Follows what payment tells; each event counts once (W6, W10, W13).
@@ -109,17 +135,20 @@ impl App {
         news: PaymentNews,
         fact: PaymentFact,
     ) -> Result<(), Error> {
-        let PaymentFact { payment_id: payment, order_id, amount: _, remaining: _, reason } = fact;
+        let PaymentFact { payment_id: payment, order_id, amount: _, remaining, reason } = fact;
+        let given_back = |payment| Change::Settle { payment, reason: Settlement::GivenBack };
         let change = match news {
             PaymentNews::Authorized => Change::Confirm { payment },
             PaymentNews::Declined => {
                 Change::Decline { payment, reason: reason.unwrap_or_else(|| "payment_declined".into()) }
             }
             PaymentNews::Captured => Change::Pay { payment },
-            PaymentNews::GivenBack => Change::Settle { payment, reason: "payment_given_back" },
-            PaymentNews::Failed => Change::Settle { payment, reason: "payment_failed" },
+            PaymentNews::Voided => given_back(payment),
+            PaymentNews::Refunded if remaining.is_none() => given_back(payment),
+            PaymentNews::Refunded => Change::KeepRest { payment },
+            PaymentNews::Failed => Change::Settle { payment, reason: Settlement::Failed },
         };
-        self.change(order_id, change, Some(event)).await.map(drop)
+        self.change(order_id, change, Cause::Event(event)).await.map(drop)
     }
 
     /// The present time as it is stored, so that what is answered now and what is read later are the same.
@@ -128,14 +157,37 @@ impl App {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
-    async fn change(&self, order: OrderId, change: Change, event: Option<EventId>) -> Result<Order, Error> {
-        let traceparent = shop_telemetry::context::traceparent();
-        let command = Command::Change { order, change, event, at: self.now(), traceparent };
-        match self.store.write(command).await? {
-            Answer::Order(order) => Ok(*order),
+    /// Writes something together with whatever else waits.
+    async fn write(&self, deed: Deed) -> Result<Answer, Error> {
+        let command = Command { deed, at: self.now(), traceparent: context::traceparent() };
+        let answer = self.store.write(command).await?;
+        if let Answer::Changed(order) = &answer {
+            self.measures.changed(order);
+            fail_after(order.state, order.version).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn change(&self, order: OrderId, change: Change, cause: Cause) -> Result<Order, Error> {
+        match self.write(Deed::Change { order, change, cause }).await? {
+            Answer::Changed(order) | Answer::Unchanged(order) => Ok(*order),
             Answer::Missing => Err(Error::NoSuchOrder),
+            Answer::Stale => Err(Error::Stale),
             Answer::Refused(error) => Err(error.into()),
-            Answer::KeyTaken(_) => Err(Error::Mismatch),
+            Answer::KeyTaken(_) | Answer::Return(_) => Err(Error::Mismatch),
         }
     }
+}
+
+/// The failpoint right after the write that led to a state.
+async fn fail_after(state: State, version: i64) -> Result<(), shop_mongo::Error> {
+    let written = match state {
+        State::Placed if version == 1 => "W1",
+        State::Confirmed | State::Rejected => "W6",
+        State::Paid => "W10",
+        State::Cancelling => "W12",
+        State::Cancelled => "W13",
+        State::Placed | State::Shipped | State::Delivered | State::Returning | State::Refunded => return Ok(()),
+    };
+    Ok(shop_faults::at(written).await?)
 }

@@ -1,20 +1,25 @@
 //! The rules of orders: which states there are, what may follow what, and what each change tells others. No I/O, no clock.
 //!
 //! The order document is the only judge of a saga: every other service follows what is decided here (docs/design/orders.md).
+//! Public, so that a model of the whole saga can run these very rules.
 
-pub(crate) mod draft;
-pub(crate) mod order;
-pub(crate) mod state;
+pub mod change;
+pub mod draft;
+pub mod order;
+pub mod returns;
+pub mod state;
 
-pub(crate) use draft::{Draft, Line, Priced, Wanted, price};
-pub(crate) use order::{Change, Changed, Order, Owner};
-pub(crate) use state::{Phase, State};
+pub use change::{Change, Changed, Rejection, Settlement};
+pub use draft::{Draft, Line, Priced, Wanted, price};
+pub use order::{Entry, Order, Owner, Shortage};
+pub use returns::{Decision, Return, ReturnId, ReturnKind, ReturnReason, ReturnState};
+pub use state::{Phase, State};
 
 use shop_types::{Money, Sku};
 
 /// A rule of ordering is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// A value does not fit its field.
     #[error("{field} {rule}")]
     Invalid {
@@ -56,7 +61,22 @@ pub(crate) enum Error {
         from: State,
         /// What was asked for.
         wanted: &'static str,
-        /// What may follow the present state.
+        /// What may be asked for instead, or what may follow the present state.
         allowed: Vec<State>,
+    },
+    /// Every attempt that an order has was declined.
+    #[error("an order has at most {most} attempts to pay")]
+    TooManyAttempts {
+        /// How many it has.
+        most: u32,
+    },
+    /// There is a return of this order that nobody has decided yet.
+    #[error("a return of this order is open already")]
+    ReturnOpen,
+    /// The return was decided before.
+    #[error("a return that is {from} cannot be decided again")]
+    ReturnDecided {
+        /// How.
+        from: ReturnState,
     },
 }

@@ -32,7 +32,8 @@ async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
         Event::PaymentAuthorized(fact) => (PaymentNews::Authorized, fact),
         Event::PaymentDeclined(fact) => (PaymentNews::Declined, fact),
         Event::PaymentCaptured(fact) => (PaymentNews::Captured, fact),
-        Event::PaymentVoided(fact) | Event::PaymentRefunded(fact) => (PaymentNews::GivenBack, fact),
+        Event::PaymentVoided(fact) => (PaymentNews::Voided, fact),
+        Event::PaymentRefunded(fact) => (PaymentNews::Refunded, fact),
         Event::PaymentFailed(fact) => (PaymentNews::Failed, fact),
         Event::OrderCreated(_)
         | Event::OrderConfirmed(_)

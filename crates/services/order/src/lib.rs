@@ -4,7 +4,7 @@
 //! other service follows what is decided here.
 
 mod app;
-mod domain;
+pub mod domain;
 mod events;
 mod peers;
 mod routes;
@@ -13,7 +13,8 @@ mod store;
 use std::sync::Arc;
 
 use shop_config::Config;
-use shop_service::Service;
+use shop_service::{Service, SystemClock};
+use shop_types::Clock;
 
 use crate::app::App;
 
@@ -22,9 +23,19 @@ use crate::app::App;
 /// # Errors
 /// When a setting is missing or wrong; see [`Service::start`].
 pub async fn service(config: &Config) -> anyhow::Result<Service> {
-    let service = Service::start("order", config).await?;
+    service_with_clock(config, Arc::new(SystemClock)).await
+}
+
+/// The same with another clock, for tests.
+///
+/// # Errors
+/// As [`service`].
+pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
+    let service = Service::start_with_clock("order", config, clock).await?;
     let app = Arc::new(App::connect(&service)?);
-    let (preparing, recovering, stop) = (Arc::clone(&app), Arc::clone(&app), service.stop());
+    let preparing = Arc::clone(&app);
+    let recovery = Arc::clone(&app).recover(service.stop());
+    let count = Arc::clone(&app).count_stuck(service.stop());
     Ok(service
         .prepare("indexes", move || {
             let app = Arc::clone(&preparing);
@@ -34,5 +45,6 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         .errors(routes::CODES)
         .consume(events::TOPICS, events::handler(&app))
         .relay()
-        .background("recovery of orders", Box::pin(recovering.recover(stop))))
+        .background("recovery of orders", Box::pin(recovery))
+        .background("count of stuck orders", Box::pin(count)))
 }

@@ -9,11 +9,11 @@ use shop_proto::catalog::catalog_client::CatalogClient;
 use shop_proto::inventory::inventory_client::InventoryClient;
 use shop_proto::inventory::{Line, ReservationState, ReserveRequest};
 use shop_proto::payment::payment_client::PaymentClient;
-use shop_proto::payment::{AuthorizeRequest, PaymentState};
+use shop_proto::payment::{AuthorizeReply, AuthorizeRequest, PaymentState};
 use shop_types::event::CartFact;
 use shop_types::{CartId, ErrorKind, Money, ProductId, Quantity, Sku};
 
-use crate::domain::{Order, Priced, Wanted};
+use crate::domain::{Order, Priced, Shortage, Wanted};
 
 /// The services that an order needs.
 pub(crate) struct Peers {
@@ -31,10 +31,12 @@ pub(crate) struct Cart {
 }
 
 /// What became of the stock of an order (W2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stock {
     Held,
-    Refused,
+    Refused {
+        shortages: Vec<Shortage>,
+    },
     /// Given back already: the order was decided while its driver slept.
     Over,
 }
@@ -49,10 +51,17 @@ pub(crate) enum Hold {
         payment: String,
         reason: String,
     },
+    /// The buyer must act at the provider first.
+    RequiresAction {
+        payment: String,
+        url: String,
+    },
     /// Nobody knows yet; ask again.
     Unknown,
-    /// Ended already: the order was decided while its driver slept.
-    Over,
+    /// Ended already: the order was decided while its driver slept, or staff took the hold back.
+    Over {
+        payment: String,
+    },
 }
 
 impl Peers {
@@ -105,7 +114,10 @@ impl Peers {
         let reply = reply.map_err(|status| PeerError::from_status("inventory", status))?.into_inner();
         match reply.state() {
             ReservationState::Held | ReservationState::Committed => Ok(Stock::Held),
-            ReservationState::Refused => Ok(Stock::Refused),
+            ReservationState::Refused => {
+                let shortages: Option<Vec<_>> = reply.shortages.into_iter().map(read_shortage).collect();
+                Ok(Stock::Refused { shortages: shortages.ok_or_else(|| unreadable("inventory"))? })
+            }
             ReservationState::Released | ReservationState::Restocked => Ok(Stock::Over),
             ReservationState::Unspecified => Err(unreadable("inventory")),
         }
@@ -122,17 +134,20 @@ impl Peers {
         };
         let reply = self.payment.clone().authorize(request).await;
         let reply = reply.map_err(|status| PeerError::from_status("payment", status))?.into_inner();
-        let (state, payment, reason) = (reply.state(), reply.payment_id, reply.reason);
+        let state = reply.state();
+        let AuthorizeReply { payment_id: payment, state: _, reason, next_action_url: url } = reply;
         Ok(match state {
             PaymentState::Authorized | PaymentState::Capturing | PaymentState::Captured => Hold::Authorized { payment },
             PaymentState::Declined => Hold::Declined { payment, reason },
-            PaymentState::Created | PaymentState::RequiresAction => Hold::Unknown,
+            PaymentState::Created => Hold::Unknown,
+            PaymentState::RequiresAction if url.is_empty() => return Err(unreadable("payment")),
+            PaymentState::RequiresAction => Hold::RequiresAction { payment, url },
             PaymentState::Voiding
             | PaymentState::Voided
             | PaymentState::Cancelling
             | PaymentState::Cancelled
             | PaymentState::Refunded
-            | PaymentState::Failed => Hold::Over,
+            | PaymentState::Failed => Hold::Over { payment },
             PaymentState::Unspecified => return Err(unreadable("payment")),
         })
     }
@@ -149,6 +164,11 @@ fn read_cart(id: CartId, reply: GetCartReply) -> Result<Cart, PeerError> {
     let wanted: Option<Vec<_>> = reply.lines.into_iter().map(line).collect();
     let wanted = wanted.ok_or_else(|| unreadable("cart"))?;
     Ok(Cart { fact: CartFact { id, version: reply.version }, wanted })
+}
+
+fn read_shortage(shortage: shop_proto::inventory::Shortage) -> Option<Shortage> {
+    let shop_proto::inventory::Shortage { sku, requested, available } = shortage;
+    Some(Shortage { sku: sku.parse().ok()?, requested: Quantity::new(requested).ok()?, available })
 }
 
 fn unreadable(peer: &'static str) -> PeerError {

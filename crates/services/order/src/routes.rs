@@ -1,24 +1,27 @@
 //! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
 
 mod body;
+mod returns;
 
-use actix_web::http::header::{ETAG, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::header::{ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse, get, patch, post};
 use jiff::Timestamp;
 use serde::Deserialize;
 use shop_http::access::{Access, Method, Route};
-use shop_http::{Body, Code, ErrorBody, HttpError, Key, MaybeIfNoneMatch, PageQuery, Paged, PathId, Who, reply};
+use shop_http::{
+    Body, Code, ErrorBody, HttpError, IfMatch, Key, MaybeIfNoneMatch, PageQuery, Paged, PathId, Who, reply,
+};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::id::OrderKind;
-use shop_types::{Caller, Page, UserId};
+use shop_types::{Caller, Fingerprint, Page, UserId};
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::body::{NewOrderBody, OrderBody, StatusWord};
-use crate::app::{App, Buyer, Filter, PlaceOrder, Placement, Source, Viewer};
-use crate::domain::{self, Order};
+use self::body::{NewOrderBody, NewPaymentBody, OrderBody, StatusBody, StatusWord};
+use crate::app::{App, Buyer, Error, Filter, Keyed, Outcome, PlaceOrder, Placement, Source, Viewer};
+use crate::domain;
 
 /// Who may call each route (api 1).
 pub(crate) const ACCESS: &[Route] = &[
@@ -26,15 +29,22 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/orders", Access::GUEST),
     (Method::Get, "/api/v1/orders/{id}", Access::GUEST),
     (Method::Post, "/api/v1/orders/{id}/cancel", Access::CUSTOMER),
+    (Method::Post, "/api/v1/orders/{id}/payments", Access::GUEST),
+    (Method::Patch, "/api/v1/orders/{id}/status", Access::STAFF),
+    (Method::Post, "/api/v1/orders/{id}/returns", Access::GUEST),
+    (Method::Get, "/api/v1/returns/{id}", Access::GUEST),
+    (Method::Patch, "/api/v1/returns/{id}", Access::STAFF),
 ];
 
 /// Codes that this service alone answers with.
 pub(crate) const CODES: &[Code] = &[
     ("payment_declined", 402, "The payment was declined; the order keeps its stock until its deadline."),
-    ("sold_out", 409, "There is not enough in stock; nothing was taken."),
+    ("sold_out", 409, "There is not enough in stock; nothing was taken. The body lists the short lines."),
     ("not_sold", 409, "Something in the order is not for sale (any more)."),
     ("price_changed", 409, "Prices have changed since the cart was last shown; both totals are in the body."),
-    ("illegal_transition", 409, "The order is in a state that does not allow it; the body lists what may follow."),
+    ("illegal_transition", 409, "It is in a state that does not allow it; the body lists what may follow."),
+    ("too_many_attempts", 409, "The order has had all its attempts to pay."),
+    ("return_open", 409, "A return of the order waits to be decided."),
     ("order_rejected", 409, "The order was not placed; the reason is in the body."),
     ("request_in_progress", 409, "The first request with this Idempotency-Key is still at work."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
@@ -44,7 +54,8 @@ pub(crate) const CODES: &[Code] = &[
 ];
 
 /// Says that the answer was given before.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const REPLAYED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("idempotency-replayed"), HeaderValue::from_static("true"));
 
 /// What a list of orders is narrowed to.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -91,11 +102,11 @@ pub(crate) async fn place_order(
     body: Body<NewOrderBody>,
 ) -> Result<HttpResponse, HttpError> {
     let fingerprint = body.fingerprint(&request);
-    let (source, payment_method) = body.into_inner().read().map_err(crate::app::Error::from)?;
+    let (source, payment_method) = body.into_inner().read().map_err(Error::from)?;
     let (buyer, subject) = buyer(who.0, &source)?;
     let claim = Claim::new(subject, "place_order", &key.0, fingerprint);
-    let placed = app.into_inner().place_order(PlaceOrder { buyer, source, payment_method, claim }).await?;
-    Ok(answer(placed))
+    let request = PlaceOrder { buyer, source, payment_method, claim };
+    answer(app.into_inner().place_order(request).await.map_err(refusal)?)
 }
 
 /// Who buys, and on whose behalf the key counts: a guest's is the cart's (ruling 23).
@@ -107,27 +118,49 @@ fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject), HttpError>
         }
         (Caller::Guest { .. }, Source::Items(_)) => {
             let rule = domain::Error::Invalid { field: "cartId".into(), rule: "must be given by guests" };
-            Err(crate::app::Error::from(rule).into())
+            Err(Error::from(rule).into())
         }
         (Caller::Anonymous, _) => Err(HttpError::not_found()),
     }
 }
 
-fn answer(placed: Placement) -> HttpResponse {
-    let location = |order: &Order| format!("/api/v1/orders/{}", order.id);
-    match placed {
-        Placement::Confirmed(order) => reply::created(&location(&order), order.version, &OrderBody::from(*order)),
-        Placement::Replayed(order) => {
-            let mut response = reply::created(&location(&order), order.version, &OrderBody::from(*order));
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            response
-        }
-        Placement::Pending(order) => {
+fn answer(placed: Placement) -> Result<HttpResponse, HttpError> {
+    let Placement { order, outcome, replayed } = placed;
+    let (location, version) = (format!("/api/v1/orders/{}", order.id), order.version);
+    let answer = match outcome {
+        Outcome::Confirmed => Ok(reply::created(&location, version, &OrderBody::from(*order))),
+        Outcome::Pending => {
             let mut accepted = HttpResponse::Accepted();
-            accepted.insert_header((LOCATION, location(&order))).insert_header((ETAG, reply::etag(order.version)));
-            accepted.json(OrderBody::from(*order))
+            accepted.insert_header((LOCATION, location)).insert_header((ETAG, reply::etag(version)));
+            Ok(accepted.json(OrderBody::from(*order)))
         }
+        Outcome::Declined => Err(Error::PaymentDeclined { order }),
+        Outcome::SoldOut => Err(Error::SoldOut { order }),
+        Outcome::Rejected => Err(Error::Rejected { order }),
+    };
+    match answer {
+        Ok(response) if replayed => Ok(said_before(response)),
+        Ok(response) => Ok(response),
+        Err(error) if replayed => Err(HttpError::from(error).with_header(REPLAYED.0, REPLAYED.1)),
+        Err(error) => Err(error.into()),
     }
+}
+
+fn said_before(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(REPLAYED.0, REPLAYED.1);
+    response
+}
+
+/// How a request with a key was refused; one that is still at work is worth asking for again.
+fn refusal(error: Error) -> HttpError {
+    let at_work = matches!(error, Error::InProgress { .. });
+    let refused = HttpError::from(error);
+    if at_work { refused.with_header(RETRY_AFTER, HeaderValue::from_static("1")) } else { refused }
+}
+
+fn keyed(caller: Caller, key: Key, fingerprint: Fingerprint) -> Result<Keyed, HttpError> {
+    let user = caller.user();
+    Ok(Keyed { viewer: viewer(caller)?, user, key: key.0, fingerprint })
 }
 
 /// Lists orders, newest first: customers see their own, staff see all.
@@ -139,7 +172,7 @@ pub(crate) async fn list_orders(app: Data<App>, who: Who, list: Paged<OrderFilte
     let Paged(page, OrderFilter { status, user_id, from, to }) = list;
     let filter = Filter { state: status.map(|word| word.0), user: user_id, from, to };
     if page.sort.is_some_and(|sort| sort != "-createdAt") {
-        return Err(crate::app::Error::from(domain::Error::Sort).into());
+        return Err(Error::from(domain::Error::Sort).into());
     }
     let found = app.orders(&viewer(who.0)?, &filter, (page.page, page.size)).await?;
     Ok(reply::ok(&found.map(OrderBody::from)))
@@ -177,6 +210,52 @@ pub(crate) async fn cancel_order(app: Data<App>, who: Who, id: PathId<OrderKind>
     Ok(reply::with_etag(order.version, &OrderBody::from(order)))
 }
 
+/// Pays an order whose payment was declined by another attempt. The same key again gives the same answer.
+#[utoipa::path(tag = "order", request_body = NewPaymentBody,
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header)), responses(
+    (status = 201, description = "Confirmed: stock and money are held", body = OrderBody),
+    (status = 202, description = "The verdict takes longer, or the buyer must act first: look at Location", body = OrderBody),
+    (status = 402, description = "The payment was declined once more", body = ErrorBody),
+    (status = 404, description = "No such order, or not yours", body = ErrorBody),
+    (status = 409, description = "The order does not wait for another attempt", body = ErrorBody),
+    (status = 503, description = "Outcome unknown: send the same key again", body = ErrorBody),
+))]
+#[post("/api/v1/orders/{id}/payments")]
+pub(crate) async fn pay_order(
+    app: Data<App>,
+    who: Who,
+    id: PathId<OrderKind>,
+    key: Key,
+    request: HttpRequest,
+    body: Body<NewPaymentBody>,
+) -> Result<HttpResponse, HttpError> {
+    let keyed = keyed(who.0, key, body.fingerprint(&request))?;
+    let method = body.into_inner().read().map_err(Error::from)?;
+    answer(app.into_inner().pay_again(id.0, method, keyed).await.map_err(refusal)?)
+}
+
+/// Takes an order further by hand: paid to shipped, shipped to delivered.
+#[utoipa::path(tag = "order", request_body = StatusBody, params(("id" = String, Path), ("If-Match" = String, Header)),
+    responses(
+    (status = 200, description = "The order in its new state", body = OrderBody),
+    (status = 404, description = "No such order", body = ErrorBody),
+    (status = 409, description = "Its state does not allow it; the body lists what it allows", body = ErrorBody),
+    (status = 412, description = "It was changed since you read it", body = ErrorBody),
+    (status = 428, description = "If-Match is missing", body = ErrorBody),
+))]
+#[patch("/api/v1/orders/{id}/status")]
+pub(crate) async fn set_status(
+    app: Data<App>,
+    id: PathId<OrderKind>,
+    seen: IfMatch,
+    body: Body<StatusBody>,
+) -> Result<HttpResponse, HttpError> {
+    let order = app.advance(id.0, body.status.0, seen.0).await?;
+    Ok(reply::with_etag(order.version, &OrderBody::from(order)))
+}
+
 pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
     routes.service(list_orders).service(place_order).service(get_order).service(cancel_order);
+    routes.service(pay_order).service(set_status);
+    routes.service(returns::request_return).service(returns::get_return).service(returns::decide_return);
 }

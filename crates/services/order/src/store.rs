@@ -1,8 +1,11 @@
-//! MongoDB out: orders, and what is written with them in one transaction. Documents never leave this file and its folder.
+//! MongoDB out: orders and returns, and what is written with them in one transaction. Documents never leave this file and
+//! its folder.
 
 mod documents;
 mod leases;
 mod queries;
+mod returns;
+mod stuck;
 mod writer;
 
 use std::sync::Arc;
@@ -14,10 +17,15 @@ use shop_mongo::{Claim, Error, Group, IndexModel, Mongo, Numbers, Setup, inbox, 
 use shop_types::Clock;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use leases::MOST_OVERDUE;
 pub(crate) use queries::{Filter, Viewer};
-pub(crate) use writer::{Answer, Command};
+pub(crate) use stuck::TRANSIENT;
+pub(crate) use writer::{Answer, Cause, Command, Deed};
+
+use crate::domain::{Phase, State};
 
 const ORDERS: &str = "orders";
+const RETURNS: &str = "returns";
 
 /// The order service's own database.
 pub(crate) struct Store {
@@ -43,37 +51,8 @@ impl Store {
 
     /// Makes collections, validators and indexes; see the table in README.md for which query uses which.
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
-        let index = |keys| IndexModel::builder().keys(keys).build();
-        let partial = |keys, filter| {
-            IndexModel::builder()
-                .keys(keys)
-                .options(IndexOptions::builder().partial_filter_expression(filter).build())
-                .build()
-        };
-        let unique = IndexOptions::builder().unique(true).build();
-        let orders = Setup::new(
-            ORDERS,
-            [
-                IndexModel::builder().keys(doc! { "number": 1 }).options(unique).build(),
-                index(doc! { "user": 1, "created_at": -1, "_id": -1 }),
-                index(doc! { "state": 1, "created_at": -1, "_id": -1 }),
-                index(doc! { "created_at": -1, "_id": -1 }),
-                partial(doc! { "lease_until": 1 }, doc! { "phase": "driving" }),
-                partial(doc! { "deadline": 1 }, doc! { "state": "placed" }),
-            ],
-        )
-        .validated(doc! { "$jsonSchema": {
-            "required": ["_id", "number", "lines", "total", "currency", "state", "phase", "version", "history", "deadline"],
-            "properties": {
-                "number": { "bsonType": "long", "minimum": 1_i64 },
-                "total": { "bsonType": "long", "minimum": 0_i64 },
-                "version": { "bsonType": "long", "minimum": 1_i64 },
-                "lines": { "bsonType": "array", "minItems": 1, "maxItems": 100 },
-                "state": { "enum": ["placed", "confirmed", "paid", "shipped", "delivered", "rejected", "cancelling", "cancelled"] },
-                "phase": { "enum": ["driving", "declined", "settled"] },
-            },
-        } });
-        self.mongo.ensure(&[orders, outbox::setup(), inbox::setup(), idempotency::setup()]).await
+        let own = [orders(), returns::setup(), stuck::setup(), outbox::setup(), inbox::setup(), idempotency::setup()];
+        self.mongo.ensure(&own).await
     }
 
     /// The row of an idempotency key, when it was used before.
@@ -91,3 +70,49 @@ impl Store {
         self.writer.submit(command).await
     }
 }
+
+fn orders() -> Setup {
+    let index = |keys| IndexModel::builder().keys(keys).build();
+    let partial = |keys, filter| {
+        IndexModel::builder()
+            .keys(keys)
+            .options(IndexOptions::builder().partial_filter_expression(filter).build())
+            .build()
+    };
+    let unique = IndexOptions::builder().unique(true).build();
+    Setup::new(
+        ORDERS,
+        [
+            IndexModel::builder().keys(doc! { "number": 1 }).options(unique).build(),
+            index(doc! { "user": 1, "created_at": -1, "_id": -1 }),
+            index(doc! { "state": 1, "created_at": -1, "_id": -1 }),
+            index(doc! { "created_at": -1, "_id": -1 }),
+            partial(doc! { "lease_until": 1 }, doc! { "phase": Phase::Driving.as_str() }),
+            partial(doc! { "deadline": 1 }, doc! { "state": State::Placed.as_str() }),
+        ],
+    )
+    .validated(doc! { "$jsonSchema": {
+        "required": [
+            "_id", "number", "lines", "total", "currency", "state", "phase", "attempt", "version", "history", "deadline",
+        ],
+        "properties": {
+            "number": { "bsonType": "long", "minimum": 1_i64 },
+            "total": { "bsonType": "long", "minimum": 0_i64 },
+            "attempt": { "bsonType": "long", "minimum": 1_i64 },
+            "version": { "bsonType": "long", "minimum": 1_i64 },
+            "lines": { "bsonType": "array", "minItems": 1, "maxItems": 100, "items": {
+                "properties": {
+                    "quantity": { "bsonType": "long", "minimum": 1_i64 },
+                    "unit_price": { "bsonType": "long", "minimum": 0_i64 },
+                    "total": { "bsonType": "long", "minimum": 0_i64 },
+                },
+            } },
+            "history": { "bsonType": "array", "minItems": 1 },
+            "state": { "enum": State::ALL.map(State::as_str).as_slice() },
+            "phase": { "enum": Phase::ALL.map(Phase::as_str).as_slice() },
+        },
+    } })
+}
+
+#[cfg(test)]
+mod races;

@@ -78,7 +78,7 @@ pub const SERVICES: &[ServiceSpec] = &[
     ServiceSpec {
         name: "order",
         summary: "Orders and the saga that places them",
-        routes: &["/api/v1/orders"],
+        routes: &["/api/v1/orders", "/api/v1/returns"],
         peers: &["cart", "catalog", "inventory", "payment"],
         consumes: &[
             "payment.authorized",

@@ -7,21 +7,17 @@ use std::time::Duration;
 use shop_mesh::PeerError;
 use shop_telemetry::context;
 use shop_types::ErrorKind;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use super::{App, Error, Viewer};
-use crate::domain::{Change, Order, Phase};
+use crate::domain::{Change, Order, Phase, Rejection};
 use crate::peers::{Hold, Stock};
+use crate::store::Cause;
 
-/// A driver gives up before its lease of 10 s ends, so that two never drive at once for long.
+/// A driver gives up before its lease of 10 s ends. Should it be paused and wake too late, its steps are still those of
+/// its successor.
 const DRIVE: Duration = Duration::from_secs(8);
-/// Between two looks for orders whose driver is silent or whose deadline has passed.
-const LOOK: Duration = Duration::from_secs(1);
-/// Orders that were taken over and are driven by this pod at once.
-const MOST_TAKEN_OVER: usize = 64;
 
 /// Growing pauses between two tries of a step, until the end of the drive.
 struct Pauses {
@@ -50,11 +46,12 @@ impl Pauses {
 }
 
 impl App {
-    /// Takes an order as far as it goes within the lease, without the deadline and the tokens of the request that placed
-    /// it: the saga outlives its buyer's wait. `None`: somebody stayed away until the end; another driver will go on.
-    pub(super) async fn drive(self: Arc<Self>, order: Order) -> Option<Order> {
+    /// Takes an order as far as it goes within the lease that was asked for at `leased`, without the deadline and the
+    /// tokens of the request that placed it: the saga outlives its buyer's wait. `None`: somebody stayed away until the
+    /// end; another driver will go on.
+    pub(super) async fn drive(self: Arc<Self>, order: Order, leased: Instant) -> Option<Order> {
         let id = order.id;
-        let until = Instant::now() + DRIVE;
+        let until = leased + DRIVE;
         let request_id = context::current().map_or_else(|| Arc::from(id.to_string()), |context| context.request_id);
         let own = context::Context { request_id, deadline: Some(until), authorization: None, guest_token: None };
         match context::scope(own, self.take_steps(order, until)).await {
@@ -68,81 +65,37 @@ impl App {
 
     async fn take_steps(&self, order: Order, until: Instant) -> Result<Order, Error> {
         let id = order.id;
-        match insist(until, || self.peers.reserve(&order)).await? {
-            Stock::Held => {}
-            Stock::Refused => return self.change(id, Change::Reject { reason: "sold_out" }, None).await,
-            Stock::Over => return self.change(id, Change::Reject { reason: "withdrawn" }, None).await,
+        let decide = |change| self.change(id, change, Cause::State);
+        // A later attempt finds its stock held: nothing but a verdict gives it back.
+        if order.attempt == 1 {
+            match insist(until, || self.peers.reserve(&order)).await? {
+                Stock::Held => {}
+                Stock::Refused { shortages } => {
+                    return decide(Change::Reject { reason: Rejection::SoldOut { shortages } }).await;
+                }
+                Stock::Over => return decide(Change::Reject { reason: Rejection::Withdrawn }).await,
+            }
         }
         let mut pauses = Pauses::new(until);
         loop {
             match insist(until, || self.peers.authorize(&order)).await? {
-                Hold::Authorized { payment } => return self.change(id, Change::Confirm { payment }, None).await,
-                Hold::Declined { payment, reason } => {
-                    return self.change(id, Change::Decline { payment, reason }, None).await;
+                Hold::Authorized { payment } => return decide(Change::Confirm { payment }).await,
+                Hold::Declined { payment, reason } => return decide(Change::Decline { payment, reason }).await,
+                Hold::RequiresAction { payment, url } => return decide(Change::AwaitBuyer { payment, url }).await,
+                // If no verdict has ended the hold, staff took it back: the buyer may pay by another attempt.
+                Hold::Over { payment } => {
+                    return decide(Change::Decline { payment, reason: "withdrawn".to_owned() }).await;
                 }
-                // Nothing but a verdict ends a hold, unless staff took it back: then there is nothing to wait for.
-                Hold::Over => return self.change(id, Change::Reject { reason: "withdrawn" }, None).await,
                 Hold::Unknown => {
-                    // The event of the payment may decide meanwhile.
+                    // The event of the payment may decide meanwhile, and the buyer try again after that.
                     let waited = pauses.wait().await;
                     let now = self.order(&Viewer::Staff, id).await?;
-                    if !waited || now.phase != Phase::Driving {
+                    if !waited || now.phase() != Phase::Driving || now.attempt != order.attempt {
                         return Ok(now);
                     }
                 }
             }
         }
-    }
-
-    /// Until stopped: takes over orders whose driver is silent, and rejects those whose deadline has passed.
-    pub(crate) async fn recover(self: Arc<Self>, stop: CancellationToken) {
-        let mut drives = JoinSet::new();
-        while !stop.is_cancelled() {
-            while let Some(ended) = drives.try_join_next() {
-                if let Err(panicked) = ended {
-                    error!("The driver of an order panicked: {panicked}");
-                }
-            }
-            self.reject_overdue().await;
-            self.take_over_silent(&mut drives).await;
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(LOOK) => {}
-            }
-        }
-    }
-
-    async fn take_over_silent(self: &Arc<Self>, drives: &mut JoinSet<Option<Order>>) {
-        while drives.len() < MOST_TAKEN_OVER {
-            match self.store.take_over(None).await {
-                Ok(Some(order)) => {
-                    info!(order.id = %order.id, "Taking over order {}", order.id);
-                    drives.spawn(Arc::clone(self).drive(order));
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "Cannot look for orders to take over");
-                    return;
-                }
-            }
-        }
-    }
-
-    async fn reject_overdue(&self) {
-        let overdue = match self.store.overdue().await {
-            Ok(overdue) => overdue,
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "Cannot look for orders past their deadline");
-                return;
-            }
-        };
-        let rejections = overdue.into_iter().map(|id| async move {
-            match self.change(id, Change::Reject { reason: "deadline" }, None).await {
-                Ok(order) => info!(order.id = %id, order.state = %order.state, "Deadline of order {id} has passed"),
-                Err(error) => log_standstill(id, &error),
-            }
-        });
-        futures::future::join_all(rejections).await;
     }
 }
 
@@ -165,7 +118,7 @@ where
 }
 
 /// What is away comes back; any other refusal is a defect, and the order ends at its deadline.
-fn log_standstill(id: shop_types::OrderId, error: &Error) {
+pub(super) fn log_standstill(id: shop_types::OrderId, error: &Error) {
     use shop_types::ServiceError as _;
     let cause = error as &dyn std::error::Error;
     if error.kind() == ErrorKind::Unavailable {

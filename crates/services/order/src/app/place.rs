@@ -1,22 +1,16 @@
-//! Placing an order: price it, write it down (W1), drive it, answer within three seconds (ruling 10).
+//! Placing an order: price it, write it down (W1), drive it (ruling 10).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use shop_mongo::Claim;
 use shop_mongo::idempotency::Row;
-use shop_telemetry::context;
 use shop_types::caller::GuestToken;
 use shop_types::{CartId, OrderId, ProductId, Quantity, Sku, UserId};
 use tokio::time::Instant;
-use tracing::error;
 
-use super::{App, Error, Viewer};
-use crate::domain::{self, Draft, Order, Owner, Phase, Priced, State, Wanted};
-use crate::store::{Answer, Command};
-
-/// How long the buyer waits for the verdict before 202 answers.
-const PATIENCE: Duration = Duration::from_secs(3);
+use super::{App, Error, Placement, Viewer};
+use crate::domain::{self, Draft, Order, Owner, Priced, Wanted};
+use crate::store::{Answer, Deed};
 
 /// Where the lines come from.
 #[derive(Debug, Clone)]
@@ -65,87 +59,47 @@ impl Buyer {
     }
 }
 
-/// How placing an order ended well, or has not ended yet.
-#[derive(Debug, Clone)]
-pub(crate) enum Placement {
-    /// Confirmed (201).
-    Confirmed(Box<Order>),
-    /// Written down for good, but the verdict takes longer (202).
-    Pending(Box<Order>),
-    /// The answer that was given before (201 again).
-    Replayed(Box<Order>),
-}
-
 impl App {
     /// Places an order once, however often the same key is sent.
     ///
     /// # Errors
     /// Before W1, with nothing written: [`Error::NoSuchCart`], [`Error::Domain`], [`Error::Peer`], [`Error::KeyReused`].
-    /// After it: [`Error::SoldOut`], [`Error::PaymentDeclined`], [`Error::Rejected`] with the order;
-    /// [`Error::InProgress`] while another request with the key drives it; [`Error::Store`] when nobody knows whether W1
-    /// happened: the same key finds out.
+    /// After it: [`Error::InProgress`] while another request with the key drives it; [`Error::Store`] when nobody knows
+    /// whether W1 happened: the same key finds out.
     pub(crate) async fn place_order(self: &Arc<Self>, request: PlaceOrder) -> Result<Placement, Error> {
         let asked = Instant::now();
         let (claim, viewer) = (request.claim.clone(), request.buyer.viewer());
+        // Before the cart is read: an order that was confirmed has emptied it.
         if let Some(row) = self.store.claimed(&claim).await? {
             return self.resume(&claim, &viewer, row, asked).await;
         }
         let draft = self.draft(request).await?;
         let id = OrderId::from_uuid(self.clock.new_id());
         let (order, event) = Order::place(id, self.store.next_number().await?, draft, self.now());
-        let traceparent = context::traceparent();
-        let command = Command::Place { order: Box::new(order), event, claim: claim.clone(), traceparent };
-        match self.store.write(command).await {
-            Ok(Answer::Order(order)) => self.drive_for(*order, asked).await,
+        let leased = Instant::now();
+        match self.write(Deed::Place { order: Box::new(order), event, claim: claim.clone() }).await {
+            Ok(Answer::Changed(order)) => Ok(self.drive_for(*order, leased, asked).await),
             Ok(Answer::KeyTaken(row)) => self.resume(&claim, &viewer, row, asked).await,
-            Ok(Answer::Missing | Answer::Refused(_)) => Err(Error::Mismatch),
-            // Another pod was faster with the same key.
-            Err(error) if error.is_duplicate() => match self.store.claimed(&claim).await? {
-                Some(row) => self.resume(&claim, &viewer, row, asked).await,
-                None => Err(error.into()),
-            },
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Answers a key that was used before: as then, or by going on where its driver fell silent.
-    /// A guest's key is looked up by the cart that they name, so the order tells whether they hold its token.
-    async fn resume(
-        self: &Arc<Self>,
-        claim: &Claim,
-        viewer: &Viewer,
-        row: Row,
-        asked: Instant,
-    ) -> Result<Placement, Error> {
-        let id: OrderId = row.resource.parse().map_err(|_| Error::Mismatch)?;
-        let order = self.store.order(viewer, id).await?.ok_or(Error::NoSuchCart)?;
-        if !claim.fits(&row) {
-            return Err(Error::KeyReused);
-        }
-        if let Some(version) = row.version {
-            return replay(order.at(version));
-        }
-        if order.phase == Phase::Driving
-            && let Some(order) = self.store.take_over(Some(id)).await?
-        {
-            return self.drive_for(order, asked).await;
-        }
-        Err(Error::InProgress { order: id })
-    }
-
-    /// Drives an order on a task of its own, so that it goes on when the buyer leaves, and waits for it a while.
-    async fn drive_for(self: &Arc<Self>, order: Order, asked: Instant) -> Result<Placement, Error> {
-        let pending = Box::new(order.clone());
-        let driven = context::spawn(Arc::clone(self).drive(order));
-        match tokio::time::timeout_at(asked + PATIENCE, driven).await {
-            Ok(Ok(Some(order))) => verdict(order),
-            // Its driver could not go on, or needs longer: the order is written down, others will drive it.
-            Ok(Ok(None)) | Err(_) => Ok(Placement::Pending(pending)),
-            Ok(Err(panicked)) => {
-                error!(order.id = %pending.id, "The driver of order {} panicked: {panicked}", pending.id);
-                Ok(Placement::Pending(pending))
+            Ok(Answer::Unchanged(_) | Answer::Missing | Answer::Stale | Answer::Refused(_) | Answer::Return(_)) => {
+                Err(Error::Mismatch)
+            }
+            Err(error) => {
+                let row = self.claimed_meanwhile(&claim, error).await?;
+                self.resume(&claim, &viewer, row, asked).await
             }
         }
+    }
+
+    /// The row that another pod has written for the same key a moment ago.
+    ///
+    /// # Errors
+    /// The same one again when that is not why the write was refused.
+    pub(super) async fn claimed_meanwhile(&self, claim: &Claim, error: Error) -> Result<Row, Error> {
+        let Error::Store(error) = error else { return Err(error) };
+        if !error.is_duplicate() {
+            return Err(error.into());
+        }
+        self.store.claimed(claim).await?.ok_or(error.into())
     }
 
     /// Reads and prices what the buyer wants; nothing is written.
@@ -194,31 +148,5 @@ impl App {
             wanted.push(Wanted { sku: sku.ok_or(unknown)?, quantity, shown: None });
         }
         Ok((wanted, offers.into_iter().map(|(offer, _)| offer).collect()))
-    }
-}
-
-/// What the verdict on an order means for who placed it.
-fn verdict(order: Order) -> Result<Placement, Error> {
-    let order = Box::new(order);
-    match (order.state, order.phase) {
-        (State::Placed, Phase::Declined) => Err(Error::PaymentDeclined { order }),
-        (State::Placed, Phase::Driving | Phase::Settled) => Ok(Placement::Pending(order)),
-        (State::Rejected, _) if order.reason() == Some("sold_out") => Err(Error::SoldOut { order }),
-        (State::Rejected, _) => Err(Error::Rejected { order }),
-        (
-            State::Confirmed | State::Paid | State::Shipped | State::Delivered | State::Cancelling | State::Cancelled,
-            _,
-        ) => Ok(Placement::Confirmed(order)),
-    }
-}
-
-/// The same, said again. At the version of the verdict a declined order is placed: its reason tells.
-fn replay(order: Order) -> Result<Placement, Error> {
-    if order.state == State::Placed && order.reason().is_some() {
-        return Err(Error::PaymentDeclined { order: Box::new(order) });
-    }
-    match verdict(order)? {
-        Placement::Confirmed(order) => Ok(Placement::Replayed(order)),
-        other @ (Placement::Pending(_) | Placement::Replayed(_)) => Ok(other),
     }
 }

@@ -10,43 +10,60 @@ const MOST_LINES: usize = 100;
 
 /// One line as the buyer wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) sku: Sku,
-    pub(crate) quantity: Quantity,
+pub struct Wanted {
+    /// What.
+    pub sku: Sku,
+    /// How many.
+    pub quantity: Quantity,
     /// The unit price that the buyer was last shown, when it comes from a cart.
-    pub(crate) shown: Option<Money>,
+    pub shown: Option<Money>,
 }
 
 /// What the catalog sells under a SKU.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Priced {
-    pub(crate) sku: Sku,
-    pub(crate) product: ProductId,
-    pub(crate) name: String,
-    pub(crate) price: Money,
-    pub(crate) archived: bool,
+pub struct Priced {
+    /// The SKU.
+    pub sku: Sku,
+    /// The product that it is a variant of.
+    pub product: ProductId,
+    /// Its name.
+    pub name: String,
+    /// What one piece costs.
+    pub price: Money,
+    /// Whether it is off sale.
+    pub archived: bool,
 }
 
 /// One line of an order: frozen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) sku: Sku,
-    pub(crate) product: ProductId,
-    pub(crate) name: String,
-    pub(crate) quantity: Quantity,
-    pub(crate) unit_price: Money,
-    pub(crate) total: Money,
+pub struct Line {
+    /// What.
+    pub sku: Sku,
+    /// The product that it is a variant of.
+    pub product: ProductId,
+    /// Its name when it was ordered.
+    pub name: String,
+    /// How many.
+    pub quantity: Quantity,
+    /// What one piece cost when it was ordered.
+    pub unit_price: Money,
+    /// What all pieces cost.
+    pub total: Money,
 }
 
 /// An order about to be written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Draft {
-    pub(crate) owner: Owner,
-    pub(crate) cart: Option<CartFact>,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) total: Money,
+pub struct Draft {
+    /// Who buys.
+    pub owner: Owner,
+    /// The cart that it comes from, at its version.
+    pub cart: Option<CartFact>,
+    /// What is bought.
+    pub lines: Vec<Line>,
+    /// What it costs: the sum of the lines.
+    pub total: Money,
     /// The provider's token for the buyer's card.
-    pub(crate) payment_method: String,
+    pub payment_method: String,
 }
 
 /// Prices what is wanted; every line must be for sale, and cost what the buyer was shown.
@@ -54,7 +71,7 @@ pub(crate) struct Draft {
 /// # Errors
 /// [`Error::Empty`], [`Error::Invalid`] for more than 100 lines or the same SKU twice, [`Error::NotSold`],
 /// [`Error::PriceChanged`] with both totals, [`Error::Free`], [`Error::TooMuch`].
-pub(crate) fn price(wanted: Vec<Wanted>, offers: &[Priced], currency: Currency) -> Result<(Vec<Line>, Money), Error> {
+pub fn price(wanted: Vec<Wanted>, offers: &[Priced], currency: Currency) -> Result<(Vec<Line>, Money), Error> {
     if wanted.is_empty() {
         return Err(Error::Empty);
     }

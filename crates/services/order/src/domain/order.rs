@@ -1,17 +1,19 @@
-//! An order and the changes that may happen to it.
+//! An order, and how it reads now and at its earlier versions. What can happen to it stands in `change`.
 
 use jiff::Timestamp;
 use shop_types::event::{CartFact, LineFact, OrderFact};
-use shop_types::{CartId, Event, Money, OrderId, UserId};
+use shop_types::{CartId, Event, Money, OrderId, Quantity, Sku, UserId};
 
-use super::{Draft, Error, Line, Phase, State};
+use super::{Draft, Line, Phase, State};
 
 /// Whose order it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Owner {
+pub enum Owner {
+    /// Somebody who was logged in.
     User(UserId),
     /// The holder of a guest cart's token.
     Guest {
+        /// The cart.
         cart: CartId,
         /// SHA-256 of the token, in hex.
         token_hash: String,
@@ -20,7 +22,8 @@ pub(crate) enum Owner {
 
 impl Owner {
     /// The user; `None` for guests.
-    pub(crate) const fn user(&self) -> Option<UserId> {
+    #[must_use]
+    pub const fn user(&self) -> Option<UserId> {
         match self {
             Self::User(id) => Some(*id),
             Self::Guest { .. } => None,
@@ -28,67 +31,89 @@ impl Owner {
     }
 }
 
+/// A line that did not fit into the stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortage {
+    /// What.
+    pub sku: Sku,
+    /// How many were ordered.
+    pub requested: Quantity,
+    /// How many there were.
+    pub available: i64,
+}
+
 /// One step of an order's history; the n-th entry belongs to version n.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) state: State,
-    pub(crate) at: Timestamp,
+pub struct Entry {
+    /// Where the order stood from then on.
+    pub state: State,
+    /// Since when, by the pod's clock.
+    pub at: Timestamp,
     /// Why, as a stable word: `sold_out`, `deadline`, `withdrawn`, `requested`, `payment_failed`, `payment_given_back`, or
     /// the provider's word for a decline.
-    pub(crate) reason: Option<String>,
+    pub reason: Option<String>,
+    /// Where the buyer has to go, when the payment waits for them.
+    pub next_action: Option<String>,
+}
+
+impl Entry {
+    /// What an order waits for whose last entry this is.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match self.state {
+            State::Placed if self.next_action.is_some() => Phase::AwaitsBuyer,
+            State::Placed if self.reason.is_some() => Phase::Declined,
+            State::Placed => Phase::Driving,
+            State::Confirmed
+            | State::Paid
+            | State::Shipped
+            | State::Delivered
+            | State::Rejected
+            | State::Cancelling
+            | State::Cancelled
+            | State::Returning
+            | State::Refunded => Phase::Settled,
+        }
+    }
 }
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Order {
-    pub(crate) id: OrderId,
-    pub(crate) number: i64,
-    pub(crate) owner: Owner,
-    pub(crate) cart: Option<CartFact>,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) total: Money,
-    pub(crate) payment_method: String,
-    pub(crate) state: State,
-    pub(crate) phase: Phase,
+pub struct Order {
+    /// Its id.
+    pub id: OrderId,
+    /// The number that people use.
+    pub number: i64,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The cart that it was made from, at its version.
+    pub cart: Option<CartFact>,
+    /// What was ordered; never changes.
+    pub lines: Vec<Line>,
+    /// What it costs; never changes.
+    pub total: Money,
+    /// The provider's token for the card of the present attempt.
+    pub payment_method: String,
+    /// Where it stands.
+    pub state: State,
     /// Which payment attempt is the present one, from 1.
-    pub(crate) attempt: u32,
+    pub attempt: u32,
     /// The payment that the verdict names (W6).
-    pub(crate) payment: Option<String>,
-    pub(crate) version: i64,
-    pub(crate) history: Vec<Entry>,
-    pub(crate) created_at: Timestamp,
-}
-
-/// What can happen to an order after it was placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Stock and money are held (W6).
-    Confirm { payment: String },
-    /// It will not happen (W6): `sold_out`, `deadline`, `withdrawn`.
-    Reject { reason: &'static str },
-    /// The present attempt was declined; the order waits for its deadline (ruling 13).
-    Decline { payment: String, reason: String },
-    /// The money was taken (W10).
-    Pay { payment: String },
-    /// The buyer or staff wants it undone (W12, or a rejection while it is only placed).
-    Cancel,
-    /// The payment has said its last word: nothing is held or taken any more. It ends an order that is being undone
-    /// (W13), and undoes one that counted on the money (ruling 15).
-    Settle { payment: String, reason: &'static str },
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Changed {
-    /// The order is at a new version, and this is to be told.
-    To(Box<Order>, Option<Event>),
-    /// It was so already, or the change speaks of something that the order has left behind: nothing to write.
-    Nothing,
+    pub payment: Option<String>,
+    /// The lines that did not fit, when it was rejected for that.
+    pub shortages: Vec<Shortage>,
+    /// Grows by one with every change.
+    pub version: i64,
+    /// One entry for each version.
+    pub history: Vec<Entry>,
+    /// When it was placed, by the pod's clock.
+    pub created_at: Timestamp,
 }
 
 impl Order {
     /// Writes a draft down (W1).
-    pub(crate) fn place(id: OrderId, number: i64, draft: Draft, now: Timestamp) -> (Self, Event) {
+    #[must_use]
+    pub fn place(id: OrderId, number: i64, draft: Draft, now: Timestamp) -> (Self, Event) {
         let Draft { owner, cart, lines, total, payment_method } = draft;
         let order = Self {
             id,
@@ -99,11 +124,11 @@ impl Order {
             total,
             payment_method,
             state: State::Placed,
-            phase: Phase::Driving,
             attempt: 1,
             payment: None,
+            shortages: Vec::new(),
             version: 1,
-            history: vec![Entry { state: State::Placed, at: now, reason: None }],
+            history: vec![Entry { state: State::Placed, at: now, reason: None, next_action: None }],
             created_at: now,
         };
         let event = Event::OrderCreated(order.fact());
@@ -111,135 +136,71 @@ impl Order {
     }
 
     /// The present payment attempt's id.
-    pub(crate) fn payment_id(&self) -> String {
+    #[must_use]
+    pub fn payment_id(&self) -> String {
         format!("{}:{}", self.id, self.attempt)
     }
 
+    /// What it waits for.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.history.last().map_or(Phase::Settled, Entry::phase)
+    }
+
     /// Why the order is in its state.
-    pub(crate) fn reason(&self) -> Option<&str> {
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
         self.history.last().and_then(|entry| entry.reason.as_deref())
     }
 
-    /// The order as it was at an earlier version: its lines never change, its state stands in the history.
-    pub(crate) fn at(mut self, version: i64) -> Self {
+    /// Where the buyer has to go before the payment goes on.
+    #[must_use]
+    pub fn next_action(&self) -> Option<&str> {
+        self.history.last().and_then(|entry| entry.next_action.as_deref())
+    }
+
+    /// The order as it was at an earlier version: what was ordered never changes, what became of it stands in the history.
+    /// Only the means of payment is always that of the present attempt.
+    #[must_use]
+    pub fn at(mut self, version: i64) -> Self {
         let keep = usize::try_from(version).unwrap_or(0).clamp(1, self.history.len().max(1));
+        if keep >= self.history.len() {
+            return self;
+        }
         self.history.truncate(keep);
         if let Some(entry) = self.history.last() {
             self.state = entry.state;
         }
-        self.version = i64::try_from(self.history.len()).unwrap_or(self.version);
+        self.version = i64::try_from(keep).unwrap_or(self.version);
+        self.attempt = u32::try_from(self.history.iter().filter(|entry| entry.phase() == Phase::Driving).count())
+            .unwrap_or(self.attempt);
+        if self.state != State::Rejected {
+            self.shortages.clear();
+        }
+        if self.history.iter().all(|entry| entry.state != State::Confirmed) {
+            self.payment = None;
+        }
         self
     }
 
-    /// Applies a change. Facts from events that the order has left behind change nothing; a person's wish that the state
-    /// does not allow is refused.
-    ///
-    /// # Errors
-    /// [`Error::Illegal`] for a cancel that comes too late.
-    pub(crate) fn change(&self, change: Change, now: Timestamp) -> Result<Changed, Error> {
-        Ok(match change {
-            Change::Confirm { payment } => {
-                let fits = self.state == State::Placed && payment == self.payment_id();
-                self.step_if(fits, State::Confirmed, None, now, |order| {
-                    order.payment = Some(payment);
-                    order.phase = Phase::Settled;
-                    Some(Event::OrderConfirmed(order.fact()))
-                })
+    /// The version at which an attempt came to its first outcome: what everybody is told who asked for that attempt, also
+    /// when the order has gone on since. `None` while nobody knows.
+    #[must_use]
+    pub fn first_outcome(&self, attempt: u32) -> Option<i64> {
+        let mut begun = 0;
+        for (version, entry) in (1..).zip(&self.history) {
+            match entry.phase() {
+                Phase::Driving => begun += 1,
+                Phase::AwaitsBuyer | Phase::Declined | Phase::Settled if begun == attempt => return Some(version),
+                Phase::AwaitsBuyer | Phase::Declined | Phase::Settled => {}
             }
-            Change::Reject { reason } => self.reject(reason, now),
-            Change::Decline { payment, reason } => {
-                let fits = self.phase == Phase::Driving && payment == self.payment_id();
-                self.step_if(fits, State::Placed, Some(&reason), now, |order| {
-                    order.phase = Phase::Declined;
-                    None
-                })
-            }
-            Change::Pay { payment } => {
-                let fits = self.state == State::Confirmed && self.payment.as_ref() == Some(&payment);
-                self.step_if(fits, State::Paid, None, now, |order| Some(Event::OrderPaid(order.fact())))
-            }
-            Change::Cancel => match self.state {
-                State::Placed => self.reject("requested", now),
-                State::Confirmed | State::Paid => self.cancelling("requested", now),
-                State::Cancelling | State::Cancelled | State::Rejected => Changed::Nothing,
-                State::Shipped | State::Delivered => {
-                    let allowed = self.state.next().to_vec();
-                    return Err(Error::Illegal { from: self.state, wanted: "cancelled", allowed });
-                }
-            },
-            Change::Settle { payment, reason } => {
-                if self.payment.as_ref() == Some(&payment) {
-                    self.settle(reason, now)
-                } else {
-                    Changed::Nothing
-                }
-            }
-        })
-    }
-
-    /// What must have happened before a change, although nobody has told it yet: money that was taken had been held, and
-    /// it is held only after the stock.
-    pub(crate) fn implied_by(&self, change: &Change) -> Option<Change> {
-        match change {
-            Change::Pay { payment } if self.state == State::Placed => {
-                Some(Change::Confirm { payment: payment.clone() })
-            }
-            Change::Pay { .. }
-            | Change::Confirm { .. }
-            | Change::Reject { .. }
-            | Change::Decline { .. }
-            | Change::Cancel
-            | Change::Settle { .. } => None,
         }
+        None
     }
 
-    /// An order that is undone waits for the last word of its payment, which is then said again.
-    fn settle(&self, reason: &str, now: Timestamp) -> Changed {
-        match self.state {
-            State::Confirmed | State::Paid => self.cancelling(reason, now),
-            State::Cancelling => {
-                let reason = self.reason().map(str::to_owned);
-                self.step_if(true, State::Cancelled, reason.as_deref(), now, |order| {
-                    Some(Event::OrderCancelled(order.fact()))
-                })
-            }
-            State::Placed | State::Shipped | State::Delivered | State::Rejected | State::Cancelled => Changed::Nothing,
-        }
-    }
-
-    fn reject(&self, reason: &str, now: Timestamp) -> Changed {
-        self.step_if(self.state == State::Placed, State::Rejected, Some(reason), now, |order| {
-            order.phase = Phase::Settled;
-            Some(Event::OrderRejected(order.fact()))
-        })
-    }
-
-    fn cancelling(&self, reason: &str, now: Timestamp) -> Changed {
-        self.step_if(true, State::Cancelling, Some(reason), now, |order| Some(Event::OrderCancelling(order.fact())))
-    }
-
-    /// Goes to a state with the next version and a line of history, or nowhere.
-    fn step_if(
-        &self,
-        fits: bool,
-        state: State,
-        reason: Option<&str>,
-        now: Timestamp,
-        finish: impl FnOnce(&mut Self) -> Option<Event>,
-    ) -> Changed {
-        // Staying in a state is a step only where it is asked for: a declined order goes on waiting.
-        if !fits || (state != self.state && !self.state.may_become(state)) {
-            return Changed::Nothing;
-        }
-        let mut next = self.clone();
-        next.state = state;
-        next.version += 1;
-        next.history.push(Entry { state, at: now, reason: reason.map(str::to_owned) });
-        let event = finish(&mut next);
-        Changed::To(Box::new(next), event)
-    }
-
-    fn fact(&self) -> OrderFact {
+    /// What all events about the order carry.
+    #[must_use]
+    pub fn fact(&self) -> OrderFact {
         OrderFact {
             order_id: self.id,
             number: self.number,
@@ -255,4 +216,56 @@ impl Order {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::domain::change::tests::{apply, declined, placed, redirected};
+    use crate::domain::{Change, Rejection};
+
+    #[test]
+    fn an_earlier_version_shows_the_state_of_that_time() {
+        let order = placed();
+        let payment = order.payment_id();
+        let confirmed = apply(&order, Change::Confirm { payment: payment.clone() });
+        let paid = apply(&confirmed, Change::Pay { payment });
+        assert_eq!(paid.clone().at(2), confirmed);
+        assert_eq!(paid.clone().at(1), order, "nobody had named a payment yet");
+        assert_eq!(paid.clone().at(99), paid);
+        assert_eq!(paid.clone().at(0), order);
+    }
+
+    #[test]
+    fn an_earlier_version_shows_the_attempt_and_the_next_action_of_that_time() {
+        let declined = declined(&placed());
+        let again = apply(&declined, Change::PayAgain { method: "tok_visa".into() });
+        let redirected = redirected(&again);
+        let confirmed = apply(&redirected, Change::Confirm { payment: again.payment_id() });
+        assert_eq!(confirmed.attempt, 2);
+        assert_eq!(confirmed.clone().at(2).attempt, 1);
+        assert_eq!(confirmed.clone().at(4).next_action(), Some("https://bank.example/3ds"));
+        assert_eq!(confirmed.clone().at(4).phase(), Phase::AwaitsBuyer);
+        assert_eq!(confirmed.next_action(), None);
+    }
+
+    #[test]
+    fn a_rejection_names_the_lines_that_did_not_fit_and_earlier_versions_do_not() {
+        let short = Shortage { sku: "mug".parse().unwrap(), requested: Quantity::new(2).unwrap(), available: 1 };
+        let reason = Rejection::SoldOut { shortages: vec![short.clone()] };
+        let rejected = apply(&placed(), Change::Reject { reason });
+        assert_eq!(rejected.shortages, [short]);
+        assert!(rejected.at(1).shortages.is_empty());
+    }
+
+    #[test]
+    fn the_first_outcome_of_each_attempt_is_told_whatever_came_later() {
+        let first = declined(&placed());
+        assert_eq!((placed().first_outcome(1), first.first_outcome(1)), (None, Some(2)));
+        let second = apply(&first, Change::PayAgain { method: "tok_visa".into() });
+        assert_eq!((second.first_outcome(1), second.first_outcome(2)), (Some(2), None));
+        let confirmed = apply(&redirected(&second), Change::Confirm { payment: second.payment_id() });
+        let undone = apply(&confirmed, Change::Cancel);
+        assert_eq!(
+            (undone.first_outcome(1), undone.first_outcome(2), undone.first_outcome(3)),
+            (Some(2), Some(4), None)
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum State {
+pub enum State {
     /// Written down; stock and money are being held.
     Placed,
     /// Stock and money are held. The promise to the buyer.
@@ -19,10 +19,15 @@ pub(crate) enum State {
     Cancelling,
     /// Undone.
     Cancelled,
+    /// Sent back by the buyer, and accepted: stock and money are on their way back.
+    Returning,
+    /// Sent back; the money was given back.
+    Refunded,
 }
 
 impl State {
-    pub(crate) const ALL: [Self; 8] = [
+    /// Every state.
+    pub const ALL: [Self; 10] = [
         Self::Placed,
         Self::Confirmed,
         Self::Paid,
@@ -31,10 +36,13 @@ impl State {
         Self::Rejected,
         Self::Cancelling,
         Self::Cancelled,
+        Self::Returning,
+        Self::Refunded,
     ];
 
     /// The word in documents, replies and logs.
-    pub(crate) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",
             Self::Confirmed => "confirmed",
@@ -44,28 +52,52 @@ impl State {
             Self::Rejected => "rejected",
             Self::Cancelling => "cancelling",
             Self::Cancelled => "cancelled",
+            Self::Returning => "returning",
+            Self::Refunded => "refunded",
         }
     }
 
     /// The state of a stored or sent word.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
     /// What may follow.
-    pub(crate) const fn next(self) -> &'static [Self] {
+    #[must_use]
+    pub const fn next(self) -> &'static [Self] {
         match self {
             Self::Placed => &[Self::Confirmed, Self::Rejected],
             Self::Confirmed => &[Self::Paid, Self::Cancelling],
             Self::Paid => &[Self::Shipped, Self::Cancelling],
-            Self::Shipped => &[Self::Delivered],
+            Self::Shipped => &[Self::Delivered, Self::Returning],
+            Self::Delivered => &[Self::Returning],
             Self::Cancelling => &[Self::Cancelled],
-            Self::Delivered | Self::Rejected | Self::Cancelled => &[],
+            Self::Returning => &[Self::Refunded],
+            Self::Rejected | Self::Cancelled | Self::Refunded => &[],
+        }
+    }
+
+    /// Where staff may take it by hand (ruling 20).
+    #[must_use]
+    pub const fn next_by_staff(self) -> &'static [Self] {
+        match self {
+            Self::Paid => &[Self::Shipped],
+            Self::Shipped => &[Self::Delivered],
+            Self::Placed
+            | Self::Confirmed
+            | Self::Delivered
+            | Self::Rejected
+            | Self::Cancelling
+            | Self::Cancelled
+            | Self::Returning
+            | Self::Refunded => &[],
         }
     }
 
     /// Whether `other` may follow.
-    pub(crate) fn may_become(self, other: Self) -> bool {
+    #[must_use]
+    pub fn may_become(self, other: Self) -> bool {
         self.next().contains(&other)
     }
 }
@@ -77,29 +109,31 @@ impl std::fmt::Display for State {
 }
 
 /// What a placed order waits for; only `Driving` ones are taken up again by other pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
     /// Somebody reserves and authorises; if its lease runs out, anybody goes on.
     Driving,
-    /// The payment was declined: the hold on the stock waits for the deadline (ruling 13).
+    /// The buyer must act at the payment provider; the payment's event goes on, or the deadline ends it.
+    AwaitsBuyer,
+    /// The payment was declined: the hold on the stock waits for another attempt or the deadline (ruling 13).
     Declined,
     /// Nothing more to drive.
     Settled,
 }
 
 impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 4] = [Self::Driving, Self::AwaitsBuyer, Self::Declined, Self::Settled];
+
     /// The word in documents.
-    pub(crate) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Driving => "driving",
+            Self::AwaitsBuyer => "awaits_buyer",
             Self::Declined => "declined",
             Self::Settled => "settled",
         }
-    }
-
-    /// The phase of a stored word.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        [Self::Driving, Self::Declined, Self::Settled].into_iter().find(|phase| phase.as_str() == word)
     }
 }
 
@@ -133,8 +167,20 @@ mod tests {
                 "paid -> shipped",
                 "paid -> cancelling",
                 "shipped -> delivered",
+                "shipped -> returning",
+                "delivered -> returning",
                 "cancelling -> cancelled",
+                "returning -> refunded",
             ]
         );
+    }
+
+    #[test]
+    fn staff_ships_and_delivers_and_nothing_else() {
+        for state in State::ALL {
+            assert!(state.next_by_staff().iter().all(|next| state.may_become(*next)));
+        }
+        let by_hand: Vec<_> = State::ALL.into_iter().flat_map(State::next_by_staff).collect();
+        assert_eq!(by_hand, [&State::Shipped, &State::Delivered]);
     }
 }

@@ -6,8 +6,7 @@ use shop_types::{CartId, Money, OrderId, ProductId, Quantity, Sku, UserId};
 use utoipa::ToSchema;
 
 use crate::app::{Item, Source};
-use crate::domain::order::Entry;
-use crate::domain::{Error, Line, Order, Owner, State};
+use crate::domain::{Decision, Entry, Error, Line, Order, Owner, Return, ReturnId, ReturnReason, State};
 
 /// An order to place: from a cart, or from items.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,14 +37,35 @@ pub(crate) struct PaymentBody {
     method: String,
 }
 
+impl PaymentBody {
+    fn read(self) -> Result<String, Error> {
+        let method = self.method;
+        let good = (1..=64).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_graphic());
+        let rule = "must be 1 to 64 visible ASCII characters";
+        if good { Ok(method) } else { Err(Error::Invalid { field: "payment.method".into(), rule }) }
+    }
+}
+
+/// Another attempt to pay.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"payment": {"method": "tok_visa"}}))]
+pub(crate) struct NewPaymentBody {
+    payment: PaymentBody,
+}
+
+impl NewPaymentBody {
+    /// The payment method.
+    pub(crate) fn read(self) -> Result<String, Error> {
+        self.payment.read()
+    }
+}
+
 impl NewOrderBody {
     /// Where the lines come from, and the payment method.
     pub(crate) fn read(self) -> Result<(Source, String), Error> {
         let invalid = |field: String, rule| Error::Invalid { field, rule };
-        let method = self.payment.method;
-        if !(1..=64).contains(&method.len()) || !method.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(invalid("payment.method".into(), "must be 1 to 64 visible ASCII characters"));
-        }
+        let method = self.payment.read()?;
         let source = match (self.cart_id, self.items) {
             (Some(cart), None) => Source::Cart(cart),
             (None, Some(items)) if (1..=100).contains(&items.len()) => {
@@ -75,8 +95,88 @@ impl<'de> Deserialize<'de> for StatusWord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
         State::from_word(&word).map(Self).ok_or_else(|| {
-            de::Error::custom("must be placed, confirmed, paid, shipped, delivered, rejected, cancelling or cancelled")
+            de::Error::custom(
+                "must be placed, confirmed, paid, shipped, delivered, rejected, cancelling, cancelled, returning or refunded",
+            )
         })
+    }
+}
+
+/// The status that staff gives an order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"status": "shipped"}))]
+pub(crate) struct StatusBody {
+    /// shipped or delivered.
+    #[schema(value_type = String)]
+    pub(crate) status: StatusWord,
+}
+
+/// The wish to send a whole order back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"reason": "too small"}))]
+pub(crate) struct NewReturnBody {
+    /// Why: 1 to 200 characters.
+    reason: String,
+}
+
+impl NewReturnBody {
+    /// The reason.
+    pub(crate) fn read(self) -> Result<ReturnReason, Error> {
+        ReturnReason::new(&self.reason)
+    }
+}
+
+/// What staff says to a return.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DecisionBody {
+    status: DecisionWord,
+}
+
+/// accepted or refused.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum DecisionWord {
+    Accepted,
+    Refused,
+}
+
+impl DecisionBody {
+    /// The decision.
+    pub(crate) const fn read(self) -> Decision {
+        match self.status {
+            DecisionWord::Accepted => Decision::Accept,
+            DecisionWord::Refused => Decision::Refuse,
+        }
+    }
+}
+
+/// A return as clients read it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReturnBody {
+    id: ReturnId,
+    order_id: OrderId,
+    /// requested, accepted or refused.
+    status: &'static str,
+    /// Why the buyer sends it back.
+    reason: String,
+    version: i64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When staff has accepted or refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    decided_at: Option<Timestamp>,
+}
+
+impl From<Return> for ReturnBody {
+    fn from(asked: Return) -> Self {
+        let Return { id, order, owner: _, reason, state, version, created_at, decided_at } = asked;
+        let (status, reason) = (state.as_str(), reason.as_str().to_owned());
+        Self { id, order_id: order, status, reason, version, created_at, decided_at }
     }
 }
 
@@ -87,7 +187,7 @@ pub(crate) struct OrderBody {
     id: OrderId,
     /// The number that people use.
     number: i64,
-    /// placed, confirmed, paid, shipped, delivered, rejected, cancelling or cancelled.
+    /// placed, confirmed, paid, shipped, delivered, rejected, cancelling, cancelled, returning or refunded.
     status: &'static str,
     /// Why, for rejected and cancelled orders and declined payments.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,10 +200,23 @@ pub(crate) struct OrderBody {
     total: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<String>,
+    /// What the buyer has to do before the payment goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_action: Option<NextActionBody>,
     history: Vec<EntryBody>,
     version: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+}
+
+/// Something that only the buyer can do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NextActionBody {
+    /// redirect: send the buyer to `url`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// A page of the payment provider or the buyer's bank.
+    url: String,
 }
 
 /// One line of an order.
@@ -134,7 +247,11 @@ impl From<Order> for OrderBody {
             let Line { sku, product, name, quantity, unit_price, total } = line;
             LineBody { sku, product_id: product, name, quantity, unit_price, total }
         };
-        let entry = |Entry { state, at, reason }: Entry| EntryBody { status: state.as_str(), at, reason };
+        let entry = |entry: Entry| {
+            let Entry { state, at, reason, next_action: _ } = entry;
+            EntryBody { status: state.as_str(), at, reason }
+        };
+        let next_action = order.next_action().map(|url| NextActionBody { kind: "redirect", url: url.to_owned() });
         Self {
             id: order.id,
             number: order.number,
@@ -148,6 +265,7 @@ impl From<Order> for OrderBody {
             items: order.lines.into_iter().map(line).collect(),
             total: order.total,
             payment_id: order.payment,
+            next_action,
             history: order.history.into_iter().map(entry).collect(),
             version: order.version,
             created_at: order.created_at,

@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 use shop_types::event::CartFact;
 use shop_types::{Currency, Money, Quantity};
 
-use crate::domain::order::Entry;
-use crate::domain::{Line, Order, Owner, Phase, State};
+use crate::domain::{Entry, Line, Order, Owner, Shortage, State};
 
 /// A stored value that is no longer what this version reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the field {0} of a stored order cannot be read")]
-pub(super) struct Unreadable(&'static str);
+#[error("the stored field {0} cannot be read")]
+pub(super) struct Unreadable(pub(super) &'static str);
 
 /// An order. `deadline` and `lease_until` are written by the database's clock and stand outside of this struct.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,20 +25,24 @@ pub(super) struct OrderDocument {
     total: i64,
     currency: String,
     payment_method: String,
-    pub(super) state: String,
-    pub(super) phase: String,
+    state: String,
+    /// Follows from the last entry of the history; for queries.
+    phase: String,
     attempt: i64,
-    pub(super) payment: Option<String>,
+    payment: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shortages: Vec<ShortageDocument>,
     pub(super) version: i64,
     pub(super) history: Vec<EntryDocument>,
     created_at: DateTime,
-    /// The idempotency row that waits for the first outcome.
+    /// The idempotency row that waits for the outcome of the present attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<String>,
 }
 
+/// The owner of what a guest has ordered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct GuestDocument {
+pub(super) struct GuestDocument {
     cart: String,
     token_hash: String,
 }
@@ -61,17 +64,55 @@ struct LineDocument {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ShortageDocument {
+    sku: String,
+    requested: i64,
+    available: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct EntryDocument {
     state: String,
     at: DateTime,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_action: Option<String>,
 }
 
 impl From<&Entry> for EntryDocument {
     fn from(entry: &Entry) -> Self {
-        let Entry { state, at, reason } = entry;
-        Self { state: state.as_str().into(), at: (*at).into(), reason: reason.clone() }
+        let Entry { state, at, reason, next_action } = entry;
+        let (reason, next_action) = (reason.clone(), next_action.clone());
+        Self { state: state.as_str().into(), at: (*at).into(), reason, next_action }
+    }
+}
+
+impl From<&Shortage> for ShortageDocument {
+    fn from(shortage: &Shortage) -> Self {
+        let Shortage { sku, requested, available } = shortage;
+        Self { sku: sku.to_string(), requested: i64::from(requested.get()), available: *available }
+    }
+}
+
+/// Whose something is, as two fields of which one is there.
+pub(super) fn owner_fields(owner: &Owner) -> (Option<String>, Option<GuestDocument>) {
+    match owner {
+        Owner::User(id) => (Some(id.to_string()), None),
+        Owner::Guest { cart, token_hash } => {
+            (None, Some(GuestDocument { cart: cart.to_string(), token_hash: token_hash.clone() }))
+        }
+    }
+}
+
+/// Reads what [`owner_fields`] made.
+pub(super) fn read_owner(user: Option<String>, guest: Option<GuestDocument>) -> Result<Owner, Unreadable> {
+    match (user, guest) {
+        (Some(user), None) => Ok(Owner::User(user.parse().map_err(|_| Unreadable("user"))?)),
+        (None, Some(GuestDocument { cart, token_hash })) => {
+            Ok(Owner::Guest { cart: cart.parse().map_err(|_| Unreadable("guest.cart"))?, token_hash })
+        }
+        (Some(_), Some(_)) | (None, None) => Err(Unreadable("user")),
     }
 }
 
@@ -86,19 +127,14 @@ impl OrderDocument {
             total,
             payment_method,
             state,
-            phase,
             attempt,
             payment,
+            shortages,
             version,
             history,
             created_at,
         } = order;
-        let (user, guest) = match owner {
-            Owner::User(id) => (Some(id.to_string()), None),
-            Owner::Guest { cart, token_hash } => {
-                (None, Some(GuestDocument { cart: cart.to_string(), token_hash: token_hash.clone() }))
-            }
-        };
+        let (user, guest) = owner_fields(owner);
         Self {
             id: id.to_string(),
             number: *number,
@@ -110,9 +146,10 @@ impl OrderDocument {
             currency: total.currency.to_string(),
             payment_method: payment_method.clone(),
             state: state.as_str().into(),
-            phase: phase.as_str().into(),
+            phase: order.phase().as_str().into(),
             attempt: i64::from(*attempt),
             payment: payment.clone(),
+            shortages: shortages.iter().map(ShortageDocument::from).collect(),
             version: *version,
             history: history.iter().map(EntryDocument::from).collect(),
             created_at: (*created_at).into(),
@@ -138,13 +175,7 @@ impl TryFrom<OrderDocument> for Order {
 
     fn try_from(stored: OrderDocument) -> Result<Self, Unreadable> {
         let currency: Currency = stored.currency.parse().map_err(|_| Unreadable("currency"))?;
-        let owner = match (stored.user, stored.guest) {
-            (Some(user), None) => Owner::User(user.parse().map_err(|_| Unreadable("user"))?),
-            (None, Some(GuestDocument { cart, token_hash })) => {
-                Owner::Guest { cart: cart.parse().map_err(|_| Unreadable("guest.cart"))?, token_hash }
-            }
-            (Some(_), Some(_)) | (None, None) => return Err(Unreadable("user")),
-        };
+        let owner = read_owner(stored.user, stored.guest)?;
         let cart = stored.cart.map(|CartDocument { id, version }| {
             Ok(CartFact { id: id.parse().map_err(|_| Unreadable("cart.id"))?, version })
         });
@@ -157,9 +188,9 @@ impl TryFrom<OrderDocument> for Order {
             total: Money::new(stored.total, currency),
             payment_method: stored.payment_method,
             state: State::from_word(&stored.state).ok_or(Unreadable("state"))?,
-            phase: Phase::from_word(&stored.phase).ok_or(Unreadable("phase"))?,
             attempt: u32::try_from(stored.attempt).map_err(|_| Unreadable("attempt"))?,
             payment: stored.payment,
+            shortages: stored.shortages.into_iter().map(read_shortage).collect::<Result<_, _>>()?,
             version: stored.version,
             history: stored.history.into_iter().map(read_entry).collect::<Result<_, _>>()?,
             created_at: stored.created_at.to_jiff(),
@@ -169,18 +200,31 @@ impl TryFrom<OrderDocument> for Order {
 
 fn read_line(line: LineDocument, currency: Currency) -> Result<Line, Unreadable> {
     let LineDocument { sku, product, name, quantity, unit_price, total } = line;
-    let quantity = u32::try_from(quantity).ok().and_then(|pieces| Quantity::new(pieces).ok());
     Ok(Line {
         sku: sku.parse().map_err(|_| Unreadable("lines.sku"))?,
         product: product.parse().map_err(|_| Unreadable("lines.product"))?,
         name,
-        quantity: quantity.ok_or(Unreadable("lines.quantity"))?,
+        quantity: read_quantity(quantity).ok_or(Unreadable("lines.quantity"))?,
         unit_price: Money::new(unit_price, currency),
         total: Money::new(total, currency),
     })
 }
 
+fn read_quantity(pieces: i64) -> Option<Quantity> {
+    u32::try_from(pieces).ok().and_then(|pieces| Quantity::new(pieces).ok())
+}
+
+fn read_shortage(shortage: ShortageDocument) -> Result<Shortage, Unreadable> {
+    let ShortageDocument { sku, requested, available } = shortage;
+    Ok(Shortage {
+        sku: sku.parse().map_err(|_| Unreadable("shortages.sku"))?,
+        requested: read_quantity(requested).ok_or(Unreadable("shortages.requested"))?,
+        available,
+    })
+}
+
 fn read_entry(entry: EntryDocument) -> Result<Entry, Unreadable> {
-    let EntryDocument { state, at, reason } = entry;
-    Ok(Entry { state: State::from_word(&state).ok_or(Unreadable("history.state"))?, at: at.to_jiff(), reason })
+    let EntryDocument { state, at, reason, next_action } = entry;
+    let state = State::from_word(&state).ok_or(Unreadable("history.state"))?;
+    Ok(Entry { state, at: at.to_jiff(), reason, next_action })
 }

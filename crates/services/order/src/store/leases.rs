@@ -13,6 +13,9 @@ use crate::domain::Order;
 /// How long a driver may be silent before another takes over.
 pub(super) const LEASE_MILLISECONDS: i64 = 10_000;
 
+/// How many overdue orders are looked for at once: as many as one group takes.
+pub(crate) const MOST_OVERDUE: usize = shop_mongo::group::MOST_MEMBERS;
+
 impl Store {
     /// Takes over an order whose driver is silent; `None` when there is none, or when `id` is being driven or settled.
     pub(crate) async fn take_over(&self, id: Option<OrderId>) -> Result<Option<Order>, Error> {
@@ -32,14 +35,15 @@ impl Store {
             .transpose()
     }
 
-    /// Orders that are still only placed after their deadline: at most 100, the oldest first.
+    /// Orders that are still only placed after their deadline: at most [`MOST_OVERDUE`], the oldest first.
     pub(crate) async fn overdue(&self) -> Result<Vec<OrderId>, Error> {
         let orders: Collection<Document> = self.mongo.collection(ORDERS);
+        let most = i64::try_from(MOST_OVERDUE).unwrap_or(i64::MAX);
         let filter = doc! { "state": "placed", "$expr": { "$lt": ["$deadline", "$$NOW"] } };
         let found: Vec<Document> = self
             .mongo
             .run("find overdue orders", async move {
-                let found = orders.find(filter).projection(doc! { "_id": 1 }).sort(doc! { "deadline": 1 }).limit(100);
+                let found = orders.find(filter).projection(doc! { "_id": 1 }).sort(doc! { "deadline": 1 }).limit(most);
                 found.await?.try_collect().await
             })
             .await?;

@@ -37,7 +37,8 @@ pub(crate) struct Filter {
 }
 
 impl Viewer {
-    fn narrow(&self, mut filter: Document) -> Document {
+    /// Adds whose things they may see.
+    pub(super) fn narrow(&self, mut filter: Document) -> Document {
         match self {
             Self::User(id) => filter.insert("user", id.to_string()),
             Self::Guest(hash) => filter.insert("guest.token_hash", hash),

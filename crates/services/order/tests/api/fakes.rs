@@ -10,8 +10,8 @@ use shop_proto::catalog::catalog_server::{Catalog, CatalogServer};
 use shop_proto::catalog::{GetVariantsReply, GetVariantsRequest, Variant};
 use shop_proto::inventory::inventory_server::{Inventory, InventoryServer};
 use shop_proto::inventory::{
-    CommitReply, CommitRequest, ReleaseReply, ReleaseRequest, ReservationState, ReserveReply, ReserveRequest,
-    SetOnHandReply, SetOnHandRequest,
+    CommitReply, CommitRequest, Line, ReleaseReply, ReleaseRequest, ReservationState, ReserveReply, ReserveRequest,
+    SetOnHandReply, SetOnHandRequest, Shortage,
 };
 use shop_proto::money::Money;
 use shop_proto::payment::payment_server::{Payment, PaymentServer};
@@ -26,6 +26,9 @@ use crate::given::Buyer;
 
 /// The product whose default variant is the mug.
 pub(crate) const MUG: &str = "0190b3c0-0000-7000-8000-000000000001";
+
+/// Where buyers have to act.
+pub(crate) const BANK: &str = "https://bank.example/3ds";
 
 /// How a service answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,10 +60,12 @@ struct State {
     carts: HashMap<String, (Buyer, GetCartReply)>,
     variants: HashMap<String, Variant>,
     stock: HashMap<String, u32>,
-    reservations: HashMap<String, ReservationState>,
+    reservations: HashMap<String, ReserveReply>,
     payments: HashMap<String, AuthorizeReply>,
     /// Whose payments they are, by their ids.
     payers: HashMap<String, String>,
+    /// Payments that were asked for, also those that are there.
+    asked: Vec<String>,
 }
 
 impl Fakes {
@@ -112,7 +117,7 @@ impl Fakes {
 
     /// What inventory holds for an order.
     pub(crate) async fn reservation(&self, order: &str) -> Option<ReservationState> {
-        self.0.lock().await.reservations.get(order).copied()
+        self.0.lock().await.reservations.get(order).map(ReserveReply::state)
     }
 
     /// Orders that inventory was asked about.
@@ -120,9 +125,19 @@ impl Fakes {
         self.0.lock().await.reservations.len()
     }
 
+    /// Pieces that can be sold.
+    pub(crate) async fn pieces(&self, sku: &str) -> Option<u32> {
+        self.0.lock().await.stock.get(sku).copied()
+    }
+
     /// Payments that were opened.
     pub(crate) async fn payments(&self) -> usize {
         self.0.lock().await.payments.len()
+    }
+
+    /// How often the payment of an attempt was asked for.
+    pub(crate) async fn asked(&self, payment: &str) -> usize {
+        self.0.lock().await.asked.iter().filter(|asked| *asked == payment).count()
     }
 
     /// Who pays for the first attempt of an order: a user's id, or nothing for guests.
@@ -132,7 +147,7 @@ impl Fakes {
 
     /// Gives stock back for an order, also for one that inventory has not heard of yet.
     pub(crate) async fn release(&self, order: &str) {
-        self.0.lock().await.reservations.insert(order.to_owned(), ReservationState::Released);
+        self.0.lock().await.reservations.insert(order.to_owned(), reservation(ReservationState::Released, Vec::new()));
     }
 
     /// The servers to mount.
@@ -195,16 +210,25 @@ impl Inventory for Fakes {
         self.called(Peer::Inventory).await?;
         let ReserveRequest { order_id, lines } = request.into_inner();
         let mut state = self.0.lock().await;
-        let known = state.reservations.get(&order_id).copied();
-        let fits = lines.iter().all(|line| state.stock.get(&line.sku).is_some_and(|left| *left >= line.quantity));
-        let reserved = known.unwrap_or(if fits { ReservationState::Held } else { ReservationState::Refused });
-        if known.is_none() && fits {
+        if let Some(known) = state.reservations.get(&order_id) {
+            return Ok(Response::new(known.clone()));
+        }
+        let short = |line: &Line| {
+            let available = state.stock.get(&line.sku).copied().unwrap_or_default();
+            let shortage =
+                Shortage { sku: line.sku.clone(), requested: line.quantity, available: i64::from(available) };
+            (available < line.quantity).then_some(shortage)
+        };
+        let shortages: Vec<_> = lines.iter().filter_map(short).collect();
+        let reserved = if shortages.is_empty() { ReservationState::Held } else { ReservationState::Refused };
+        if shortages.is_empty() {
             for line in &lines {
                 *state.stock.get_mut(&line.sku).unwrap() -= line.quantity;
             }
         }
-        state.reservations.insert(order_id, reserved);
-        Ok(Response::new(ReserveReply { state: reserved.into(), shortages: Vec::new() }))
+        let reply = reservation(reserved, shortages);
+        state.reservations.insert(order_id, reply.clone());
+        Ok(Response::new(reply))
     }
 
     async fn commit(&self, _: Request<CommitRequest>) -> Result<Response<CommitReply>, Status> {
@@ -220,9 +244,14 @@ impl Inventory for Fakes {
     }
 }
 
+fn reservation(state: ReservationState, shortages: Vec<Shortage>) -> ReserveReply {
+    ReserveReply { state: state.into(), shortages }
+}
+
 #[tonic::async_trait]
 impl Payment for Fakes {
-    /// `tok_declined` is refused, of `tok_unknown` nobody knows yet, everything else is held.
+    /// `tok_declined` is refused, of `tok_unknown` nobody knows yet, for `tok_3ds` the buyer must act, `tok_cancelled` was
+    /// given back, everything else is held.
     async fn authorize(&self, request: Request<AuthorizeRequest>) -> Result<Response<AuthorizeReply>, Status> {
         self.called(Peer::Payment).await?;
         assert!(request.metadata().get("authorization").is_none(), "the buyer's token ends with the request");
@@ -232,6 +261,7 @@ impl Payment for Fakes {
         let (outcome, reason) = match method.as_str() {
             "tok_declined" => (PaymentState::Declined, "card_declined"),
             "tok_unknown" => (PaymentState::Created, ""),
+            "tok_3ds" => (PaymentState::RequiresAction, ""),
             "tok_cancelled" => (PaymentState::Cancelled, ""),
             _ => (PaymentState::Authorized, ""),
         };
@@ -239,9 +269,10 @@ impl Payment for Fakes {
             payment_id: payment_id.clone(),
             state: outcome.into(),
             reason: reason.to_owned(),
-            next_action_url: String::new(),
+            next_action_url: if method == "tok_3ds" { BANK.to_owned() } else { String::new() },
         };
         let mut state = self.0.lock().await;
+        state.asked.push(payment_id.clone());
         let payer = state.payers.entry(payment_id.clone()).or_insert_with(|| user_id.clone());
         assert_eq!(*payer, user_id, "an attempt has one payer");
         Ok(Response::new(state.payments.entry(payment_id).or_insert(reply).clone()))

@@ -1,6 +1,7 @@
 //! What the tests of this service start from: the running service beside fakes, buyers, and what was written and told.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -9,9 +10,9 @@ use shop_mongo::{Document, Mongo, doc};
 use shop_redis::{Entry, Redis};
 use shop_service::{Running, SystemClock};
 use shop_telemetry::metrics::Metrics;
-use shop_testkit::{Peers, TestShop, Who};
+use shop_testkit::{FakeClock, Peers, TestShop, Who};
 use shop_types::event::PaymentFact;
-use shop_types::{Clock as _, Envelope, Event, EventId, Money};
+use shop_types::{Clock, Envelope, Event, EventId, Money};
 
 use crate::fakes::Fakes;
 
@@ -46,6 +47,7 @@ pub(crate) struct Answer {
     pub(crate) etag: Option<String>,
     pub(crate) location: Option<String>,
     pub(crate) replayed: bool,
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: Value,
 }
 
@@ -84,13 +86,22 @@ impl Given {
 
     /// The service whose orders wait so long for their money.
     pub(crate) async fn with_deadline(deadline: Duration) -> Self {
+        Self::start(deadline, Arc::new(SystemClock)).await
+    }
+
+    /// The service in a pod with a clock of its own.
+    pub(crate) async fn at(clock: Arc<FakeClock>) -> Self {
+        Self::start(Duration::from_secs(900), clock).await
+    }
+
+    async fn start(deadline: Duration, clock: Arc<dyn Clock>) -> Self {
         let fakes = Fakes::default();
         fakes.sell("mug", 500, 1000).await;
         fakes.sell("cup", 300, 1000).await;
         let peers = Peers { grpc: Some(fakes.routes()), ..Peers::default() };
         let shop = TestShop::start_beside(peers, |mut config| async move {
             config.order_deadline = deadline;
-            order::service(&config).await
+            order::service_with_clock(&config, clock).await
         })
         .await;
         let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
@@ -136,6 +147,41 @@ impl Given {
         self.send(Method::GET, &format!("/api/v1/orders/{order}"), buyer).await
     }
 
+    /// Pays an order by another attempt.
+    pub(crate) async fn pay(&self, buyer: &Buyer, order: &str, key: &str, method: &str) -> Answer {
+        let url = self.shop.url(&format!("/api/v1/orders/{order}/payments"));
+        let request = self.shop.client().post(url).header(buyer.0, &buyer.1).header("Idempotency-Key", key);
+        answer(request.json(&json!({ "payment": { "method": method } }))).await
+    }
+
+    /// Changes something that was seen at a version.
+    pub(crate) async fn patch(&self, who: &Buyer, path: &str, version: i64, body: &Value) -> Answer {
+        let request = self.shop.client().patch(self.shop.url(path)).header(who.0, &who.1);
+        answer(request.header("If-Match", format!("\"{version}\"")).json(body)).await
+    }
+
+    /// Takes an order further by hand.
+    pub(crate) async fn advance(&self, who: &Buyer, order: &str, version: i64, status: &str) -> Answer {
+        self.patch(who, &format!("/api/v1/orders/{order}/status"), version, &json!({ "status": status })).await
+    }
+
+    /// Asks for a return.
+    pub(crate) async fn send_back(&self, buyer: &Buyer, order: &str, key: &str, reason: &str) -> Answer {
+        let url = self.shop.url(&format!("/api/v1/orders/{order}/returns"));
+        let request = self.shop.client().post(url).header(buyer.0, &buyer.1).header("Idempotency-Key", key);
+        answer(request.json(&json!({ "reason": reason }))).await
+    }
+
+    /// An order that was paid for and shipped by staff, at version 4.
+    pub(crate) async fn shipped(&self, buyer: &Buyer, body: &Value) -> String {
+        let order = self.place(buyer, "shipped", body).await.order();
+        self.tell(Event::PaymentCaptured, &order, 1).await;
+        let staff = Buyer::of(&self.shop.callers().staff());
+        let shipped = self.advance(&staff, &order, 3, "shipped").await;
+        assert_eq!((shipped.status, shipped.state()), (200, "shipped"), "{}", shipped.body);
+        order
+    }
+
     /// Cancels an order.
     pub(crate) async fn cancel(&self, buyer: &Buyer, order: &str) -> Answer {
         self.send(Method::POST, &format!("/api/v1/orders/{order}/cancel"), buyer).await
@@ -164,11 +210,24 @@ impl Given {
 
     /// Publishes a fact about the first payment of an order so many times and waits until all of it is acknowledged.
     pub(crate) async fn tell(&self, event: fn(PaymentFact) -> Event, order: &str, times: usize) {
+        self.tell_of(1, None, event, order, times).await;
+    }
+
+    /// Publishes a fact about an attempt, after which the shop keeps so much of the money.
+    pub(crate) async fn tell_of(
+        &self,
+        attempt: u32,
+        remaining: Option<i64>,
+        event: fn(PaymentFact) -> Event,
+        order: &str,
+        times: usize,
+    ) {
+        let eur = |cents| Money::new(cents, "EUR".parse().unwrap());
         let fact = PaymentFact {
-            payment_id: format!("{order}:1"),
+            payment_id: format!("{order}:{attempt}"),
             order_id: order.parse().unwrap(),
-            amount: Money::new(500, "EUR".parse().unwrap()),
-            remaining: None,
+            amount: eur(500),
+            remaining: remaining.map(eur),
             reason: None,
         };
         let envelope = Envelope {
@@ -214,9 +273,10 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let header = |name: &str| reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     let (status, etag, location) = (reply.status().as_u16(), header("etag"), header("location"));
     let replayed = header("idempotency-replayed").as_deref() == Some("true");
+    let retry_after = header("retry-after");
     let bytes = reply.bytes().await.unwrap();
     let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-    Answer { status, etag, location, replayed, body }
+    Answer { status, etag, location, replayed, retry_after, body }
 }
 
 /// Asks again until it holds, for 25 s.

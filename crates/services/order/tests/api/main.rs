@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test fails as a test does")]
 
 mod access;
+mod attempts;
 mod bad_input;
 mod cancelling;
 mod fakes;
@@ -13,3 +14,6 @@ mod payments;
 mod placing;
 mod plans;
 mod recovery;
+mod returns;
+mod status;
+mod stuck;

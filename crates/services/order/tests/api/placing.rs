@@ -59,11 +59,37 @@ async fn what_is_sold_out_is_refused_and_told_to_those_who_give_back() {
 
     assert_eq!((refused.status, refused.code()), (409, "sold_out"), "{}", refused.body);
     assert_eq!(refused.body["reason"], "sold_out");
+    let short = json!([{ "sku": "mug", "requested": 1001, "available": 1000 }]);
+    assert_eq!(refused.body["shortages"], short);
     let order = refused.order();
     let shown = given.show(&buyer, &order).await;
     assert_eq!((shown.state(), shown.body["reason"].as_str()), ("rejected", Some("sold_out")));
     assert_eq!(given.told(&order).await, ["order.created", "order.rejected"]);
     assert_eq!(given.fakes.payments().await, 0, "nobody pays for what is not there");
+}
+
+#[tokio::test]
+async fn one_short_line_takes_nothing_and_is_named_also_when_asked_again() {
+    let given = Given::new().await;
+    given.fakes.sell("rare", 100, 2).await;
+    let buyer = given.customer();
+    let lines =
+        json!([{ "sku": "mug", "quantity": 1 }, { "sku": "rare", "quantity": 3 }, { "sku": "cup", "quantity": 1 }]);
+    let body = json!({ "items": lines, "payment": { "method": "tok_visa" } });
+
+    let refused = given.place(&buyer, "k", &body).await;
+
+    assert_eq!((refused.status, refused.code()), (409, "sold_out"), "{}", refused.body);
+    assert_eq!(refused.body["shortages"], json!([{ "sku": "rare", "requested": 3, "available": 2 }]));
+    let detail = json!([{ "field": "items[1].quantity", "message": "only 2 of rare are left" }]);
+    assert_eq!(refused.body["details"], detail);
+    for (sku, pieces) in [("mug", 1000), ("rare", 2), ("cup", 1000)] {
+        assert_eq!(given.fakes.pieces(sku).await, Some(pieces), "nothing of {sku} is held");
+    }
+    given.fakes.sell("rare", 100, 50).await;
+    let again = given.place(&buyer, "k", &body).await;
+    assert!(again.replayed);
+    assert_eq!(crate::given::Answer { replayed: false, ..again.bare() }, refused.bare());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::Method;
+use serde_json::json;
 use shop_mongo::{Document, doc};
 use shop_types::Event;
 
@@ -40,13 +41,21 @@ async fn every_query_on_orders_uses_an_index() {
             assert_eq!(list.status, 200, "{}", list.body);
         }
     }
+    let shipped = given.shipped(&guest, &all_of(&cart)).await;
+    let asked = given.send_back(&guest, &shipped, "r", "too small").await;
+    let path = format!("/api/v1/returns/{}", asked.body["id"].as_str().unwrap());
+    assert_eq!(given.send(Method::GET, &path, &guest).await.status, 200);
+    assert_eq!(given.patch(&staff, &path, 1, &json!({ "status": "accepted" })).await.status, 200);
     let declined = given.place(&buyer, "d", &mugs(1, "tok_declined")).await.order();
+    assert_eq!(given.pay(&buyer, &declined, "p", "tok_declined").await.status, 402);
     given.becomes(&buyer, &declined, "rejected").await;
 
     given.mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
-    let namespace = format!("{}.orders", given.mongo.database().name());
+    let own =
+        ["orders", "returns", "leases", "idempotency"].map(|name| format!("{}.{name}", given.mongo.database().name()));
     let profile = given.mongo.collection::<Document>("system.profile");
-    let mut rows = profile.find(doc! { "ns": namespace, "planSummary": { "$exists": true } }).await.unwrap();
+    let filter = doc! { "ns": { "$in": own.as_slice() }, "planSummary": { "$exists": true } };
+    let mut rows = profile.find(filter).await.unwrap();
     let mut plans = BTreeSet::new();
     while rows.advance().await.unwrap() {
         let row = rows.deserialize_current().unwrap();
@@ -54,6 +63,8 @@ async fn every_query_on_orders_uses_an_index() {
         assert!(!plan.contains("COLLSCAN"), "{row}");
         plans.insert(format!("{op} {plan}"));
     }
+    // The count of stuck orders reads a part of those in transient states.
+    assert!(plans.iter().any(|plan| plan.contains("state: 1") && plan.starts_with("command")), "{plans:#?}");
     // The record is worth something only if it holds what the service does.
     for index in [
         "IXSCAN { user: 1, created_at: -1, _id: -1 }",
@@ -61,6 +72,7 @@ async fn every_query_on_orders_uses_an_index() {
         "IXSCAN { created_at: -1, _id: -1 }",
         "IXSCAN { lease_until: 1 }",
         "IXSCAN { deadline: 1 }",
+        "IXSCAN { order: 1 }",
     ] {
         assert!(plans.iter().any(|plan| plan.contains(index)), "{index} is not used: {plans:#?}");
     }
