@@ -11,7 +11,7 @@ use serde::Deserialize;
 use shop_types::EventId;
 
 use super::COLLECTION;
-use crate::{Error, Mongo, UpdateOp};
+use crate::{Error, Mongo};
 
 /// An event that waits to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub struct StreamId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of a stream entry: must be <milliseconds>-<sequence>")]
 pub struct MalformedStreamId;
+
+impl StreamId {
+    /// The one that Redis gives next within the same millisecond.
+    const fn next(self) -> Self {
+        Self { milliseconds: self.milliseconds, sequence: self.sequence.saturating_add(1) }
+    }
+}
 
 impl FromStr for StreamId {
     type Err = MalformedStreamId;
@@ -135,19 +142,28 @@ pub async fn next_unpublished(mongo: &Mongo, limit: u32) -> Result<Vec<Row>, Err
 /// # Errors
 /// As [`Error`] says; then some may be noted and the others will be sent again.
 pub async fn mark_published(mongo: &Mongo, wire: &Wire, places: &[Place]) -> Result<(), Error> {
-    let op = |place: &Place| {
+    // Events that were sent in one step stand one after another: one write for all of them costs a fifth of one for each.
+    for run in places.chunk_by(|one, other| other.stream_id == one.stream_id.next()) {
+        let [first, ..] = run else { continue };
+        let ids: Vec<String> = run.iter().map(|place| place.event.to_string()).collect();
+        let filter = doc! { "_id": { "$in": &ids }, "confirmed": false };
+        let sequence = doc! { "$add": [
+            { "$literal": first.stream_id.sequence }, { "$indexOfArray": [{ "$literal": ids }, "$_id"] },
+        ] };
         let literal = doc! {
-            "run_id": &wire.run_id,
-            "epoch": &wire.epoch,
-            "stream_id": place.stream_id.to_string(),
-            "milliseconds": place.stream_id.milliseconds,
-            "sequence": place.stream_id.sequence,
+            "run_id": &wire.run_id, "epoch": &wire.epoch, "milliseconds": first.stream_id.milliseconds,
         };
-        let published = doc! { "$mergeObjects": [{ "$literal": literal }, { "at": "$$NOW" }] };
-        let guard = doc! { "_id": place.event.to_string(), "confirmed": false };
-        UpdateOp::new(guard, vec![doc! { "$set": { "published": published } }])
-    };
-    mongo.update_many_ops("mark published", COLLECTION, places.iter().map(op).collect()).await.map(|_| ())
+        let prefix = format!("{}-", first.stream_id.milliseconds);
+        let published = doc! { "$mergeObjects": [{ "$literal": literal }, {
+            "stream_id": { "$concat": [{ "$literal": prefix }, { "$toString": &sequence }] },
+            "sequence": sequence,
+            "at": "$$NOW",
+        }] };
+        let rows = rows::<Document>(mongo);
+        let noting = async move { rows.update_many(filter, vec![doc! { "$set": { "published": published } }]).await };
+        mongo.run("mark published", noting).await?;
+    }
+    Ok(())
 }
 
 /// Confirms the rows that stand before `floor` in the stream of this Redis, `floor` itself excluded: give the oldest id

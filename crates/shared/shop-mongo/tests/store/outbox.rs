@@ -184,3 +184,27 @@ fn stages(plan: &Bson) -> Vec<String> {
     let inner = document.iter().filter(|(key, _)| *key != "rejectedPlans").flat_map(|(_, value)| stages(value));
     own.into_iter().chain(inner).collect()
 }
+
+#[tokio::test]
+async fn every_row_is_noted_at_its_own_place() {
+    with_store(|store| async move {
+        store.mongo.ensure(&[outbox::setup()]).await.unwrap();
+        append(&store, &(1..=6).map(|n| event(u128::try_from(n).unwrap(), n)).collect::<Vec<_>>()).await.unwrap();
+        let places = ["5-7", "5-8", "5-9", "6-0", "6-2", "6-3"];
+
+        publish(&store, &wire("a", "1"), &places).await;
+
+        for (n, place) in (1..=6).zip(places) {
+            let row = store.get("outbox", &event(n, 0).id.to_string()).await.unwrap();
+            let mut published = row.get_document("published").unwrap().clone();
+            assert!(published.remove("at").is_some_and(|at| at.as_datetime().is_some()));
+            let (milliseconds, sequence) = place.split_once('-').unwrap();
+            let (milliseconds, sequence): (i64, i64) = (milliseconds.parse().unwrap(), sequence.parse().unwrap());
+            let expected = doc! {
+                "run_id": "a", "epoch": "1", "milliseconds": milliseconds, "stream_id": place, "sequence": sequence,
+            };
+            assert_eq!(published, expected);
+        }
+    })
+    .await;
+}
