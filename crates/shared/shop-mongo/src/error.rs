@@ -11,7 +11,7 @@ use std::sync::Arc;
 use shop_faults::Injected;
 use shop_types::{ErrorKind, ServiceError};
 
-pub(crate) use driver::commit_is_unknown;
+pub(crate) use driver::{commit_is_unknown, is_duplicate};
 
 /// The error behind an error; shared, because every member of a group gets the same one.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
@@ -112,6 +112,11 @@ impl Error {
         Self::Unavailable { what, source: Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(why)) }
     }
 
+    /// The transaction did not even begin; it may be run again.
+    pub(crate) fn not_begun(what: &'static str, source: Self) -> Self {
+        Self::Unavailable { what, source: Arc::new(NotBegun(source)) }
+    }
+
     /// A stored document that does not fit.
     #[must_use]
     pub fn corrupt(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -122,7 +127,7 @@ impl Error {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Conflict { .. } => true,
-            Self::Unavailable { source, .. } => driver::is_transient(&**source),
+            Self::Unavailable { source, .. } => source.is::<NotBegun>() || driver::is_transient(&**source),
             Self::Timeout { .. }
             | Self::Duplicate { .. }
             | Self::GuardFailed { .. }
@@ -134,6 +139,11 @@ impl Error {
     /// Whether MongoDB was away just then, and not we who refused: what is safe to repeat may be repeated.
     pub(crate) fn is_away(&self) -> bool {
         matches!(self, Self::Unavailable { source, .. } if driver::is_of_driver(&**source))
+    }
+
+    /// Whether the server does not let this user kill sessions.
+    pub(crate) fn is_refusal_to_kill(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if driver::is_refusal_to_kill(&**source))
     }
 
     /// The word of this error in metrics.
@@ -149,6 +159,11 @@ impl Error {
         }
     }
 }
+
+/// Why a transaction did not begin.
+#[derive(Debug, thiserror::Error)]
+#[error("the session of the transaction could not be registered")]
+struct NotBegun(#[source] Error);
 
 /// Whether the write before the failpoint happened is unknown, as after a lost reply.
 impl From<Injected> for Error {
@@ -202,7 +217,10 @@ mod tests {
     #[test]
     fn after_a_failpoint_nobody_knows_and_nothing_is_repeated() {
         let error = Error::from(Injected("W6"));
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unavailable, "MongoDB is not available for 'W6'"));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::Unavailable, "MongoDB is not available for 'W6'")
+        );
         assert!(!error.is_transient() && !error.is_away());
     }
 }

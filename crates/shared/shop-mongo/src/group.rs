@@ -22,13 +22,15 @@
 //! 6. **Stuck members hold nobody up.** What conflicts even alone, or still when the search for the stuck members has taken
 //!    [`LONGEST_SEARCH`], goes to a slow lane: it is tried again, with pauses, until its deadline, beside the worker.
 //! 7. **Nobody waits in vain.** A command whose caller has given up before its first transaction began is not carried out;
-//!    a transaction ends by the latest deadline of its members; a full queue refuses at once.
+//!    a transaction ends by the latest deadline of its members. A command that has no chance is refused at once: behind a
+//!    full queue, behind more transactions than are done in 3 s, or when MongoDB has not answered for 4 s.
 //! 8. **Stopping drains.** After `stop` new commands are refused; those accepted are carried out and answered, and
 //!    [`crate::Mongo::close`] waits for that.
 //!
 //! An error means what it means in [`Error`]: after `Unavailable` and `Timeout` a command may have been carried out, so
 //! every command carries an id by which `decide` knows it again and gives the old answer.
 
+mod load;
 mod part;
 mod slow_lane;
 mod worker;
@@ -40,6 +42,8 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+
+use load::{Load, Refusal};
 
 use crate::mongo::deadline;
 use crate::{Error, Mongo, Txn};
@@ -64,11 +68,14 @@ pub const MOST_WAITING: usize = 4096;
 pub struct Group<C, A> {
     name: &'static str,
     queue: mpsc::Sender<Member<C, A>>,
+    load: Arc<Load>,
+    mongo: Mongo,
 }
 
 impl<C, A> Clone for Group<C, A> {
     fn clone(&self) -> Self {
-        Self { name: self.name, queue: self.queue.clone() }
+        let Self { name, queue, load, mongo } = self;
+        Self { name, queue: queue.clone(), load: Arc::clone(load), mongo: mongo.clone() }
     }
 }
 
@@ -77,6 +84,8 @@ impl<C, A> Clone for Group<C, A> {
 struct Member<C, A> {
     command: C,
     caller: Caller<A>,
+    /// When it came.
+    since: Instant,
 }
 
 /// Who waits for an answer, and until when.
@@ -101,29 +110,42 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Group<C, A> {
         D: for<'t> Fn(&'t mut Txn<'_>, &'t [C]) -> BoxFuture<'t, Result<Vec<A>, Error>> + Send + Sync + 'static,
     {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
-        let worker = worker::Worker::new(mongo, name, Arc::new(decide));
+        let load = Arc::new(Load::new());
+        let worker = worker::Worker::new(mongo, name, Arc::new(decide), Arc::clone(&load));
         mongo.tasks().spawn(worker.run(waiting, stop));
-        Self { name, queue }
+        Self { name, queue, load, mongo: mongo.clone() }
     }
 
     /// Hands in a command and waits for its answer, 5 s or what is left of the request, whichever is shorter.
     ///
     /// # Errors
     /// What `decide` gave for this command alone; [`Error::Conflict`] when others held its documents all the time;
-    /// [`Error::Unavailable`] when MongoDB is away, the queue is full or the process stops; [`Error::Timeout`] when there
-    /// was no answer in time. After the last two the command may have been carried out.
+    /// [`Error::Unavailable`] when MongoDB is away, the process stops, or (then at once) too many wait for it to be answered
+    /// in time; [`Error::Timeout`] when there was no answer in time. After the last two the command may have been carried
+    /// out.
     pub async fn submit(&self, command: C) -> Result<A, Error> {
-        let until = deadline();
+        let (since, until) = (Instant::now(), deadline());
         let (answer, answered) = oneshot::channel();
-        let member = Member { command, caller: Caller { answer, until } };
-        self.queue.try_send(member).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Error::refused(self.name, "too many commands wait"),
-            mpsc::error::TrySendError::Closed(_) => Error::refused(self.name, "the process stops"),
-        })?;
+        let member = Member { command, caller: Caller { answer, until }, since };
+        if let Err(refusal) = self.enter(member, until.duration_since(since)) {
+            self.mongo.measures().refused(self.name, refusal.word());
+            return Err(Error::refused(self.name, refusal.why()));
+        }
         match timeout_at(until, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_unanswered)) => Err(Error::Timeout { what: self.name }),
             Err(_elapsed) => Err(Error::Timeout { what: self.name }),
         }
+    }
+
+    fn enter(&self, member: Member<C, A>, left: Duration) -> Result<(), Refusal> {
+        let waiting = self.queue.max_capacity() - self.queue.capacity();
+        if let Some(refusal) = self.load.refusal(waiting, left) {
+            return Err(refusal);
+        }
+        self.queue.try_send(member).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Refusal::Full,
+            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
+        })
     }
 }

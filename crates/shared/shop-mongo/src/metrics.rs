@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::CmapEvent;
-use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
+use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 use shop_telemetry::metrics::Metrics;
 
 use crate::Error;
@@ -16,7 +16,12 @@ pub(crate) struct Measures {
     duration: HistogramVec,
     failed: IntCounterVec,
     group_size: HistogramVec,
+    group_wait: HistogramVec,
     group_conflicts: IntCounterVec,
+    group_refused: IntCounterVec,
+    transactions: IntCounterVec,
+    sessions_killed: IntCounterVec,
+    kills_refused: IntCounterVec,
     pool: IntGaugeVec,
     /// Whether the last answer came from MongoDB: its loss and its return are logged once each.
     reachable: AtomicBool,
@@ -44,10 +49,36 @@ impl Measures {
                 &["group"],
                 &MEMBERS,
             )?,
+            group_wait: metrics.histogram(
+                "group_commit_wait_seconds",
+                "Time that a command waited until a group took it.",
+                &["group"],
+                &SECONDS,
+            )?,
+            group_refused: metrics.counter(
+                "group_commit_refused_total",
+                "Commands refused at once: stopping, full, backlog, silence (MongoDB does not answer).",
+                &["group", "reason"],
+            )?,
             group_conflicts: metrics.counter(
                 "group_commit_conflicts_total",
                 "Tries of a group that met another transaction on the same documents.",
                 &["group"],
+            )?,
+            transactions: metrics.counter(
+                "mongodb_transactions_total",
+                "Transactions by how they ended: committed, conflict, failed. A group counts once for all its members.",
+                &["operation", "ended"],
+            )?,
+            sessions_killed: metrics.counter(
+                "mongodb_sessions_killed_total",
+                "Sessions of processes that died, killed to free what their transactions had locked.",
+                &[],
+            )?,
+            kills_refused: metrics.counter(
+                "mongodb_session_kills_refused_total",
+                "Times that MongoDB did not let this user kill the sessions of a process that died.",
+                &[],
             )?,
             pool: metrics.gauge(
                 "mongodb_pool_connections",
@@ -95,8 +126,34 @@ impl Measures {
         self.group_size.with_label_values(&[group]).observe(members as f64);
     }
 
+    pub(crate) fn waited(&self, group: &'static str, waited: Duration) {
+        self.group_wait.with_label_values(&[group]).observe(waited.as_secs_f64());
+    }
+
+    pub(crate) fn refused(&self, group: &'static str, reason: &'static str) {
+        self.group_refused.with_label_values(&[group, reason]).inc();
+    }
+
     pub(crate) fn conflicted(&self, group: &'static str) {
         self.group_conflicts.with_label_values(&[group]).inc();
+    }
+
+    /// Records the end of one try of a transaction.
+    pub(crate) fn transacted<T>(&self, what: &'static str, ended: &Result<T, Error>) {
+        let word = match ended {
+            Ok(_) => "committed",
+            Err(Error::Conflict { .. }) => "conflict",
+            Err(_) => "failed",
+        };
+        self.transactions.with_label_values(&[what, word]).inc();
+    }
+
+    pub(crate) fn sessions_killed(&self) -> IntCounter {
+        self.sessions_killed.with_label_values::<&str>(&[])
+    }
+
+    pub(crate) fn session_kills_refused(&self) -> IntCounter {
+        self.kills_refused.with_label_values::<&str>(&[])
     }
 
     /// Counts the driver's pool events. Starts from zero: a client makes no connection before it has this handler.

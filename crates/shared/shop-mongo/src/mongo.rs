@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::Measures;
-use crate::sessions::Sessions;
+use crate::sessions::{self, PATIENCE, Sessions};
 use crate::{DriverError, Error, doc};
 
 /// How long anybody waits for an operation, a transaction or a group.
@@ -47,17 +47,28 @@ impl Mongo {
     /// [`Error::Failed`] for a connection string that is not one; [`Error::Unavailable`] when a `mongodb+srv` name cannot
     /// be resolved.
     pub async fn connect(service: &str, config: &MongoConfig, metrics: &Metrics) -> Result<Self, Error> {
+        Self::connect_from("local", service, config, metrics).await
+    }
+
+    /// [`Self::connect`] under the name of a pod, by which the logs of others tell whose locks they broke.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_from(
+        pod: &str,
+        service: &str,
+        config: &MongoConfig,
+        metrics: &Metrics,
+    ) -> Result<Self, Error> {
         const WHAT: &str = "connect";
         let measures = Measures::register(metrics).map_err(|error| Error::failed(WHAT, error))?;
         let parsed = ClientOptions::parse(config.uri.expose()).await.map_err(|error| Error::of(WHAT, error))?;
-        let client = Client::with_options(options(parsed, service, config, &measures))
-            .map_err(|error| Error::of(WHAT, error))?;
-        let database = client.database_with_options(
-            &format!("{}_{service}", config.database_prefix),
-            DatabaseOptions::builder().read_concern(ReadConcern::majority()).write_concern(majority()).build(),
-        );
+        let options = options(parsed, service, config, &measures);
+        let name = format!("{}_{service}", config.database_prefix);
+        let database = database(&name, options.clone()).map_err(|error| Error::of(WHAT, error))?;
+        let line = line(&name, options).map_err(|error| Error::of(WHAT, error))?;
         Ok(Self(Arc::new(Inner {
-            sessions: Sessions::new(client),
+            sessions: Sessions::start(&database, &line, pod, &measures),
             database,
             measures,
             tasks: TaskTracker::new(),
@@ -102,6 +113,7 @@ impl Mongo {
     pub async fn close(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        self.0.sessions.close().await;
     }
 
     /// Wakes whoever waits for new outbox rows of this process. Polling stays the truth: other pods write rows, too.
@@ -134,10 +146,16 @@ impl Mongo {
         } else if self.0.tasks.len() >= MOST_AT_WORK {
             Err(Error::refused(what, "too many operations wait for MongoDB"))
         } else {
-            let task = context::spawn(self.0.tasks.track_future(operation));
-            match timeout_at(until, task).await {
+            let mut task = context::spawn(self.0.tasks.track_future(operation));
+            let mut ended = timeout_at(until.min(started + PATIENCE), &mut task).await;
+            if ended.is_err() {
+                // A write outside of transactions waits, and says nothing, while a transaction holds its document.
+                self.0.sessions.suspect();
+                ended = timeout_at(until, task).await;
+            }
+            match ended {
                 Ok(Ok(result)) => result,
-                Ok(Err(ended)) => Err(Error::failed(what, ended)),
+                Ok(Err(panicked)) => Err(Error::failed(what, panicked)),
                 Err(_elapsed) => Err(Error::Timeout { what }),
             }
         };
@@ -156,6 +174,16 @@ pub(crate) fn majority() -> WriteConcern {
     let majority = Acknowledgment::Majority;
     let w = if shop_faults::planted(Bug::WeakWrites) { Acknowledgment::Nodes(1) } else { majority };
     WriteConcern::builder().w(w).w_timeout(DEADLINE).build()
+}
+
+fn database(name: &str, options: ClientOptions) -> Result<Database, DriverError> {
+    let concerns = DatabaseOptions::builder().read_concern(ReadConcern::majority()).write_concern(majority()).build();
+    Ok(Client::with_options(options)?.database_with_options(name, concerns))
+}
+
+/// The same database on a client of its own; see `sessions`.
+fn line(name: &str, options: ClientOptions) -> Result<Database, DriverError> {
+    Ok(Client::with_options(sessions::line_options(options))?.database(name))
 }
 
 fn options(mut options: ClientOptions, service: &str, config: &MongoConfig, measures: &Measures) -> ClientOptions {

@@ -37,12 +37,16 @@ impl Typical {
         self.0.store(next, Ordering::Relaxed);
     }
 
+    /// The mean; zero while nothing is known.
+    pub(crate) fn mean(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
     /// How long to wait after so many conflicts. What is in the way is most often the transaction of another pod, which
     /// takes about as long as ours: who asks again sooner only meets it again.
     pub(crate) fn beside(&self, conflicts: u32) -> Duration {
         const LONGEST: Duration = Duration::from_millis(250);
-        let mean = Duration::from_micros(self.0.load(Ordering::Relaxed));
-        mean.mul_f64(0.5 + share()).saturating_mul(conflicts).min(LONGEST)
+        self.mean().mul_f64(0.5 + share()).saturating_mul(conflicts).min(LONGEST)
     }
 }
 

@@ -9,7 +9,7 @@ use mongodb::error::ErrorKind;
 use mongodb::{Database, IndexModel};
 use tokio::time::Instant;
 
-use crate::{DriverError, Error, Mongo};
+use crate::{DriverError, Error, Mongo, sessions};
 
 /// Building an index of a collection that is already large takes its time.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -41,8 +41,8 @@ impl Setup {
 }
 
 impl Mongo {
-    /// Makes collections, validators and indexes as wished; does nothing where they are. Several pods may do so at once.
-    /// Call it before traffic: transactions cannot wait for a collection to be made.
+    /// Makes collections, validators and indexes as wished, and that of the register of sessions; does nothing where they
+    /// are. Several pods may do so at once, and locks that a dead process left behind are broken from then on. Call it before traffic: transactions cannot wait for a collection to be made.
     ///
     /// # Errors
     /// [`Error::Unavailable`] and [`Error::Timeout`] (60 s) when MongoDB is away: repeat it. [`Error::Failed`] when an
@@ -50,9 +50,13 @@ impl Mongo {
     /// the stored documents break a unique index.
     pub async fn ensure(&self, setup: &[Setup]) -> Result<(), Error> {
         const WHAT: &str = "ensure collections";
-        let (database, setup) = (self.database().clone(), setup.to_vec());
+        let (database, mut setup) = (self.database().clone(), setup.to_vec());
+        setup.push(sessions::setup());
         let work = async move { ensure(&database, setup).await.map_err(|error| Error::of(WHAT, error)) };
-        self.run_until(WHAT, Instant::now() + LONGEST, work).await
+        self.run_until(WHAT, Instant::now() + LONGEST, work).await?;
+        // The process before this one may have died a moment ago.
+        self.sessions().suspect();
+        Ok(())
     }
 }
 

@@ -2,13 +2,16 @@
 //!
 //! The driver's convenient runners repeat for up to two minutes and hide which session they use; here the session is one
 //! of ours and everything ends by the caller's deadline. What is repeated:
-//! - **the whole transaction**, when the server says that nothing of it happened (`TransientTransactionError`);
+//! - **the whole transaction**, when the server says that nothing of it happened (`TransientTransactionError`), or its
+//!   session was killed because this process was taken for dead;
 //! - **the commit alone**, when nobody knows whether it happened (`UnknownTransactionCommitResult`).
 //!
 //! Nothing else. A commit that is still unknown at the deadline is told as [`Error::Timeout`].
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use mongodb::ClientSession;
 use mongodb::options::{ReadConcern, TransactionOptions};
@@ -17,6 +20,7 @@ use tokio::time::{Instant, sleep};
 use crate::error::commit_is_unknown;
 use crate::mongo::{DEADLINE, deadline, majority};
 use crate::retry::Pauses;
+use crate::sessions::PATIENCE;
 use crate::{Error, Mongo, Txn};
 
 /// What happens inside a transaction. It may be run more than once, so it does nothing but read and write on the [`Txn`].
@@ -59,13 +63,16 @@ impl Mongo {
     {
         let (mongo, work) = (self.clone(), Arc::new(Closure(work)));
         async move {
-            let until = deadline();
+            let (started, until) = (Instant::now(), deadline());
             let mut pauses = Pauses::default();
             loop {
                 let error = match attempt(&mongo, what, until, Arc::clone(&work)).await {
                     Err(error) if error.is_transient() => error,
                     ended => return ended,
                 };
+                if matches!(error, Error::Conflict { .. }) && started.elapsed() > PATIENCE {
+                    mongo.sessions().suspect();
+                }
                 let pause = pauses.next();
                 if Instant::now() + pause >= until {
                     return Err(error);
@@ -91,6 +98,7 @@ async fn once<W: Work>(mongo: &Mongo, what: &'static str, until: Instant, work: 
     let mut taken = mongo.sessions().take(what, until).await?;
     let ended = on_session(mongo, what, until, work, &mut taken.session).await;
     mongo.sessions().give_back(taken).await;
+    mongo.measures().transacted(what, &ended);
     ended
 }
 
@@ -108,7 +116,9 @@ async fn on_session<W: Work>(
         .build();
     session.start_transaction().with_options(options).await.map_err(|error| Error::of(what, error))?;
     let mut txn = Txn::new(session, mongo.database(), what);
-    let worked = work.run(&mut txn).await;
+    // A panic ends the transaction and not the session, which the register knows.
+    let worked = AssertUnwindSafe(work.run(&mut txn)).catch_unwind().await;
+    let worked = worked.unwrap_or_else(|_panic| Err(Error::failed(what, "what runs in the transaction panicked")));
     let wrote_events = txn.wrote_events();
     match worked {
         Ok(_) if Instant::now() >= until => {

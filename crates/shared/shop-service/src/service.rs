@@ -64,7 +64,8 @@ impl Service {
         let mongo = if spec.needs(Store::MongoDb) {
             let settings =
                 config.mongodb.as_ref().context("MONGO_URI must be set: this service keeps its state in MongoDB")?;
-            Some(Mongo::connect(spec.name, settings, &metrics).await.context("failed to make the MongoDB client")?)
+            let made = Mongo::connect_from(&config.pod, spec.name, settings, &metrics).await;
+            Some(made.context("failed to make the MongoDB client")?)
         } else {
             None
         };

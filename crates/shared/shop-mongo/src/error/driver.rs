@@ -81,12 +81,27 @@ pub(crate) fn commit_is_unknown(error: &mongodb::error::Error) -> bool {
     error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) || (!transient && code_of(error) == Some(INTERRUPTED))
 }
 
+/// Whether the server does not let this user kill sessions: a missing right, an Atlas tier that has no such command, a
+/// stand-in that does not know it.
+pub(super) fn is_refusal_to_kill(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let code = cause.downcast_ref::<Shown>().and_then(|Shown(error)| code_of(error));
+    matches!(code, Some(UNAUTHORIZED | ATLAS | COMMAND_NOT_FOUND))
+}
+
+/// Whether a unique key was taken.
+pub(crate) fn is_duplicate(error: &mongodb::error::Error) -> bool {
+    taken_index(error).is_some()
+}
+
 // https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml
+const UNAUTHORIZED: i32 = 13;
 const LOCK_TIMEOUT: i32 = 24;
 const MAX_TIME_EXPIRED: i32 = 50;
+const COMMAND_NOT_FOUND: i32 = 59;
 const WRITE_CONCERN_TIMEOUT: i32 = 64;
 const WRITE_CONFLICT: i32 = 112;
 const VALIDATION_FAILED: i32 = 121;
+const ATLAS: i32 = 8000;
 const DUPLICATE_KEY: i32 = 11000;
 /// By `killSessions`, or by an administrator.
 const INTERRUPTED: i32 = 11601;

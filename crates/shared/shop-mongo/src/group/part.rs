@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::load::Load;
 use super::{Caller, Decide, Member};
-use crate::retry::Typical;
 use crate::transaction::{Work, attempt};
 use crate::{Error, Mongo, Txn};
 
@@ -16,7 +16,7 @@ pub(super) struct Shared<C, A> {
     pub(super) mongo: Mongo,
     pub(super) name: &'static str,
     pub(super) decide: Arc<Decide<C, A>>,
-    pub(super) typical: Typical,
+    pub(super) load: Arc<Load>,
 }
 
 /// The commands. The batch is shared, because a transaction that nobody waits for any more goes on with it.
@@ -51,9 +51,11 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Work for Commands<C, A> {
 impl<C: Send + Sync + 'static, A: Send + 'static> Part<C, A> {
     /// The commands that somebody still waits for; `None` if nobody does.
     pub(super) fn of(shared: &Arc<Shared<C, A>>, drained: impl Iterator<Item = Member<C, A>>) -> Option<Self> {
-        let waited_for = drained.filter(|member| member.caller.waits());
+        let waited_for = drained.filter(|member| member.caller.waits()).inspect(|member| {
+            shared.mongo.measures().waited(shared.name, member.since.elapsed());
+        });
         let (batch, callers): (Vec<C>, Vec<Caller<A>>) =
-            waited_for.map(|Member { command, caller }| (command, caller)).unzip();
+            waited_for.map(|Member { command, caller, .. }| (command, caller)).unzip();
         let (shared, members) = (Arc::clone(shared), 0..batch.len());
         let commands = Arc::new(Commands { shared, batch: batch.into(), members });
         (!callers.is_empty()).then_some(Self { commands, callers })
@@ -71,12 +73,14 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Part<C, A> {
 
     /// Runs the transaction, once.
     pub(super) async fn once(&self) -> Result<Vec<A>, Error> {
-        let Shared { mongo, name, typical, .. } = &*self.commands.shared;
+        let Shared { mongo, name, load, .. } = &*self.commands.shared;
         let started = Instant::now();
+        load.asked();
         let ended = attempt(mongo, name, self.until(), Arc::clone(&self.commands)).await;
+        load.answered(&ended);
         match &ended {
             Ok(answers) => {
-                typical.note(started.elapsed());
+                load.typical.note(started.elapsed());
                 mongo.measures().committed(name, answers.len());
             }
             Err(Error::Conflict { .. }) => mongo.measures().conflicted(name),
@@ -87,7 +91,12 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Part<C, A> {
 
     /// How long to wait after so many conflicts.
     pub(super) fn pause_beside(&self, conflicts: u32) -> Duration {
-        self.commands.shared.typical.beside(conflicts)
+        self.commands.shared.load.typical.beside(conflicts)
+    }
+
+    /// Others are in the way for so long that they may be dead.
+    pub(super) fn suspect(&self) {
+        self.commands.shared.mongo.sessions().suspect();
     }
 
     /// Both halves, the first one first.

@@ -11,6 +11,7 @@ use super::part::{Part, may_be_of_one_member};
 use super::{MOST_STUCK, TRIES_BEFORE_SPLIT};
 use crate::Error;
 use crate::retry::Pauses;
+use crate::sessions::PATIENCE;
 
 /// The way in.
 pub(super) struct SlowLane<C, A>(mpsc::Sender<Part<C, A>>);
@@ -23,6 +24,8 @@ pub(super) struct Lane<C, A> {
 
 struct Stuck<C, A> {
     part: Part<C, A>,
+    /// Since when, with the whole that it is a part of.
+    since: Instant,
     due: Instant,
     pauses: Pauses,
     conflicts: u32,
@@ -65,34 +68,41 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Lane<C, A> {
         if self.stuck.iter().map(|stuck| stuck.part.len()).sum::<usize>() + part.len() > MOST_STUCK {
             part.tell_conflict();
         } else {
-            self.stuck.push(Stuck { part, due: Instant::now(), pauses: Pauses::default(), conflicts: 0 });
+            let now = Instant::now();
+            self.stuck.push(Stuck { part, since: now, due: now, pauses: Pauses::default(), conflicts: 0 });
         }
     }
 
     async fn try_next(&mut self) {
         let next = self.stuck.iter().enumerate().min_by_key(|(_, stuck)| stuck.due);
         let Some((index, _)) = next else { return };
-        let Stuck { part, mut pauses, conflicts, .. } = self.stuck.swap_remove(index);
-        match part.once().await {
+        let mut stuck = self.stuck.swap_remove(index);
+        match stuck.part.once().await {
             Err(error) if error.is_transient() => {
-                let pause = pauses.next();
-                let due = Instant::now() + pause;
-                let conflicts = conflicts + u32::from(matches!(error, Error::Conflict { .. }));
-                if due >= part.until() {
-                    part.tell(Err(error));
-                } else if conflicts >= TRIES_BEFORE_SPLIT && part.len() > 1 {
-                    self.split(part, due, pauses);
+                if matches!(error, Error::Conflict { .. }) {
+                    stuck.conflicts += 1;
+                    if stuck.since.elapsed() > PATIENCE {
+                        stuck.part.suspect();
+                    }
+                }
+                stuck.due = Instant::now() + stuck.pauses.next();
+                if stuck.due >= stuck.part.until() {
+                    stuck.part.tell(Err(error));
+                } else if stuck.conflicts >= TRIES_BEFORE_SPLIT && stuck.part.len() > 1 {
+                    self.split(stuck);
                 } else {
-                    self.stuck.push(Stuck { part, due, pauses, conflicts });
+                    self.stuck.push(stuck);
                 }
             }
-            Err(error) if part.len() > 1 && may_be_of_one_member(&error) => self.split(part, Instant::now(), pauses),
-            ended => part.tell(ended),
+            Err(error) if stuck.part.len() > 1 && may_be_of_one_member(&error) => {
+                self.split(Stuck { due: Instant::now(), ..stuck });
+            }
+            ended => stuck.part.tell(ended),
         }
     }
 
-    fn split(&mut self, part: Part<C, A>, due: Instant, pauses: Pauses) {
-        let half = |part| Stuck { part, due, pauses, conflicts: 0 };
+    fn split(&mut self, Stuck { part, since, due, pauses, .. }: Stuck<C, A>) {
+        let half = |part| Stuck { part, since, due, pauses, conflicts: 0 };
         self.stuck.extend(part.halves().map(half));
     }
 }

@@ -6,10 +6,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::load::Load;
 use super::part::{Part, Shared, may_be_of_one_member};
 use super::slow_lane::{self, SlowLane};
 use super::{Decide, LONGEST_SEARCH, MOST_MEMBERS, Member, TRIES_BEFORE_SPLIT};
-use crate::retry::{Pauses, Typical};
+use crate::retry::Pauses;
 use crate::{Error, Mongo};
 
 pub(super) struct Worker<C, A> {
@@ -17,8 +18,8 @@ pub(super) struct Worker<C, A> {
 }
 
 impl<C: Send + Sync + 'static, A: Send + 'static> Worker<C, A> {
-    pub(super) fn new(mongo: &Mongo, name: &'static str, decide: Arc<Decide<C, A>>) -> Self {
-        Self { shared: Arc::new(Shared { mongo: mongo.clone(), name, decide, typical: Typical::default() }) }
+    pub(super) fn new(mongo: &Mongo, name: &'static str, decide: Arc<Decide<C, A>>, load: Arc<Load>) -> Self {
+        Self { shared: Arc::new(Shared { mongo: mongo.clone(), name, decide, load }) }
     }
 
     pub(super) async fn run(self, mut queue: mpsc::Receiver<Member<C, A>>, stop: CancellationToken) {
@@ -39,7 +40,9 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Worker<C, A> {
                         break;
                     }
                     if let Some(part) = Part::of(&self.shared, drained.drain(..)) {
+                        self.shared.load.set_busy(true);
                         self.settle(part, &slow_lane).await;
+                        self.shared.load.set_busy(false);
                     }
                 }
             }

@@ -141,6 +141,21 @@ fn servers(name: &str, arguments: &[&str]) -> (bool, String) {
     (ended.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
+/// What the reaper of the sessions needs is no right of its own: the pods of a service share one user.
+async fn may_kill_its_own_sessions(uri: &str) {
+    let pod = || async { mongodb::Client::with_options(ClientOptions::parse(uri).await.unwrap()).unwrap() };
+    let (dead, alive) = (pod().await, pod().await);
+    let rows = dead.database("t_check_test").collection::<Document>("rows");
+    rows.insert_one(doc! { "_id": "a" }).await.unwrap();
+    let mut session = dead.start_session().await.unwrap();
+    session.start_transaction().await.unwrap();
+    let change = doc! { "$set": { "held": true } };
+    rows.update_one(doc! { "_id": "a" }, change).session(&mut session).await.unwrap();
+    let kill = doc! { "killSessions": [session.id()] };
+    alive.database("t_check_test").run_command(kill).await.unwrap();
+    session.commit_transaction().await.expect_err("its transaction was ended");
+}
+
 #[tokio::test]
 async fn logins_and_rights_are_told_apart() {
     let server = tokio::task::spawn_blocking(WithLogin::up).await.unwrap();
@@ -166,6 +181,7 @@ async fn logins_and_rights_are_told_apart() {
         client.database("admin").run_command(made).await.unwrap();
         assert_eq!(asked(&format!("{user}:secret@")).await, expected, "{user}");
     }
+    may_kill_its_own_sessions(&format!("mongodb://owner:secret@{host}")).await;
     let anonymous = format!("mongodb://{}", host.replace("&authSource=admin", ""));
     assert_eq!(code(&anonymous, "t_check", Some("west/shop")).await, "authentication_failed");
     assert_eq!(code(&anonymous, "t_check", None).await, "authentication_failed", "also when nothing is claimed");

@@ -29,6 +29,10 @@ impl Store {
         connect(uri, &self.prefix).await
     }
 
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     pub(crate) async fn count(&self, collection: &str, filter: Document) -> u64 {
         self.mongo.collection::<Document>(collection).count_documents(filter).await.unwrap()
     }

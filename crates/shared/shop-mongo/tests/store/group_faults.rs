@@ -37,7 +37,7 @@ async fn a_stuck_member_holds_nobody_up_and_is_served_when_its_document_is_free(
             let others = join_all((0..60).map(|_| group.submit(Want::Take("cup", 0)))).await;
             assert!(others.iter().all(|answer| matches!(answer, Ok(true))), "{others:?}");
         }
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
         assert!(!stuck.is_finished());
 
         holder.abort_transaction().await.unwrap();
@@ -53,8 +53,10 @@ async fn a_stuck_member_holds_nobody_up_and_is_served_when_its_document_is_free(
 async fn a_stuck_neighbour_does_not_cost_a_member_its_turn() {
     with_store(|store| async move {
         stocked(&store, "mug", 100).await;
-        stocked(&store, "cup", 10).await;
-        let group = shop(&store, Duration::from_millis(2), &CancellationToken::new());
+        stocked(&store, "cup", 3).await;
+        let group = shop(&store, Duration::ZERO, &CancellationToken::new());
+        // A group of few is searched in less than the worker takes for it, also on a busy machine.
+        assert!(group.submit(Want::Take("cup", 0)).await.unwrap());
         let mut holder = hold(&store, "mug").await;
         let buy = |sku: &'static str| {
             let group = group.clone();
@@ -62,9 +64,9 @@ async fn a_stuck_neighbour_does_not_cost_a_member_its_turn() {
         };
 
         let stuck = tokio::spawn(buy("mug"));
-        let early: Vec<_> = (0..10).map(|_| tokio::spawn(buy("cup"))).collect();
+        let early: Vec<_> = (0..3).map(|_| tokio::spawn(buy("cup"))).collect();
         sleep(Duration::from_millis(5)).await;
-        let late = join_all((0..10).map(|_| buy("cup"))).await;
+        let late = join_all((0..3).map(|_| buy("cup"))).await;
 
         for buyer in early {
             assert!(buyer.await.unwrap().unwrap(), "came first");

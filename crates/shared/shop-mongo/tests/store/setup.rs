@@ -32,7 +32,7 @@ async fn several_pods_may_ensure_at_once_and_again() {
 
         let mut names = store.mongo.database().list_collection_names().await.unwrap();
         names.sort();
-        assert_eq!(names, ["inbox", "outbox", "stock"]);
+        assert_eq!(names, ["driver_sessions", "inbox", "outbox", "stock"]);
         let indexes = store.mongo.collection::<Document>("stock").list_index_names().await.unwrap();
         assert_eq!(indexes, ["_id_", "by_sku"]);
     })

@@ -1,0 +1,125 @@
+//! Group commit with more commands than it can carry out, and when it ends.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use shop_mongo::Error;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::database::{Store, connect, eventually, with_store, within};
+use crate::group::{Want, shop, sold, stocked};
+
+/// How fast who is refused must hear of it.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+fn refused(store: &Store, reason: &str) -> u64 {
+    store.metric(&format!("group_commit_refused_total{{group=\"shop\",reason=\"{reason}\"}}"))
+}
+
+#[tokio::test]
+async fn who_would_wait_too_long_is_refused_at_once_and_the_others_are_served() {
+    with_store(|store| async move {
+        stocked(&store, "mug", 100_000).await;
+        let group = shop(&store, Duration::from_millis(600), &CancellationToken::new());
+        assert!(group.submit(Want::Take("mug", 1)).await.unwrap(), "now it is known how long a transaction takes");
+
+        let ask = || async {
+            let asked = Instant::now();
+            (group.submit(Want::Take("mug", 1)).await, asked.elapsed())
+        };
+        let answers = join_all((0..2000).map(|_| ask())).await;
+
+        let served = answers.iter().filter(|(answer, _)| matches!(answer, Ok(true))).count();
+        let turned_away: Vec<_> = answers.iter().filter(|(answer, _)| answer.is_err()).collect();
+        assert!((128..1000).contains(&served), "{served}");
+        for (answer, after) in &turned_away {
+            assert!(matches!(answer, Err(Error::Unavailable { .. })) && *after < AT_ONCE, "{answer:?} after {after:?}");
+        }
+        assert_eq!(refused(&store, "backlog"), turned_away.len() as u64);
+        assert_eq!(sold(&store, "mug").await.1, i64::try_from(served).unwrap() + 1);
+        assert!(group.submit(Want::Take("mug", 1)).await.unwrap(), "and the next one is served again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_mongodb_says_nothing_one_command_waits_and_the_others_are_refused_at_once() {
+    let away = connect("mongodb://127.0.0.1:1/?directConnection=true", "t_away").await;
+    let group = shop(&away, Duration::ZERO, &CancellationToken::new());
+    let first = tokio::spawn({
+        let group = group.clone();
+        async move { group.submit(Want::Take("mug", 1)).await }
+    });
+    sleep(Duration::from_secs(2)).await;
+    let early = within(Duration::from_millis(300), group.submit(Want::Take("mug", 1))).await;
+    assert!(matches!(early, Err(Error::Timeout { .. })), "a step-down may last so long: {early:?}");
+    sleep(Duration::from_secs(2)).await;
+
+    let asked = Instant::now();
+    let late = group.submit(Want::Take("mug", 1)).await;
+
+    assert!(matches!(late, Err(Error::Unavailable { .. })) && asked.elapsed() < AT_ONCE, "{late:?}");
+    assert_eq!(refused(&away, "silence"), 1);
+    assert!(first.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn stopping_with_a_full_queue_answers_everybody() {
+    with_store(|store| async move {
+        stocked(&store, "mug", 100_000).await;
+        let stop = CancellationToken::new();
+        let group = shop(&store, Duration::from_millis(5), &stop);
+        let callers: Vec<_> = (0..5000)
+            .map(|_| {
+                let group = group.clone();
+                tokio::spawn(async move { group.submit(Want::Take("mug", 1)).await })
+            })
+            .collect();
+        eventually("the first group is committed", || async { sold(&store, "mug").await.1 > 0 }).await;
+
+        stop.cancel();
+        timeout(Duration::from_secs(8), store.mongo.close()).await.expect("the worker ends");
+
+        let answers: Vec<_> = join_all(callers).await.into_iter().map(Result::unwrap).collect();
+        let served = answers.iter().filter(|answer| matches!(answer, Ok(true))).count();
+        assert_eq!(sold(&store, "mug").await.1, i64::try_from(served).unwrap(), "who was told so has it, nobody else");
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(true) | Err(Error::Unavailable { .. }))));
+        assert!(served >= 4096, "{served}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_panic_is_told_and_the_next_command_is_carried_out() {
+    with_store(|store| async move {
+        stocked(&store, "mug", 10).await;
+        let group = shop(&store, Duration::ZERO, &CancellationToken::new());
+        for _ in 0..20 {
+            let panicked = group.submit(Want::Panic).await;
+            assert!(matches!(panicked, Err(Error::Failed { .. })), "{panicked:?}");
+        }
+        assert!(group.submit(Want::Take("mug", 1)).await.unwrap());
+        assert_eq!(sold(&store, "mug").await, (9, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn transactions_and_waits_are_measured_by_group() {
+    with_store(|store| async move {
+        stocked(&store, "mug", 1000).await;
+        let group = shop(&store, Duration::ZERO, &CancellationToken::new());
+        let answers = join_all((0..300).map(|_| group.submit(Want::Take("mug", 1)))).await;
+        assert!(answers.iter().all(Result::is_ok));
+        group.submit(Want::Fail).await.unwrap_err();
+
+        let transactions = store.metric("group_commit_size_count{group=\"shop\"}");
+        let committed = "mongodb_transactions_total{ended=\"committed\",operation=\"shop\"}";
+        assert!(transactions >= 3);
+        assert_eq!(store.metric(committed), transactions, "transactions per command: this by the sum of the sizes");
+        assert_eq!(store.metric("mongodb_transactions_total{ended=\"failed\",operation=\"shop\"}"), 1);
+        assert_eq!(store.metric("group_commit_wait_seconds_count{group=\"shop\"}"), 301);
+    })
+    .await;
+}
