@@ -1,10 +1,11 @@
 //! What people do in a shop, from the first look to the money: all services in one process over a real MongoDB and Redis,
-//! with a payment provider that is a stranger to them. Only public routes are called.
+//! with a payment provider that is a stranger to them. People call public routes only.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod buy;
 mod cancel;
 mod collector;
+mod dead_letters;
 mod decline;
 mod given;
 mod restart;
