@@ -11,6 +11,8 @@
 //!    spoils no batch twice. The fifth delivery is the last; deliveries that failed because something was away do not
 //!    count.
 //! 4. While something is away, a loop pauses: it does not pull the whole stream into the list of unacknowledged entries.
+//!    What is away for some events of a batch alone holds nobody up.
+//! 5. A batch that takes long is left at work, and the next one is read; so many batches at most, then reading waits.
 
 mod ask;
 mod batch;
@@ -23,16 +25,17 @@ use std::time::Duration;
 use futures::future::join_all;
 use prometheus::{IntCounterVec, IntGaugeVec};
 use shop_mongo::Mongo;
-use shop_redis::{Mark, Redis, Stream, StreamId, Subscription};
+use shop_redis::{Batch, Mark, Redis, Stream, StreamId, Subscription};
 use shop_telemetry::metrics::Metrics;
 use shop_types::{Clock, Topic};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::outage::Outage;
 use crate::routes::streams_of;
 use crate::{Handler, dead_letters};
+use batch::Away;
 
 pub(crate) use ask::ask;
 pub(crate) use entry::envelope;
@@ -44,6 +47,10 @@ const BATCH: u32 = 128;
 const CLAIM_BATCH: u32 = 32;
 /// An entry given out so long ago belongs to whoever claims it. Longer than its handler may take.
 const IDLE: Duration = Duration::from_secs(30);
+/// Reading waits so long for a batch before it goes on beside it.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Batches of one stream at work at once.
+const MOST_AT_WORK: usize = 8;
 /// A wake-up may be lost: so often a consumer looks by itself.
 const POLL_EVERY: Duration = Duration::from_millis(250);
 const CLAIM_EVERY: Duration = Duration::from_millis(500);
@@ -104,10 +111,9 @@ pub fn spawn_consumer(
         };
         let name = format!("{service}-{}", clock.new_id());
         let consumer = Arc::new(Consumer { service, name, mongo, handler, clock, measures, stop });
-        let sources = streams.into_iter().map(|(producer, topics)| Source {
-            consumer: Arc::clone(&consumer),
-            stream: redis.stream(producer),
-            topics,
+        let sources = streams.into_iter().map(|(producer, topics)| {
+            let stream = redis.stream(producer);
+            Arc::new(Source { consumer: Arc::clone(&consumer), stream, topics })
         });
         consumer.ensure().await;
         tokio::join!(join_all(sources.map(Source::run)), consumer.count_letters());
@@ -174,12 +180,13 @@ impl Consumer {
 }
 
 impl Source {
-    async fn run(self) {
+    async fn run(self: Arc<Self>) {
         tokio::join!(self.read_new(), self.claim_old());
     }
 
     /// Hands over what nobody was given yet.
-    async fn read_new(&self) {
+    async fn read_new(self: &Arc<Self>) {
+        let mut at_work = JoinSet::new();
         let mut wake = self.stream.wake();
         let mut outage = Outage::new(format!("reading of {} by {}", self.stream.producer(), self.consumer.service));
         while !self.consumer.stop.is_cancelled() {
@@ -192,7 +199,7 @@ impl Source {
                 }
             };
             let full = batch.deliveries.len() >= BATCH as usize;
-            match self.handle_together(batch).await {
+            match self.begin(batch, &mut at_work).await {
                 Ok(()) => outage.over(),
                 Err(away) => {
                     let pause = outage.failed(&away);
@@ -202,6 +209,35 @@ impl Source {
             }
             if !full {
                 self.wait(&mut wake).await;
+            }
+        }
+        while at_work.join_next().await.is_some() {}
+    }
+
+    /// Hands over a batch beside those at work, and waits for it; not for long, unless too many are at work. Tells when
+    /// something is away.
+    async fn begin(self: &Arc<Self>, batch: Batch, at_work: &mut JoinSet<Result<(), Away>>) -> Result<(), Away> {
+        if batch.deliveries.is_empty() {
+            return Ok(());
+        }
+        let source = Arc::clone(self);
+        let newest = at_work.spawn(async move { source.handle_together(batch).await }).id();
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let ended = tokio::select! {
+                ended = at_work.join_next_with_id() => ended,
+                () = sleep_until(patience), if at_work.len() < MOST_AT_WORK => return Ok(()),
+            };
+            match ended {
+                Some(Ok((id, result))) => {
+                    result?;
+                    if id == newest {
+                        return Ok(());
+                    }
+                }
+                // Its entries come again, like those of a process that died.
+                Some(Err(panic)) => tracing::error!(%panic, "A batch of {} ended badly", self.stream.producer()),
+                None => return Ok(()),
             }
         }
     }

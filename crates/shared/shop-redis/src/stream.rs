@@ -22,6 +22,7 @@ mod reply;
 use std::time::Duration;
 
 use fred::types::Value;
+use shop_faults::Bug;
 
 use crate::client::Lane;
 use crate::{Error, Redis, Subscription};
@@ -217,10 +218,11 @@ impl Stream {
     /// # Errors
     /// [`Error::Unavailable`] when Redis is away, [`Error::Full`] when it has no room.
     pub async fn ensure_group(&self, group: &str) -> Result<(), Error> {
-        let script = "local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+        let begin = if shop_faults::planted(Bug::GroupAtEnd) { "$" } else { "0" };
+        let script = "local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
             if made.err and not string.match(made.err, '^%-?BUSYGROUP') then return made end
             return { 'ok' }";
-        self.run("stream_ensure_group", script, vec![group.into()]).await?.status()
+        self.run("stream_ensure_group", script, vec![group.into(), begin.into()]).await?.status()
     }
 
     /// Gives this consumer up to `count` entries that no consumer of its group was given; answers at once.

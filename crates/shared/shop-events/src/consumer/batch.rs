@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use futures::future::join_all;
+use shop_faults::Bug;
 use shop_mongo::bson::DateTime;
 use shop_redis::{Batch, Delivery, Mark, Retry};
 use shop_types::{Envelope, EventId};
@@ -36,6 +37,10 @@ impl Source {
     pub(super) async fn handle_together(&self, batch: Batch) -> Result<(), Away> {
         if batch.deliveries.is_empty() {
             return Ok(());
+        }
+        if shop_faults::planted(Bug::AckBeforeCommit) {
+            let all: Vec<_> = batch.deliveries.iter().map(|delivery| delivery.stream_id).collect();
+            self.tell_redis(&batch.mark, &all, &[]).await;
         }
         let entries = self.read(batch.deliveries);
         let verdicts = self.hand_over(&entries).await;
@@ -105,7 +110,8 @@ impl Source {
         entries.iter().filter_map(|entry| Some((entry.delivery.stream_id, verdict(entry)?))).collect()
     }
 
-    /// Acknowledges what is done with, gives back what is not, and keeps what is given up.
+    /// Acknowledges what is done with, gives back what is not, and keeps what is given up. Tells when something is away
+    /// without which nothing works.
     async fn settle(
         &self,
         mark: &Mark,
@@ -113,7 +119,7 @@ impl Source {
         mut verdicts: HashMap<shop_redis::StreamId, Verdict>,
     ) -> Result<(), Away> {
         let (mut done, mut retries, mut letters) = (Vec::new(), Vec::new(), Vec::new());
-        let mut away = None;
+        let (mut away, mut something_worked) = (None, false);
         for Read { delivery, content } in entries {
             let Some(verdict) = verdicts.remove(&delivery.stream_id) else {
                 done.push(delivery.stream_id);
@@ -123,6 +129,7 @@ impl Source {
             match verdict {
                 Verdict::Handled => {
                     self.count(&content, "handled");
+                    something_worked = true;
                     done.push(delivery.stream_id);
                 }
                 Verdict::Retry(_) if delivery.deliveries < MOST_DELIVERIES => {
@@ -137,6 +144,10 @@ impl Source {
                 }
                 Verdict::Retry(reason) | Verdict::Poison(reason) => letters.push((delivery, content, reason)),
             }
+        }
+        if something_worked {
+            // Only some wait for something: no reason for the others to wait with them.
+            away = None;
         }
         match self.keep(mark, &letters).await {
             Ok(()) => done.extend(letters.iter().map(|(delivery, ..)| delivery.stream_id)),

@@ -6,6 +6,8 @@ mod dead_letters;
 mod delivery;
 mod failures;
 mod losses;
+mod poison;
+mod pressure;
 mod revocations;
 #[path = "../../../shop-redis/tests/redis/server.rs"]
 mod server;
