@@ -89,7 +89,8 @@ impl Mongo {
     }
 
     /// Runs one operation on a task of its own and waits [`DEADLINE`] or what is left of the request, whichever is
-    /// shorter. The operation goes on when nobody waits any more. `what` names it in metrics, logs and errors.
+    /// shorter. The operation goes on when nobody waits any more. `what` names it in metrics, logs and errors. When the
+    /// primary goes, the driver waits for the next one and repeats a read or a write of one document, once.
     ///
     /// # Errors
     /// As [`Error`] says. After [`Error::Unavailable`] or [`Error::Timeout`] a write may have happened.
