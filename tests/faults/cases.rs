@@ -1,10 +1,17 @@
 //! All cases, and what each of them is given. What a case does stands in the file of its kind.
 
+mod clock;
 mod crowd;
+mod events;
 mod failpoints;
 mod kills;
+mod late;
 mod mongodb;
+mod network;
+mod overload;
 mod redis;
+mod soak;
+mod transactions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,12 +28,14 @@ use crate::report::{Row, say};
 use crate::shop::Shop;
 use crate::stack::Stack;
 
+pub(crate) use soak::episode;
+
 /// How long users are at work before a fault.
 const WARM_UP: Duration = Duration::from_secs(6);
 /// How long they go on after it.
 const AFTER: Duration = Duration::from_secs(4);
 /// SKUs of a case, and pieces of each.
-const SKUS: (u8, u32) = (8, 400);
+const SKUS: (u8, u32) = (12, 400);
 
 /// What a case does: it injects its faults, watches, and says what is wrong.
 pub(crate) type Script = Box<dyn for<'a> Fn(&'a mut Arena<'_>) -> LocalBoxFuture<'a, anyhow::Result<()>>>;
@@ -55,12 +64,20 @@ impl Case {
 
 /// All of them, in the order in which they run.
 pub(crate) fn all() -> Vec<Case> {
-    let mut all = failpoints::cases();
-    all.extend(crowd::cases());
-    all.extend(kills::cases());
-    all.extend(mongodb::cases());
-    all.extend(redis::cases());
-    all
+    let kinds = [
+        failpoints::cases(),
+        crowd::cases(),
+        late::cases(),
+        kills::cases(),
+        mongodb::cases(),
+        redis::cases(),
+        events::cases(),
+        transactions::cases(),
+        network::cases(),
+        clock::cases(),
+        overload::cases(),
+    ];
+    kinds.into_iter().flatten().collect()
 }
 
 /// What a case works with.
@@ -112,6 +129,14 @@ impl<'a> Arena<'a> {
     pub(crate) fn users(&mut self, crowd: Crowd) -> anyhow::Result<()> {
         self.load = Some(Load::start(&self.stack.keys, &self.shop, &self.goods, crowd)?);
         Ok(())
+    }
+
+    /// Sends more users in beside those that are there; they are gone at once when this is dropped.
+    ///
+    /// # Errors
+    /// When no tokens can be made.
+    pub(crate) fn more_users(&self, crowd: Crowd) -> anyhow::Result<Load> {
+        Load::start(&self.stack.keys, &self.shop, &self.goods, crowd)
     }
 
     /// Counts and tells a fault that is being injected.

@@ -1,4 +1,4 @@
-//! Randomness that can be repeated: the same seed gives the same choices (SplitMix64).
+//! Randomness that can be repeated: the same seed gives the same choices (`SplitMix64`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-/// One request and its answer.
+/// One request and its answer. The fields up to `ms` are the format that order-check reads.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     /// When it was sent (RFC 3339).
@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     /// The code of a refusal, or why no answer came.
     pub(crate) err: Option<String>,
     pub(crate) ms: u64,
+    /// Whether the answer said when to come again.
+    pub(crate) retry_after: bool,
     /// When the answer came, for the length of pauses.
     #[serde(skip)]
     pub(crate) answered: Instant,

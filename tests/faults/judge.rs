@@ -1,7 +1,7 @@
 //! The verdict on a case, once everything has come to rest: what was promised against what is there.
 //!
 //! What belongs here: questions through the public API, as anybody could ask them. What the databases and the ledger of the
-//! payment provider say is order_check's.
+//! payment provider say is `order_check`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -102,11 +102,12 @@ impl Shop {
             route: request.route,
             method: if request.method == Method::GET { "GET" } else { "POST" },
             status: reply.status,
-            order_id: reply.order().filter(|_| is_order).map(str::to_owned),
+            order_id: reply.order().or_else(|| in_path(&request.path)).filter(|_| is_order).map(str::to_owned),
             total: reply.body["total"]["amount"].as_i64().filter(|_| is_order),
             body: request.body.clone(),
             err: reply.err.clone().or_else(|| reply.body["code"].as_str().map(str::to_owned)),
             ms: u64::try_from(reply.took.as_millis()).unwrap_or(u64::MAX),
+            retry_after: reply.retry_after.is_some(),
             answered: Instant::now(),
         });
         reply
@@ -189,4 +190,10 @@ impl Shop {
     pub(crate) async fn stock(&self, staff: &Who, sku: &str) -> Reply {
         self.send(staff, &Request::get("/api/v1/stock/{sku}", format!("/api/v1/stock/{sku}"))).await
     }
+}
+
+/// The order that a path names.
+fn in_path(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(ORDERS)?.strip_prefix('/')?;
+    rest.split(['/', '?']).next()
 }

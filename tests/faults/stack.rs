@@ -143,6 +143,22 @@ impl Stack {
         self.start_pods().await
     }
 
+    /// Starts a pod with more environment and does not wait for it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) async fn launch_pod(
+        &mut self,
+        service: &str,
+        replica: u8,
+        extra: &[(&str, &str)],
+    ) -> anyhow::Result<String> {
+        let spec = shop_config::service(service).with_context(|| format!("there is no service {service}"))?;
+        let name = self.pods.start(&mut self.network, &self.keys, (spec, replica), extra).await?;
+        self.watched.store(Arc::new(self.pods.parties()));
+        Ok(name)
+    }
+
     /// Starts a pod, in the place of one of that name if there is one, and waits until it takes requests. Says how long
     /// it took to become ready.
     ///
@@ -154,8 +170,7 @@ impl Stack {
         replica: u8,
         extra: &[(&str, &str)],
     ) -> anyhow::Result<Duration> {
-        let spec = shop_config::service(service).with_context(|| format!("there is no service {service}"))?;
-        let name = self.pods.start(&mut self.network, &self.keys, (spec, replica), extra).await?;
+        let name = self.launch_pod(service, replica, extra).await?;
         let took = self.pods.ready(&[name]).await?;
         self.in_service().await?;
         Ok(took)

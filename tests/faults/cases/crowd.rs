@@ -19,7 +19,7 @@ use crate::stack::keys::Who;
 const BUYERS: usize = 2_000;
 const UNITS: u32 = 500;
 /// Buyers that wait at the same time: what two cores can hold while they run everything else, too.
-const AT_ONCE: usize = 250;
+const AT_ONCE: usize = 64;
 const SAME_KEY: usize = 100;
 const RACES: usize = 1_000;
 const RACES_AT_ONCE: usize = 25;
@@ -29,7 +29,7 @@ const INSISTENCE: Duration = Duration::from_secs(90);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::new("O1", "2,000 buyers, 500 pieces, 3 pods of order and inventory", true, |arena| {
+        Case::new("O1", "2,000 buyers, 500 pieces, 3 pods of order and inventory", false, |arena| {
             Box::pin(scarce(arena))
         }),
         Case::new("O2", "one key, sent 100 times at once", true, |arena| Box::pin(same_key(arena))),
@@ -77,13 +77,14 @@ async fn scarce(arena: &mut Arena<'_>) -> anyhow::Result<()> {
     let sku = format!("scarce-{}", arena.stack.next_number());
     let product = arena.shop.on_sale(&arena.goods.staff, &sku, 4200, UNITS).await?;
     say(&format!("  {BUYERS} buyers want {UNITS} pieces of {sku}"));
-    let (began, end) = (Instant::now(), Instant::now() + INSISTENCE);
+    let began = Instant::now();
     let mut buyers = Vec::with_capacity(BUYERS);
     for _ in 0..BUYERS {
         buyers.push(arena.stack.keys.person(Role::Customer)?);
     }
     let request = Request::post(ORDERS, ORDERS, "buy", order_of(&sku, "tok_visa"));
-    let tries = buyers.iter().map(|buyer| arena.shop.insist(buyer, &request, end));
+    let tries =
+        buyers.iter().map(|buyer| async { arena.shop.insist(buyer, &request, Instant::now() + INSISTENCE).await });
     let replies: Vec<Reply> = futures::stream::iter(tries).buffer_unordered(AT_ONCE).collect().await;
     let took = began.elapsed();
 

@@ -67,7 +67,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Who does what stands after this failpoint (docs/design/orders.md 1.5).
-fn service_of(point: &str) -> &'static str {
+pub(super) fn service_of(point: &str) -> &'static str {
     match point {
         "W2" | "W9" => "inventory",
         "W3" | "X4" | "W5" | "W7" | "X7" | "W8" => "payment",
@@ -86,7 +86,9 @@ async fn fail(arena: &mut Arena<'_>, point: &'static str, failure: Failure) -> a
         let log = arena.stack.binaries.logs.join(format!("{pod}.log"));
         let said = format!("failpoint {point}:");
         let before = count(&log, &said)?;
-        arm(arena, service, replica, &format!("{point}={}", failure.action())).await?;
+        // Not until it is ready: it may come to the place before that.
+        let points = format!("{point}={}", failure.action());
+        arena.stack.launch_pod(service, replica, &[("FAILPOINTS", &points)]).await?;
         arena.fault(&format!("{pod} is to {} right after {point}", failure.word()));
         say(&format!("  waiting until {pod} comes to {point}"));
         let started = Instant::now();
@@ -98,14 +100,8 @@ async fn fail(arena: &mut Arena<'_>, point: &'static str, failure: Failure) -> a
         if failure == Failure::Pause {
             pass("a pod sleeps in the middle of it", PAUSE + Duration::from_secs(2)).await;
         }
-        arm(arena, service, replica, "").await?;
+        arena.stack.start_pod(service, replica, &[]).await?;
     }
-    Ok(())
-}
-
-/// Replaces a pod by one with or without armed failpoints.
-async fn arm(arena: &mut Arena<'_>, service: &'static str, replica: u8, points: &str) -> anyhow::Result<()> {
-    arena.stack.start_pod(service, replica, &[("FAILPOINTS", points)]).await?;
     Ok(())
 }
 

@@ -14,6 +14,9 @@ use crate::stack::keys::Who;
 
 /// Pieces that an administrator adds at once.
 const DELIVERY: i64 = 5;
+/// A user rests so many times as long as the last thing took, and as if it had taken at most [`LONGEST`].
+const PATIENCE: u32 = 3;
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// A user with a cart and a memory.
 pub(super) struct User {
@@ -50,9 +53,10 @@ impl User {
     /// Does one thing after another until told to stop; then insists on the outcome of the last order for `insistence`.
     pub(super) async fn live(mut self, running: watch::Receiver<bool>, insistence: Duration) -> u32 {
         // Not all in the same moment.
-        self.pause().await;
+        self.pause(Duration::ZERO).await;
         while *running.borrow() {
             self.done += 1;
+            let began = Instant::now();
             match self.chance.up_to(100) {
                 0..40 => self.browse().await,
                 40..65 => self.fill_cart(&running).await,
@@ -60,13 +64,14 @@ impl User {
                 90..95 => self.cancel(&running).await,
                 _ => self.receive_stock(&running).await,
             }
-            self.pause().await;
+            self.pause(began.elapsed().min(LONGEST)).await;
         }
         self.unknown
     }
 
-    async fn pause(&mut self) {
-        sleep(self.crowd.think * u32::from(self.chance.up_to(1000)) / 500).await;
+    /// Users of a slow machine are slow, too: a load that it cannot carry would show nothing but that.
+    async fn pause(&mut self, took: Duration) {
+        sleep(self.crowd.think * u32::from(self.chance.up_to(1000)) / 500 + took * PATIENCE).await;
     }
 
     fn key(&self, what: &str) -> String {

@@ -30,8 +30,6 @@ impl Party {
     pub(crate) const NGINX: Self = Self(220);
     /// The name server that NGINX asks.
     pub(crate) const DNS: Self = Self(221);
-    /// This program, which everybody's servers are near to.
-    pub(crate) const HARNESS: Self = Self(230);
     /// The members of the replica set.
     pub(crate) const MONGODS: [Self; 3] = [Self(200), Self(201), Self(202)];
 

@@ -104,13 +104,19 @@ impl ReplicaSet {
     /// When there is no primary or it refuses.
     pub(crate) async fn step_down(&self, seconds: i32) -> anyhow::Result<()> {
         let primary = self.primary().await?;
-        // It may close our connection when it does.
-        let command = doc! { "replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": 5, "force": true };
-        if let Err(error) = self.command(primary, command).await {
-            let again = self.command(primary, doc! { "hello": 1 }).await?;
-            ensure!(!again.get_bool("isWritablePrimary")?, "{error:#}");
+        // As maintenance does it: not before another one has all writes and can take over at once. Under load that may take
+        // a second try.
+        let command = doc! { "replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": 2 };
+        let end = Instant::now() + ELECTION;
+        loop {
+            let told = self.command(primary, command.clone()).await;
+            // It may close our connection when it does.
+            let hello = self.command(primary, doc! { "hello": 1 }).await?;
+            if !hello.get_bool("isWritablePrimary")? {
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "the primary does not step down: {told:?}");
         }
-        Ok(())
     }
 
     /// Gives one member a command, over none of the edges.

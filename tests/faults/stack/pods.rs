@@ -164,7 +164,7 @@ impl Pods {
     fn settings(&self, keys: &Keys, name: &str, party: Party) -> anyhow::Result<Config> {
         let at = |port| SocketAddr::from((party.address(), port));
         let mut config = Config::from_lookup(&|_| None).context("settings have defaults")?;
-        config.pod = name.to_owned();
+        name.clone_into(&mut config.pod);
         (config.http, config.grpc, config.admin) = (at(HTTP_PORT), at(GRPC_PORT), at(ADMIN_PORT));
         config.peer_url = format!("http://{{service}}:{GRPC_PORT}");
         config.mongodb = Some(MongoConfig {

@@ -98,15 +98,6 @@ impl Process {
         self.ended(Duration::from_secs(10)).await
     }
 
-    /// Asks it to end, and waits until it is gone.
-    ///
-    /// # Errors
-    /// When it does not run, or has not ended after `patience`.
-    pub(crate) async fn stop(&mut self, patience: Duration) -> anyhow::Result<()> {
-        self.signal("TERM").await?;
-        self.ended(patience).await
-    }
-
     /// Waits until it has ended by itself.
     ///
     /// # Errors
