@@ -95,7 +95,7 @@ test-e2e: ## The whole on a real cluster: install by helm, buy through NGINX, br
 
 .PHONY: check-each
 check-each: ## Build every crate alone, as its own features allow
-	for manifest in crates/shared/*/Cargo.toml crates/services/*/Cargo.toml crates/sandbox-psp/Cargo.toml crates/shopmesh/Cargo.toml operator/Cargo.toml; do \
+	for manifest in crates/shared/*/Cargo.toml crates/services/*/Cargo.toml crates/order-check/Cargo.toml crates/sandbox-psp/Cargo.toml crates/shopmesh/Cargo.toml operator/Cargo.toml; do \
 		echo "$$manifest"; $(CARGO) check --quiet --manifest-path "$$manifest"; done
 
 .PHONY: bench

@@ -2,6 +2,8 @@
 //!
 //! One match over the services, then `run`. Everything else lives in the services and in the kit.
 
+mod check_invariants;
+
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -21,7 +23,7 @@ const AFTER_HELP: &str = "Every service serves public HTTP on 8080, gRPC on 9090
 unless SHOPMESH_HTTP_ADDRESS, SHOPMESH_GRPC_ADDRESS and SHOPMESH_ADMIN_ADDRESS say otherwise. \
 MONGO_URI and REDIS_URL say where its state is.";
 
-#[derive(Subcommand, Clone, Copy)]
+#[derive(Subcommand)]
 enum Command {
     /// Customers, staff, sessions, tokens
     Identity,
@@ -41,13 +43,15 @@ enum Command {
     All,
     /// Tells whether the database can hold a shop: prints a code and a sentence, exits with 0 when it can
     CheckDatabase,
+    /// Checks orders, stock, money and events against each other: exits with 0 when nothing contradicts
+    CheckInvariants(check_invariants::Arguments),
     /// The sandbox payment provider: no real money
     SandboxPsp,
 }
 
 impl Command {
     /// The name in logs and traces.
-    const fn name(self) -> &'static str {
+    const fn name(&self) -> &'static str {
         match self {
             Self::Identity => "identity",
             Self::Catalog => "catalog",
@@ -58,13 +62,34 @@ impl Command {
             Self::Edge => "edge",
             Self::All => "all",
             Self::CheckDatabase => "check-database",
+            Self::CheckInvariants(_) => "check-invariants",
             Self::SandboxPsp => "sandbox-psp",
+        }
+    }
+
+    /// The exit code when it could not do its work.
+    fn failed(&self) -> ExitCode {
+        match self {
+            // 1 says that the shop is wrong.
+            Self::CheckInvariants(_) => ExitCode::from(2),
+            Self::Identity
+            | Self::Catalog
+            | Self::Inventory
+            | Self::Cart
+            | Self::Payment
+            | Self::Order
+            | Self::Edge
+            | Self::All
+            | Self::CheckDatabase
+            | Self::SandboxPsp => ExitCode::FAILURE,
         }
     }
 }
 
 fn main() -> ExitCode {
-    match start(Arguments::parse().command) {
+    let command = Arguments::parse().command;
+    let failed = command.failed();
+    match start(command) {
         Ok(code) => code,
         Err(error) => {
             // The log may not be set up yet; a failed start must be readable in any case.
@@ -72,7 +97,7 @@ fn main() -> ExitCode {
             {
                 eprintln!("shopmesh: {error:#}");
             }
-            ExitCode::FAILURE
+            failed
         }
     }
 }
@@ -99,11 +124,14 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
     if matches!(command, Command::CheckDatabase) {
         return shop_service::check_database(&config).await;
     }
-    shop_service::run(&config, command.name(), Box::pin(services(command, &config))).await?;
+    if let Command::CheckInvariants(arguments) = &command {
+        return Box::pin(check_invariants::run(arguments, &config)).await;
+    }
+    shop_service::run(&config, command.name(), Box::pin(services(&command, &config))).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn services(command: Command, config: &Config) -> anyhow::Result<Vec<Service>> {
+async fn services(command: &Command, config: &Config) -> anyhow::Result<Vec<Service>> {
     Ok(match command {
         Command::Identity => vec![identity::service(config).await?],
         Command::Catalog => vec![catalog::service(config).await?],
@@ -121,6 +149,6 @@ async fn services(command: Command, config: &Config) -> anyhow::Result<Vec<Servi
             order::service(config).await?,
             edge::service(config).await?,
         ],
-        Command::CheckDatabase | Command::SandboxPsp => Vec::new(),
+        Command::CheckDatabase | Command::CheckInvariants(_) | Command::SandboxPsp => Vec::new(),
     })
 }
