@@ -1,13 +1,17 @@
 //! What can be done with payments: one method per operation. Rules stand in `domain`, writes in `store`.
 //!
-//! Every question to the provider is asked the same way: its intent is durable first, its answer is followed afterwards,
-//! and without an answer the payment stays as it is until the [`driver`] asks again, with the same key.
+//! Every question to the provider is asked the same way (`ask`): its intent is durable first, its answer is followed
+//! afterwards, and without an answer the payment stays as it is until the [`driver`] asks again, with the same key.
 
+mod ask;
 pub(crate) mod driver;
 mod error;
+pub(crate) mod reconciliation;
+mod refunds;
+mod webhooks;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use shop_service::Service;
@@ -16,13 +20,14 @@ use shop_types::{Clock, UserId};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::batch::{Command, Opening, Verdict as OrderVerdict};
-use crate::domain::{Event, Payment, PaymentId, State};
+use crate::domain::batch::{Command, Opening, Outcome, Reply, Verdict as OrderVerdict};
+use crate::domain::{Event, Kind, Payment, PaymentId};
+use crate::peers::Provider;
 use crate::peers::calls::Calls;
-use crate::peers::{Found, Hold, Placed, Provider, Unknown, Verdict};
 use crate::store::Store;
 
 pub(crate) use error::Error;
+pub(crate) use refunds::Refunded;
 
 /// How long a caller waits for the provider.
 const FOREGROUND: Duration = Duration::from_secs(3);
@@ -78,7 +83,8 @@ impl App {
     pub(crate) async fn authorize(self: &Arc<Self>, opening: Opening) -> Result<Payment, Error> {
         let id = opening.id;
         let opened = self.follow(id, Command::Open(opening)).await?;
-        if opened.state == State::Created { self.settle_in_foreground(opened).await } else { Ok(opened) }
+        shop_faults::at("W3").await?;
+        if opened.state.kind() == Kind::Created { self.settle_in_foreground(opened).await } else { Ok(opened) }
     }
 
     /// Reads a payment.
@@ -99,7 +105,9 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Illegal`] when nothing is held.
     pub(crate) async fn capture(self: &Arc<Self>, id: PaymentId) -> Result<Payment, Error> {
-        self.request(id, Event::Capture).await
+        let payment = self.follow(id, Command::Follow { id, event: Event::Capture }).await?;
+        shop_faults::at("W7").await?;
+        self.settle_hold(payment).await
     }
 
     /// Gives the hold back. Repeating it changes nothing; the payment is still VOIDING when the provider gave no answer in
@@ -108,7 +116,8 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Illegal`] when nothing is held any more.
     pub(crate) async fn void(self: &Arc<Self>, id: PaymentId) -> Result<Payment, Error> {
-        self.request(id, Event::Void).await
+        let payment = self.follow(id, Command::Follow { id, event: Event::Void }).await?;
+        self.settle_hold(payment).await
     }
 
     /// Follows what an order has come to. What has to be asked of the provider is asked afterwards, by the driver.
@@ -117,25 +126,15 @@ impl App {
     /// [`Error::NotFound`] and [`Error::Illegal`] when the order is confirmed on a payment that holds nothing: that will
     /// not change. [`Error::Store`]: repeat it.
     pub(crate) async fn obey(&self, verdict: OrderVerdict) -> Result<(), Error> {
-        for payment in self.store.submit(Command::Obey(verdict)).await?? {
+        let confirmed = verdict.outcome == Outcome::Confirmed;
+        let payments = self.submit(Command::Obey(verdict)).await?;
+        if confirmed {
+            shop_faults::at("W7").await?;
+        }
+        for payment in payments {
             self.driver.push(payment);
         }
         Ok(())
-    }
-
-    /// Asks the provider until a payment rests, or it gives no answer.
-    ///
-    /// # Errors
-    /// [`Error::Store`]: the answer was not written down; the payment stays due and is asked for again.
-    pub(crate) async fn settle(&self, mut payment: Payment) -> Result<Payment, Error> {
-        while payment.state.kind().is_settling() {
-            let asked = payment.version;
-            payment = self.ask(payment, BACKGROUND).await?;
-            if payment.version == asked {
-                break;
-            }
-        }
-        Ok(payment)
     }
 
     /// Payments that nobody has asked the provider about in time, for this pod to settle.
@@ -152,9 +151,8 @@ impl App {
         self.foreground.wait().await;
     }
 
-    async fn request(self: &Arc<Self>, id: PaymentId, event: Event) -> Result<Payment, Error> {
-        let payment = self.follow(id, Command::Follow { id, event }).await?;
-        if payment.state.kind().is_settling() { self.settle_in_foreground(payment).await } else { Ok(payment) }
+    async fn settle_hold(self: &Arc<Self>, payment: Payment) -> Result<Payment, Error> {
+        if payment.is_moving_the_hold() { self.settle_in_foreground(payment).await } else { Ok(payment) }
     }
 
     /// Asks the provider once while a caller waits. On a task of its own: a caller that leaves must not cut off the
@@ -170,91 +168,15 @@ impl App {
         asked.await.map_err(Error::Broken)?
     }
 
-    /// Asks the provider what the state of a payment needs, and follows the answer. Without an answer the payment comes
-    /// back as it was, to be asked for again after a pause.
-    async fn ask(&self, payment: Payment, limit: Duration) -> Result<Payment, Error> {
-        let (id, version) = (payment.id, payment.version);
-        let started = Instant::now();
-        let (operation, answer) = self.ask_provider(&payment, limit).await;
-        self.calls.ended(operation, started.elapsed(), answer.as_ref().map(|_| ()));
-        match answer {
-            Ok(Some(event)) => self.follow(id, Command::Follow { id, event }).await,
-            Ok(None) => self.follow(id, Command::Postpone { id, version }).await,
-            Err(unknown) => {
-                log_unknown(id, operation, &unknown);
-                self.follow(id, Command::Postpone { id, version }).await
-            }
-        }
-    }
-
-    async fn ask_provider(&self, payment: &Payment, limit: Duration) -> (&'static str, Result<Option<Event>, Unknown>) {
-        let placed = |hold: &String| Placed { payment: payment.id, hold: hold.clone(), amount: payment.amount };
-        match &payment.state {
-            State::Created => ("authorize", self.ask_for_hold(payment, limit).await.map(Some)),
-            State::Cancelling => ("find", self.look_for_hold(payment, limit).await),
-            State::Capturing { hold, .. } => {
-                let answer = self.provider.capture(placed(hold), limit).await;
-                let event = answer.map(|answer| match answer {
-                    Verdict::Done(()) => Event::CaptureDone,
-                    Verdict::Refused(reason) => Event::CaptureRefused { reason },
-                });
-                ("capture", event.map(Some))
-            }
-            State::Voiding { hold } => {
-                ("void", self.provider.void(placed(hold), limit).await.map(|()| Some(Event::VoidDone)))
-            }
-            State::Refunding { hold } => {
-                ("refund", self.provider.refund(placed(hold), limit).await.map(|()| Some(Event::RefundDone)))
-            }
-            State::Authorized { .. }
-            | State::Declined { .. }
-            | State::Captured { .. }
-            | State::Failed { .. }
-            | State::Voided { .. }
-            | State::Cancelled
-            | State::Refunded { .. } => ("none", Ok(None)),
-        }
-    }
-
-    /// X4. After 23 h the provider may have forgotten the key, so the hold is looked up first.
-    async fn ask_for_hold(&self, payment: &Payment, limit: Duration) -> Result<Event, Unknown> {
-        let Payment { id, amount, .. } = *payment;
-        if payment.key_may_be_forgotten(self.clock.now()) {
-            match self.provider.find(id, amount, limit).await? {
-                Found::Held(hold) => return Ok(Event::Held { hold }),
-                Found::Settled(reason) => return Ok(Event::Refused { reason }),
-                Found::Nothing => {}
-            }
-        }
-        let method = payment.method.clone().ok_or(Unknown::Nonsense("there is no method to ask with"))?;
-        let answer = self.provider.authorize(Hold { payment: id, amount, method }, limit).await?;
-        Ok(match answer {
-            Verdict::Done(hold) => Event::Held { hold },
-            Verdict::Refused(reason) => Event::Refused { reason },
-        })
-    }
-
-    /// Looks for a hold that a request still under way may place. `None`: nothing so far.
-    async fn look_for_hold(&self, payment: &Payment, limit: Duration) -> Result<Option<Event>, Unknown> {
-        Ok(match self.provider.find(payment.id, payment.amount, limit).await? {
-            Found::Held(hold) => Some(Event::Held { hold }),
-            Found::Settled(_) => Some(Event::NothingHeld),
-            Found::Nothing => payment.cannot_appear_any_more(self.clock.now()).then_some(Event::NothingHeld),
-        })
-    }
-
     /// Carries out a command about one payment and gives it back as it stands then.
     async fn follow(&self, id: PaymentId, command: Command) -> Result<Payment, Error> {
-        let payments = self.store.submit(command).await??;
-        payments.into_iter().find(|payment| payment.id == id).ok_or(Error::NotFound)
+        self.submit(command).await?.into_iter().find(|payment| payment.id == id).ok_or(Error::NotFound)
     }
-}
 
-fn log_unknown(id: PaymentId, operation: &str, unknown: &Unknown) {
-    let error = unknown as &dyn std::error::Error;
-    if unknown.needs_somebody() {
-        tracing::error!(payment.id = %id, operation, error, "The provider's answer about payment {id} needs somebody");
-    } else {
-        tracing::warn!(payment.id = %id, operation, error, "The outcome of payment {id} at the provider is unknown");
+    async fn submit(&self, command: Command) -> Result<Vec<Payment>, Error> {
+        match self.store.submit(command).await?? {
+            Reply::Payments(payments) => Ok(payments),
+            Reply::Refund(reply) => Ok(vec![reply.payment]),
+        }
     }
 }

@@ -1,19 +1,23 @@
-//! The rules of a payment: its names, its states, and what each event does to each of them (orders 1.5).
+//! The rules of a payment: its names, its states, its refunds, and what each event does to them (orders 1.5).
 //!
 //! Pure: no I/O, no clock. What a whole group of commands leads to stands in [`batch`], what is stored in `store`.
 
 pub mod batch;
+mod payment;
+pub mod reconciliation;
+mod refund;
+mod standing;
 mod state;
 mod transitions;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use shop_types::event::PaymentFact;
-use shop_types::{Money, OrderId, UserId};
+use shop_types::{Money, OrderId};
 
+pub use payment::{Move, Payment, Question};
+pub use refund::{Reason, Refund, RefundId, RefundState, Unrefundable};
+pub use standing::{Contradiction, Standing};
 pub use state::{AfterCapture, Kind, State};
 pub use transitions::{Event, Illegal, Step, Tell};
 
@@ -34,6 +38,12 @@ pub enum Error {
     /// Not a token of a provider.
     #[error("must be 1 to 64 visible characters")]
     Method,
+    /// Not `<payment>:refund:<n>`.
+    #[error("must be a payment, `:refund:` and a number from 1")]
+    RefundId,
+    /// Not words for people.
+    #[error("must be 1 to 200 characters without line breaks")]
+    Reason,
     /// Nothing to pay.
     #[error("must be more than 0")]
     Amount,
@@ -114,81 +124,6 @@ pub const fn payable(amount: Money) -> Result<Money, Error> {
     if amount.amount > 0 { Ok(amount) } else { Err(Error::Amount) }
 }
 
-/// One attempt to pay an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
-    /// Its name.
-    pub id: PaymentId,
-    /// Who ordered; absent for guests.
-    pub owner: Option<UserId>,
-    /// What is held, taken and given back: always all of it.
-    pub amount: Money,
-    /// The means of payment; absent when it was cancelled before anybody named one.
-    pub method: Option<Method>,
-    /// How far it has come.
-    pub state: State,
-    /// Grows by one with every change.
-    pub version: i64,
-    /// When it was written down.
-    pub created: Timestamp,
-    /// When it came into its present state.
-    pub since: Timestamp,
-    /// How often the provider was asked in this state without an answer.
-    pub tries: u32,
-}
-
-impl Payment {
-    /// What other services are told about it.
-    #[must_use]
-    pub fn fact(&self) -> PaymentFact {
-        PaymentFact {
-            payment_id: self.id.to_string(),
-            order_id: self.id.order,
-            amount: self.amount,
-            remaining: None,
-            reason: self.state.reason().map(str::to_owned),
-        }
-    }
-
-    /// How long to wait before the provider is asked again, after one more try without an answer.
-    ///
-    /// Doubles from 1 s; a cancelled payment that the provider has not heard of is looked up less and less often.
-    #[must_use]
-    pub const fn pause(&self) -> Duration {
-        let most_seconds = match self.state.kind() {
-            Kind::Cancelling => 600,
-            Kind::Created
-            | Kind::Authorized
-            | Kind::Declined
-            | Kind::Capturing
-            | Kind::Captured
-            | Kind::Failed
-            | Kind::Voiding
-            | Kind::Voided
-            | Kind::Cancelled
-            | Kind::Refunding
-            | Kind::Refunded => 60,
-        };
-        let doublings = if self.tries < 10 { self.tries } else { 10 };
-        let seconds = 1_u64 << doublings;
-        Duration::from_secs(if seconds < most_seconds { seconds } else { most_seconds })
-    }
-
-    /// Whether the provider may have forgotten the key of the hold, so that it must be looked up before it is asked for
-    /// again. Providers keep keys for 24 h.
-    #[must_use]
-    pub fn key_may_be_forgotten(&self, now: Timestamp) -> bool {
-        now.duration_since(self.created) > SignedDuration::from_hours(23)
-    }
-
-    /// Whether a cancelled payment that the provider has never heard of cannot appear any more: no request that was
-    /// under way when it was cancelled outlives the keys of the provider (24 h, and 1 h to be safe).
-    #[must_use]
-    pub fn cannot_appear_any_more(&self, now: Timestamp) -> bool {
-        now.duration_since(self.since) > SignedDuration::from_hours(25)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,39 +166,5 @@ mod tests {
         assert!(payable(Money::new(1, eur)).is_ok());
         assert_eq!(payable(Money::new(0, eur)), Err(Error::Amount));
         assert_eq!(payable(Money::new(-1, eur)), Err(Error::Amount));
-    }
-
-    #[test]
-    fn pauses_double_up_to_a_bound() {
-        let pauses = |state: State| -> Vec<u64> {
-            [0, 1, 2, 5, 6, 9, 10, u32::MAX]
-                .map(|tries| Payment { tries, ..payment(state.clone()) }.pause().as_secs())
-                .to_vec()
-        };
-        assert_eq!(pauses(State::Created), [1, 2, 4, 32, 60, 60, 60, 60]);
-        assert_eq!(pauses(State::Cancelling), [1, 2, 4, 32, 64, 512, 600, 600]);
-    }
-
-    #[test]
-    fn a_cancelled_payment_is_looked_for_for_25_hours() {
-        let cancelled = payment(State::Cancelling);
-        assert!(!cancelled.cannot_appear_any_more(Timestamp::from_second(25 * 3600).unwrap()));
-        assert!(cancelled.cannot_appear_any_more(Timestamp::from_second(25 * 3600 + 1).unwrap()));
-        assert!(!cancelled.key_may_be_forgotten(Timestamp::from_second(23 * 3600).unwrap()));
-        assert!(cancelled.key_may_be_forgotten(Timestamp::from_second(23 * 3600 + 1).unwrap()));
-    }
-
-    fn payment(state: State) -> Payment {
-        Payment {
-            id: PaymentId::first(ORDER.parse().unwrap()),
-            owner: None,
-            amount: Money::new(500, "EUR".parse().unwrap()),
-            method: None,
-            state,
-            version: 1,
-            created: Timestamp::UNIX_EPOCH,
-            since: Timestamp::UNIX_EPOCH,
-            tries: 0,
-        }
     }
 }

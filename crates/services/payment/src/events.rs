@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt, join_all};
 use shop_events::{HandleError, Handler};
 use shop_types::event::OrderFact;
-use shop_types::{Envelope, ErrorKind, Event, EventId, ServiceError, Topic};
+use shop_types::{Envelope, Event, EventId, Topic};
 
-use crate::app::{App, Error};
+use crate::app::App;
 use crate::domain::PaymentId;
 use crate::domain::batch::{Outcome, Verdict};
 
@@ -45,7 +45,7 @@ async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
         | Event::UserCreated(_)
         | Event::SessionRevoked(_) => return Ok(()),
     };
-    app.obey(verdict?).await.map_err(undone)
+    app.obey(verdict?).await.map_err(HandleError::of)
 }
 
 fn verdict(event: EventId, fact: OrderFact, outcome: Outcome) -> Result<Verdict, HandleError> {
@@ -57,24 +57,5 @@ fn verdict(event: EventId, fact: OrderFact, outcome: Outcome) -> Result<Verdict,
         }
         Ok(_) => Err(HandleError::Poison("the order names a payment of another order".into())),
         Err(error) => Err(HandleError::Poison(format!("the name of the payment {error}"))),
-    }
-}
-
-/// What a rule forbids stays forbidden; everything else may succeed when it is delivered again.
-fn undone(error: Error) -> HandleError {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid => HandleError::Poison(error.to_string()),
-        ErrorKind::Unavailable => HandleError::Away(Box::new(error)),
-        ErrorKind::Malformed
-        | ErrorKind::Unauthenticated
-        | ErrorKind::PaymentDeclined
-        | ErrorKind::Forbidden
-        | ErrorKind::Gone
-        | ErrorKind::Stale
-        | ErrorKind::TooLarge
-        | ErrorKind::UnsupportedMedia
-        | ErrorKind::PreconditionRequired
-        | ErrorKind::RateLimited
-        | ErrorKind::Internal => HandleError::Retry(Box::new(error)),
     }
 }

@@ -10,6 +10,7 @@ mod routes;
 mod rpc;
 mod store;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -17,7 +18,7 @@ use shop_config::{Config, PaymentConfig, PaymentProvider, Secret, names};
 use shop_service::Service;
 use tonic::service::Routes;
 
-use crate::app::{App, driver};
+use crate::app::{App, driver, reconciliation};
 use crate::peers::Provider;
 use crate::peers::sandbox::Sandbox;
 
@@ -35,6 +36,8 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         Box::pin(async move { app.prepare().await.context("failed to make the collections of payment") }) as _
     };
     let driver = Box::pin(driver::drive(Arc::clone(&app), work, service.stop()));
+    let gauges = reconciliation::Gauges::register(service.metrics()).context("failed to register metrics")?;
+    let reconciliation = Box::pin(reconciliation::reconcile(Arc::clone(&app), gauges, service.stop()));
     let rpc = rpc::server(&app);
     Ok(service
         .routes(&app, routes::ACCESS, routes::configure)
@@ -43,18 +46,32 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         .prepare("collections", prepare)
         .consume(events::TOPICS, events::handler(&app))
         .relay()
-        .background("driver", driver))
+        .background("driver", driver)
+        .background("reconciliation", reconciliation))
 }
 
 async fn provider(config: &PaymentConfig) -> anyhow::Result<Arc<dyn Provider>> {
     let file = config.api_key_file.as_ref().with_context(|| {
         format!("{} must name the file with the API key of the payment provider", names::PAYMENT_API_KEY_FILE)
     })?;
-    let key = tokio::fs::read_to_string(file).await;
-    let key = key.with_context(|| format!("failed to read the API key from {}", file.display()))?;
-    let key = key.trim();
-    anyhow::ensure!(!key.is_empty(), "the API key file {} is empty", file.display());
+    let api_key = read_secret(file, "the API key").await?;
+    let webhook_secret = if let Some(file) = &config.webhook_secret_file {
+        Some(read_secret(file, "the secret of webhooks").await?)
+    } else {
+        let name = names::PAYMENT_WEBHOOK_SECRET_FILE;
+        tracing::warn!("No webhook of the payment provider is trusted: {name} is not set");
+        None
+    };
     match config.provider {
-        PaymentProvider::Sandbox => Ok(Arc::new(Sandbox::new(&config.url, Secret::new(key))?)),
+        PaymentProvider::Sandbox => Ok(Arc::new(Sandbox::new(&config.url, api_key, webhook_secret)?)),
     }
+}
+
+async fn read_secret(file: &Path, what: &str) -> anyhow::Result<Secret> {
+    let text = tokio::fs::read_to_string(file).await;
+    let text =
+        text.with_context(|| format!("failed to read {what} of the payment provider from {}", file.display()))?;
+    let text = text.trim();
+    anyhow::ensure!(!text.is_empty(), "the file {} with {what} of the payment provider is empty", file.display());
+    Ok(Secret::new(text))
 }

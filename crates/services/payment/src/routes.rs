@@ -1,5 +1,10 @@
 //! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
 
+mod body;
+mod reconciliation;
+mod refunds;
+mod webhooks;
+
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -7,78 +12,37 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, get, post};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shop_http::{
     Access, Body, Code, ErrorBody, HttpError, LoggedIn, MaybeIfNoneMatch, Method, PathText, Route, Who, reply,
 };
-use shop_types::{Money, OrderId};
-use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::{App, Reader};
 use crate::domain::{Payment, PaymentId};
+use body::PaymentBody;
 
 /// Who may call each route (api 1).
 pub(crate) const ACCESS: &[Route] = &[
+    (Method::Get, "/api/v1/payments/reconciliation", Access::STAFF),
+    (Method::Post, "/api/v1/payments/webhooks/{provider}", Access::PUBLIC),
     (Method::Get, "/api/v1/payments/{id}", Access::CUSTOMER),
     (Method::Post, "/api/v1/payments/{id}/capture", Access::STAFF),
     (Method::Post, "/api/v1/payments/{id}/void", Access::STAFF),
+    (Method::Post, "/api/v1/payments/{id}/refunds", Access::STAFF),
 ];
 
 /// The error codes of this service alone.
-pub(crate) const CODES: &[Code] = &[(
-    "payment_state",
-    409,
-    "The payment's state does not allow it; `state` is the present one, `allowed` are those that would do.",
-)];
-
-/// One attempt to pay an order.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PaymentBody {
-    /// `<order id>:<attempt>`.
-    #[schema(example = "0190c3d2-7a4e-7000-8000-000000000001:1")]
-    id: String,
-    /// The order it pays for.
-    order_id: OrderId,
-    /// Which attempt of the order, from 1.
-    attempt: u32,
-    /// CREATED, AUTHORIZED, DECLINED, CAPTURING, CAPTURED, FAILED, VOIDING, VOIDED, CANCELLING, CANCELLED, REFUNDING or
-    /// REFUNDED.
-    #[schema(example = "CAPTURED")]
-    status: &'static str,
-    /// What is held, taken or given back.
-    amount: Money,
-    /// The provider's word for a refusal, when there was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "card_declined")]
-    reason: Option<String>,
-    /// Grows with every change.
-    version: i64,
-    /// When it was opened.
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// When it came into its present status.
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-}
-
-impl From<&Payment> for PaymentBody {
-    fn from(payment: &Payment) -> Self {
-        Self {
-            id: payment.id.to_string(),
-            order_id: payment.id.order,
-            attempt: payment.id.attempt(),
-            status: payment.state.kind().word(),
-            amount: payment.amount,
-            reason: payment.state.reason().map(str::to_owned),
-            version: payment.version,
-            created_at: payment.created,
-            updated_at: payment.since,
-        }
-    }
-}
+pub(crate) const CODES: &[Code] = &[
+    ("invalid_signature", 400, "The webhook is not signed by the provider, or not within 300 s."),
+    (
+        "payment_state",
+        409,
+        "The payment's state does not allow it; `state` is the present one, `allowed` are those that would do.",
+    ),
+    ("over_refund", 409, "Refunds would add up to more than was captured; `left` can still be refunded."),
+    ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
+];
 
 /// Nothing to say: no body, or an empty object. Anything in it (say, an amount) must not be overlooked.
 #[derive(Debug)]
@@ -162,10 +126,12 @@ pub(crate) async fn void_payment(
 }
 
 fn answer(payment: &Payment) -> HttpResponse {
-    let status = if payment.state.kind().is_settling() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = if payment.is_moving_the_hold() { StatusCode::ACCEPTED } else { StatusCode::OK };
     reply::with_status(status, payment.version, &PaymentBody::from(payment))
 }
 
 pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
-    routes.service(get_payment).service(capture_payment).service(void_payment);
+    // The fixed path before the one with a name in its place.
+    routes.service(reconciliation::list_differences).service(webhooks::receive_webhook);
+    routes.service(get_payment).service(capture_payment).service(void_payment).service(refunds::refund_payment);
 }

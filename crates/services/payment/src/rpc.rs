@@ -30,7 +30,7 @@ impl PaymentRpc for Rpc {
             payment_id: payment.id.to_string(),
             state: state(payment.state.kind()).into(),
             reason: payment.state.reason().unwrap_or_default().to_owned(),
-            next_action_url: String::new(),
+            next_action_url: payment.state.next_action().unwrap_or_default().to_owned(),
         }))
     }
 
@@ -73,6 +73,7 @@ fn reply(payment: &Payment) -> GetPaymentReply {
 const fn state(kind: Kind) -> PaymentState {
     match kind {
         Kind::Created => PaymentState::Created,
+        Kind::RequiresAction => PaymentState::RequiresAction,
         Kind::Authorized => PaymentState::Authorized,
         Kind::Declined => PaymentState::Declined,
         Kind::Capturing => PaymentState::Capturing,

@@ -30,7 +30,17 @@ const FINISH: Duration = Duration::from_secs(6);
 #[derive(Debug)]
 pub(crate) struct Due {
     payment: Payment,
+    why: Why,
     span: Span,
+}
+
+/// Why a payment is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It is not at rest.
+    Unsettled,
+    /// Somebody said that something has come of it.
+    Hinted,
 }
 
 /// Where payments are handed to the driver.
@@ -51,13 +61,22 @@ pub(super) fn queue(closes_store: CancellationToken) -> (Queue, Work) {
 }
 
 impl Queue {
-    /// Hands a payment over, unless it is at rest or was postponed just now. Without room it falls due later.
+    /// Hands a payment over, unless it is at rest, waits for its buyer, or was postponed just now. Without room it falls
+    /// due later.
     pub(super) fn push(&self, payment: Payment) {
-        if !payment.state.kind().is_settling() || payment.tries > 0 {
-            return;
+        if payment.is_urgent() && payment.tries == 0 {
+            self.send(payment, Why::Unsettled);
         }
+    }
+
+    /// Hands a payment over to be looked up. Without room it falls due later, unless it was at rest.
+    pub(super) fn push_hint(&self, payment: Payment) {
+        self.send(payment, Why::Hinted);
+    }
+
+    fn send(&self, payment: Payment, why: Why) {
         let id = payment.id;
-        if self.0.try_send(Due { payment, span: Span::current() }).is_err() {
+        if self.0.try_send(Due { payment, why, span: Span::current() }).is_err() {
             tracing::warn!(payment.id = %id, "The driver is busy or stopping; payment {id} falls due later");
         }
     }
@@ -74,7 +93,7 @@ pub(crate) async fn drive(app: Arc<App>, mut work: Work, stop: CancellationToken
             () = stop.cancelled() => break,
             Some(ended) = asking.join_next() => report(ended),
             Some(due) = work.queue.recv(), if free > 0 => {
-                asking.spawn(settle(Arc::clone(&app), due.payment).instrument(due.span));
+                asking.spawn(settle(Arc::clone(&app), due.payment, due.why).instrument(due.span));
             }
             _ = look.tick(), if free > 0 => take_over(&app, free, &mut asking).await,
         }
@@ -95,16 +114,20 @@ async fn take_over(app: &Arc<App>, most: usize, asking: &mut JoinSet<()>) {
         Ok(payments) => {
             for payment in payments {
                 let span = tracing::info_span!("settle_payment", payment.id = %payment.id);
-                asking.spawn(settle(Arc::clone(app), payment).instrument(span));
+                asking.spawn(settle(Arc::clone(app), payment, Why::Unsettled).instrument(span));
             }
         }
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "Cannot look for payments that are due"),
     }
 }
 
-async fn settle(app: Arc<App>, payment: Payment) {
+async fn settle(app: Arc<App>, payment: Payment, why: Why) {
     let id: PaymentId = payment.id;
-    match app.settle(payment).await {
+    let settled = match why {
+        Why::Unsettled => app.settle(payment).await,
+        Why::Hinted => app.follow_hint(payment).await,
+    };
+    match settled {
         Ok(payment) => {
             let state = payment.state.kind().word();
             tracing::info!(payment.id = %id, state, "Payment {id} is {state}");

@@ -1,10 +1,11 @@
 //! How an operation on payments can end badly.
 
 use serde_json::{Map, Value, json};
-use shop_types::{ErrorKind, ServiceError};
+use shop_types::{Detail, ErrorKind, Money, ServiceError};
 
-use crate::domain::Illegal;
 use crate::domain::batch::Refusal;
+use crate::domain::{Illegal, Unrefundable};
+use crate::peers::Untrusted;
 
 /// A broken rule, the store, or a defect.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,25 @@ pub(crate) enum Error {
     /// The payment's state does not allow it.
     #[error(transparent)]
     Illegal(Illegal),
-    /// A value that a peer sent breaks a rule.
+    /// Refunds would add up to more than was captured.
+    #[error("{left} can be refunded, not more")]
+    OverRefund {
+        /// What can still be refunded.
+        left: Money,
+    },
+    /// The key was used for another request.
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    /// A webhook cannot be trusted.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+    /// A body is too large.
+    #[error("the body must not be larger than 64 KiB")]
+    TooLarge,
+    /// A body did not arrive.
+    #[error("the body broke off")]
+    BrokenBody,
+    /// A value that was sent breaks a rule.
     #[error("{field} {rule}")]
     Invalid {
         /// Which field.
@@ -32,6 +51,9 @@ pub(crate) enum Error {
     /// The task that asked the provider broke off; the payment stays due.
     #[error("the task that asked the provider broke off")]
     Broken(#[source] tokio::task::JoinError),
+    /// A test made the outcome unknown.
+    #[error("a test made the outcome unknown")]
+    Injected(#[from] shop_faults::Injected),
 }
 
 impl From<Refusal> for Error {
@@ -39,7 +61,12 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::Unknown => Self::NotFound,
             Refusal::Mismatch => Self::Mismatch,
-            Refusal::Illegal(illegal) => Self::Illegal(illegal),
+            Refusal::Illegal(illegal) | Refusal::Unrefundable(Unrefundable::Illegal(illegal)) => Self::Illegal(illegal),
+            Refusal::Unrefundable(Unrefundable::OverRefund { left }) => Self::OverRefund { left },
+            Refusal::Unrefundable(Unrefundable::Currency) => {
+                Self::Invalid { field: "amount.currency", rule: "must be the currency of the payment".to_owned() }
+            }
+            Refusal::KeyReused => Self::KeyReused,
         }
     }
 }
@@ -48,10 +75,13 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound => ErrorKind::NotFound,
-            Self::Mismatch | Self::Illegal(_) => ErrorKind::Conflict,
-            Self::Invalid { .. } => ErrorKind::Invalid,
+            Self::Mismatch | Self::Illegal(_) | Self::OverRefund { .. } => ErrorKind::Conflict,
+            Self::KeyReused | Self::Invalid { .. } => ErrorKind::Invalid,
+            Self::Untrusted(_) | Self::BrokenBody => ErrorKind::Malformed,
+            Self::TooLarge => ErrorKind::TooLarge,
             Self::Store(error) => error.kind(),
             Self::Broken(_) => ErrorKind::Internal,
+            Self::Injected(_) => ErrorKind::Unavailable,
         }
     }
 
@@ -60,20 +90,42 @@ impl ServiceError for Error {
             Self::NotFound => "not_found",
             Self::Mismatch => "attempt_mismatch",
             Self::Illegal(_) => "payment_state",
+            Self::OverRefund { .. } => "over_refund",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::Untrusted(Untrusted::NotAnEvent) => "malformed_body",
+            Self::Untrusted(
+                Untrusted::NoSecret | Untrusted::Unsigned | Untrusted::WrongSignature | Untrusted::OutOfTime,
+            ) => "invalid_signature",
+            Self::TooLarge => "body_too_large",
+            Self::BrokenBody => "bad_request",
             Self::Invalid { .. } => "invalid_field",
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => "unavailable",
+            Self::Injected(_) => "unavailable",
             Self::Store(_) | Self::Broken(_) => "internal",
         }
     }
 
-    fn details(&self) -> Vec<shop_types::Detail> {
+    fn details(&self) -> Vec<Detail> {
         match self {
-            Self::Invalid { field, rule } => vec![shop_types::Detail::new(*field, rule.clone())],
-            Self::NotFound | Self::Mismatch | Self::Illegal(_) | Self::Store(_) | Self::Broken(_) => Vec::new(),
+            Self::Invalid { field, rule } => vec![Detail::new(*field, rule.clone())],
+            Self::KeyReused => vec![Detail::new("Idempotency-Key", "was used for another request")],
+            Self::NotFound
+            | Self::Mismatch
+            | Self::Illegal(_)
+            | Self::OverRefund { .. }
+            | Self::Untrusted(_)
+            | Self::TooLarge
+            | Self::BrokenBody
+            | Self::Store(_)
+            | Self::Broken(_)
+            | Self::Injected(_) => Vec::new(),
         }
     }
 
     fn extra(&self) -> Map<String, Value> {
+        if let Self::OverRefund { left } = self {
+            return Map::from_iter([("left".to_owned(), json!(left))]);
+        }
         let Self::Illegal(Illegal { state, allowed }) = self else { return Map::new() };
         let allowed: Vec<&str> = allowed.iter().map(|kind| kind.word()).collect();
         Map::from_iter([("state".to_owned(), json!(state.word())), ("allowed".to_owned(), json!(allowed))])

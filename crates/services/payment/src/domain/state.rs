@@ -1,12 +1,17 @@
 //! The states of a payment, with what each carries. How one becomes another stands in `transitions`.
 
-use super::transitions::Tell;
-
 /// How far a payment has come, with what only that state has. `hold` is the provider's own id of the hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// Written down (W3); the provider may or may not hold the money.
     Created,
+    /// The provider holds nothing before the buyer has confirmed there.
+    RequiresAction {
+        /// The provider's id of what may become a hold.
+        hold: String,
+        /// Where the buyer confirms.
+        url: String,
+    },
     /// The provider holds the money (W5).
     Authorized {
         /// The provider's id.
@@ -50,12 +55,12 @@ pub enum State {
     Cancelling,
     /// A tombstone: cancelled, and the provider holds nothing (orders 1.5 e).
     Cancelled,
-    /// The money that was taken is being given back.
+    /// All of the money that was taken, or what is left of it, is being given back.
     Refunding {
         /// The provider's id.
         hold: String,
     },
-    /// The money was given back.
+    /// All of the money was given back.
     Refunded {
         /// The provider's id.
         hold: String,
@@ -76,6 +81,8 @@ pub enum AfterCapture {
 pub enum Kind {
     /// See [`State::Created`].
     Created,
+    /// See [`State::RequiresAction`].
+    RequiresAction,
     /// See [`State::Authorized`].
     Authorized,
     /// See [`State::Declined`].
@@ -102,8 +109,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind of state.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Created,
+        Self::RequiresAction,
         Self::Authorized,
         Self::Declined,
         Self::Capturing,
@@ -122,6 +130,7 @@ impl Kind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Created => "CREATED",
+            Self::RequiresAction => "REQUIRES_ACTION",
             Self::Authorized => "AUTHORIZED",
             Self::Declined => "DECLINED",
             Self::Capturing => "CAPTURING",
@@ -135,21 +144,6 @@ impl Kind {
             Self::Refunded => "REFUNDED",
         }
     }
-
-    /// Whether the provider has to be asked before it can go on.
-    #[must_use]
-    pub const fn is_settling(self) -> bool {
-        match self {
-            Self::Created | Self::Capturing | Self::Voiding | Self::Cancelling | Self::Refunding => true,
-            Self::Authorized
-            | Self::Declined
-            | Self::Captured
-            | Self::Failed
-            | Self::Voided
-            | Self::Cancelled
-            | Self::Refunded => false,
-        }
-    }
 }
 
 impl State {
@@ -158,6 +152,7 @@ impl State {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Created => Kind::Created,
+            Self::RequiresAction { .. } => Kind::RequiresAction,
             Self::Authorized { .. } => Kind::Authorized,
             Self::Declined { .. } => Kind::Declined,
             Self::Capturing { .. } => Kind::Capturing,
@@ -176,7 +171,8 @@ impl State {
     #[must_use]
     pub fn hold(&self) -> Option<&str> {
         match self {
-            Self::Authorized { hold }
+            Self::RequiresAction { hold, .. }
+            | Self::Authorized { hold }
             | Self::Capturing { hold, .. }
             | Self::Captured { hold }
             | Self::Failed { hold, .. }
@@ -194,6 +190,7 @@ impl State {
         match self {
             Self::Declined { reason } | Self::Failed { reason, .. } => Some(reason),
             Self::Created
+            | Self::RequiresAction { .. }
             | Self::Authorized { .. }
             | Self::Capturing { .. }
             | Self::Captured { .. }
@@ -206,22 +203,23 @@ impl State {
         }
     }
 
-    /// The last thing others were told, when the money is settled for good and was not simply kept or declined. An order
-    /// that is undone later than its payment has to hear it again (rulings 12 and 15).
+    /// Where the buyer confirms, while they have to.
     #[must_use]
-    pub const fn last_word(&self) -> Option<Tell> {
+    pub fn next_action(&self) -> Option<&str> {
         match self {
-            Self::Failed { .. } => Some(Tell::Failed),
-            Self::Voided { .. } | Self::Cancelled => Some(Tell::Voided),
-            Self::Refunded { .. } => Some(Tell::Refunded),
+            Self::RequiresAction { url, .. } => Some(url),
             Self::Created
             | Self::Authorized { .. }
             | Self::Declined { .. }
             | Self::Capturing { .. }
             | Self::Captured { .. }
+            | Self::Failed { .. }
             | Self::Voiding { .. }
+            | Self::Voided { .. }
             | Self::Cancelling
-            | Self::Refunding { .. } => None,
+            | Self::Cancelled
+            | Self::Refunding { .. }
+            | Self::Refunded { .. } => None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The transitions: every event, and what it does to every state.
+//! The transitions: every event, and what it does to every state. What refunds do, which are more than a state, stands in
+//! `payment`.
 
 use shop_types::event::PaymentFact;
 
@@ -20,6 +21,13 @@ pub enum Event {
         /// Its id of the hold.
         hold: String,
     },
+    /// The provider will hold the money once the buyer has confirmed.
+    ActionNeeded {
+        /// Its id of what may become a hold.
+        hold: String,
+        /// Where the buyer confirms.
+        url: String,
+    },
     /// The provider refused to hold the money, for good.
     Refused {
         /// Its word for why.
@@ -34,18 +42,26 @@ pub enum Event {
     },
     /// The provider has given the hold back.
     VoidDone,
-    /// The provider has given the money back.
-    RefundDone,
+    /// The provider has given a refund back.
+    RefundDone {
+        /// Which.
+        n: u32,
+    },
+    /// The provider refuses a refund, for good.
+    RefundRefused {
+        /// Which.
+        n: u32,
+    },
     /// The provider holds nothing under this payment's name, and never will.
     NothingHeld,
 }
 
-/// What an event leads to.
+/// What an event does to a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// It changes nothing: it has happened already, or comes too late to matter.
+    /// Nothing: it has happened already, or comes too late to matter.
     Stay,
-    /// The payment goes on.
+    /// It goes on.
     Go {
         /// Where to.
         state: State,
@@ -66,7 +82,10 @@ pub enum Tell {
     /// `payment.voided`.
     Voided,
     /// `payment.refunded`.
-    Refunded,
+    Refunded {
+        /// The refund that was given back.
+        n: u32,
+    },
     /// `payment.failed`.
     Failed,
 }
@@ -80,7 +99,7 @@ impl Tell {
             Self::Declined => shop_types::Event::PaymentDeclined(fact),
             Self::Captured => shop_types::Event::PaymentCaptured(fact),
             Self::Voided => shop_types::Event::PaymentVoided(fact),
-            Self::Refunded => shop_types::Event::PaymentRefunded(fact),
+            Self::Refunded { .. } => shop_types::Event::PaymentRefunded(fact),
             Self::Failed => shop_types::Event::PaymentFailed(fact),
         }
     }
@@ -114,11 +133,12 @@ impl State {
             Event::Cancel => Ok(self.cancel()),
             Event::Void => self.void(),
             Event::Held { hold } => Ok(self.held(hold)),
+            Event::ActionNeeded { hold, url } => Ok(self.action_needed(hold, url)),
             Event::Refused { reason } => Ok(self.refused(reason)),
             Event::CaptureDone => Ok(self.capture_done()),
             Event::CaptureRefused { reason } => Ok(self.capture_refused(reason)),
             Event::VoidDone => Ok(self.void_done()),
-            Event::RefundDone => Ok(self.refund_done()),
+            Event::RefundDone { .. } | Event::RefundRefused { .. } => Ok(Step::Stay),
             Event::NothingHeld => Ok(self.nothing_held()),
         }
     }
@@ -139,7 +159,7 @@ impl State {
             | Self::Cancelled
             | Self::Refunding { .. }
             | Self::Refunded { .. } => Ok(Step::Stay),
-            Self::Created | Self::Declined { .. } => Err(self.illegal(CAPTURABLE)),
+            Self::Created | Self::RequiresAction { .. } | Self::Declined { .. } => Err(self.illegal(CAPTURABLE)),
         }
     }
 
@@ -154,7 +174,7 @@ impl State {
     /// A cancel and a capture are never both under way: whichever comes first is finished, and a capture is given back.
     fn cancel(&self) -> Step {
         match self {
-            Self::Created => Step::to(Self::Cancelling, None),
+            Self::Created | Self::RequiresAction { .. } => Step::to(Self::Cancelling, None),
             Self::Authorized { hold } => Step::to(Self::Voiding { hold: hold.clone() }, None),
             Self::Capturing { hold, then: AfterCapture::Keep } => {
                 Step::to(Self::Capturing { hold: hold.clone(), then: AfterCapture::Refund }, None)
@@ -175,7 +195,7 @@ impl State {
     /// A hold that turns up after the payment was cancelled is given back, even behind a tombstone.
     fn held(&self, hold: String) -> Step {
         match self {
-            Self::Created => Step::to(Self::Authorized { hold }, Some(Tell::Authorized)),
+            Self::Created | Self::RequiresAction { .. } => Step::to(Self::Authorized { hold }, Some(Tell::Authorized)),
             Self::Cancelling | Self::Cancelled => Step::to(Self::Voiding { hold }, None),
             Self::Authorized { .. }
             | Self::Declined { .. }
@@ -189,8 +209,26 @@ impl State {
         }
     }
 
+    /// What may become a hold is one for everybody who wants none.
+    fn action_needed(&self, hold: String, url: String) -> Step {
+        match self {
+            Self::Created => Step::to(Self::RequiresAction { hold, url }, None),
+            Self::Cancelling | Self::Cancelled => Step::to(Self::Voiding { hold }, None),
+            Self::RequiresAction { .. }
+            | Self::Authorized { .. }
+            | Self::Declined { .. }
+            | Self::Capturing { .. }
+            | Self::Captured { .. }
+            | Self::Failed { .. }
+            | Self::Voiding { .. }
+            | Self::Voided { .. }
+            | Self::Refunding { .. }
+            | Self::Refunded { .. } => Step::Stay,
+        }
+    }
+
     fn refused(&self, reason: String) -> Step {
-        if *self == Self::Created {
+        if matches!(self, Self::Created | Self::RequiresAction { .. }) {
             return Step::to(Self::Declined { reason }, Some(Tell::Declined));
         }
         self.nothing_held()
@@ -220,12 +258,7 @@ impl State {
         Step::to(Self::Voided { hold: hold.clone() }, Some(Tell::Voided))
     }
 
-    fn refund_done(&self) -> Step {
-        let Self::Refunding { hold } = self else { return Step::Stay };
-        Step::to(Self::Refunded { hold: hold.clone() }, Some(Tell::Refunded))
-    }
-
-    const fn illegal(&self, allowed: &'static [Kind]) -> Illegal {
+    pub(super) const fn illegal(&self, allowed: &'static [Kind]) -> Illegal {
         Illegal { state: self.kind(), allowed }
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted about questions to the provider.
+//! What is counted about questions to the provider, and about what it tells by itself.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 pub(crate) struct Calls {
     total: prometheus::IntCounterVec,
     seconds: prometheus::HistogramVec,
+    webhooks: prometheus::IntCounterVec,
 }
 
 impl Calls {
@@ -31,6 +32,11 @@ impl Calls {
                 &["operation"],
                 BUCKETS,
             )?,
+            webhooks: metrics.counter(
+                "payment_webhooks_total",
+                "Webhooks of the payment provider, by what came of them.",
+                &["outcome"],
+            )?,
         })
     }
 
@@ -39,5 +45,10 @@ impl Calls {
         let outcome = answer.map_or_else(Unknown::word, |()| "answered");
         self.total.with_label_values(&[operation, outcome]).inc();
         self.seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    /// Counts a webhook: `taken`, `repeated` or `refused`.
+    pub(crate) fn heard(&self, outcome: &str) {
+        self.webhooks.with_label_values(&[outcome]).inc();
     }
 }

@@ -118,5 +118,6 @@ async fn without_a_provider_the_attempt_is_written_down_and_waits() {
     let reply = client(&shop).await.authorize(request(an_order(), "tok_visa")).await.unwrap().into_inner();
 
     assert_eq!(reply.state(), PaymentState::Created);
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // Nobody waits out the limit of 3 s for a provider that refuses connections.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }

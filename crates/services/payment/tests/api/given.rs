@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use sandbox_psp::settings::Webhook;
 use sandbox_psp::{Server, Settings};
 use serde_json::{Value, json};
 use shop_mongo::{Document, Mongo, doc};
@@ -15,28 +16,59 @@ use shop_telemetry::metrics::Metrics;
 use shop_testkit::{Peers, TestShop, Who};
 use shop_types::event::OrderFact;
 use shop_types::{Clock as _, Envelope, Event, EventId, Money, OrderId, UserId};
+use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
-const API_KEY: &str = "key-of-the-test";
+pub(crate) const API_KEY: &str = "key-of-the-test";
+pub(crate) const WEBHOOK_SECRET: &str = "webhook-secret-of-the-test";
 
 /// The running service and its provider.
 pub(crate) struct Given {
     pub(crate) shop: TestShop,
     pub(crate) mongo: Mongo,
-    psp: Server,
+    pub(crate) psp: Server,
     redis: Redis,
+    // Holds the ledger of the provider.
+    _folder: TempDir,
 }
 
 impl Given {
+    /// A provider that tells nothing by itself.
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let api_key_file = folder.path().join("key");
-        std::fs::write(&api_key_file, API_KEY).unwrap();
+        Self::with_ledger(&[]).await
+    }
+
+    /// A provider that has booked something before.
+    pub(crate) async fn with_ledger(entries: &[Value]) -> Self {
+        let (folder, settings) = provider_settings(entries);
         // A lost try hangs longer than anybody waits.
-        let psp = Server::start(&Settings::local(api_key_file)).await.unwrap();
+        let psp = Server::start(&settings).await.unwrap();
         let shop = shop_beside(format!("http://{}", psp.address())).await;
+        Self::of(shop, psp, folder).await
+    }
+
+    /// A provider that tells the service of every booking.
+    pub(crate) async fn with_webhooks() -> Self {
+        let (folder, settings) = provider_settings(&[]);
+        // Each has to know the other's address first.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let shop = shop_beside(format!("http://{address}")).await;
+        let secret_file = folder.path().join("secret");
+        std::fs::write(&secret_file, WEBHOOK_SECRET).unwrap();
+        let webhook = Some(Webhook { url: shop.url("/api/v1/payments/webhooks/sandbox"), secret_file });
+        let psp = Server::start(&Settings { address, webhook, ..settings }).await.unwrap();
+        Self::of(shop, psp, folder).await
+    }
+
+    async fn of(shop: TestShop, psp: Server, folder: TempDir) -> Self {
         let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
-        Self { mongo: shop.mongo("payment").await, shop, psp, redis }
+        Self { mongo: shop.mongo("payment").await, shop, psp, redis, _folder: folder }
+    }
+
+    /// What the service measures.
+    pub(crate) async fn metrics(&self) -> String {
+        let reply = self.shop.client().get(self.shop.admin_url("/metrics")).send().await.unwrap();
+        reply.text().await.unwrap()
     }
 
     pub(crate) async fn client(&self) -> PaymentClient<Channel> {
@@ -129,7 +161,7 @@ impl Given {
         let mut payment = doc! {
             "_id": format!("{order}:1"), "order_id": order.to_string(), "attempt": 1_i64, "user_id": null,
             "amount": 500_i64, "currency": "EUR", "method": "tok_visa", "state": "CREATED", "hold": null,
-            "refund_after_capture": false, "reason": null, "version": 1_i64, "created_at": now, "since": now,
+            "next_action_url": null, "refund_after_capture": false, "reason": null, "refunds": [], "version": 1_i64, "created_at": now, "since": now,
             "tries": 0_i64, "next_try_at": now,
         };
         payment.extend(fields);
@@ -147,9 +179,23 @@ impl Given {
     }
 }
 
+fn provider_settings(ledger: &[Value]) -> (TempDir, Settings) {
+    let folder = tempfile::tempdir().unwrap();
+    let (key_file, ledger_file) = (folder.path().join("key"), folder.path().join("ledger"));
+    std::fs::write(&key_file, API_KEY).unwrap();
+    let lines: Vec<String> = ledger.iter().map(|entry| format!("{entry}\n")).collect();
+    std::fs::write(&ledger_file, lines.concat()).unwrap();
+    (folder, Settings { ledger_file: Some(ledger_file), ..Settings::local(key_file) })
+}
+
 /// The service with a provider at a URL.
 pub(crate) async fn shop_beside(payment_url: String) -> TestShop {
-    let peers = Peers { payment_url: Some(payment_url), payment_api_key: Some(API_KEY.into()), ..Peers::default() };
+    let peers = Peers {
+        payment_url: Some(payment_url),
+        payment_api_key: Some(API_KEY.into()),
+        payment_webhook_secret: Some(WEBHOOK_SECRET.into()),
+        ..Peers::default()
+    };
     TestShop::start_beside(peers, |config| async move { payment::service(&config).await }).await
 }
 

@@ -61,7 +61,10 @@ async fn the_owner_reads_a_payment_and_others_cannot_tell_it_from_none() {
     assert_eq!((&mine["status"], &mine["attempt"]), (&json!("AUTHORIZED"), &json!(1)));
     assert_eq!((&mine["amount"], &mine["orderId"]), (&json!({ "amount": 500, "currency": "EUR" }), &json!(order)));
     let fields: Vec<_> = mine.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(fields, ["id", "orderId", "attempt", "status", "amount", "version", "createdAt", "updatedAt"]);
+    assert_eq!(
+        fields,
+        ["id", "orderId", "attempt", "status", "amount", "refunds", "version", "createdAt", "updatedAt"]
+    );
     for body in [&mut hidden, &mut none] {
         body.as_object_mut().unwrap().retain(|field, _| field != "requestId" && field != "timestamp");
     }
