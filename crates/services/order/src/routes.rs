@@ -32,6 +32,7 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/orders/{id}/payments", Access::GUEST),
     (Method::Patch, "/api/v1/orders/{id}/status", Access::STAFF),
     (Method::Post, "/api/v1/orders/{id}/returns", Access::GUEST),
+    (Method::Get, "/api/v1/returns", Access::STAFF),
     (Method::Get, "/api/v1/returns/{id}", Access::GUEST),
     (Method::Patch, "/api/v1/returns/{id}", Access::STAFF),
 ];
@@ -171,11 +172,15 @@ fn keyed(caller: Caller, key: Key, fingerprint: Fingerprint) -> Result<Keyed, Ht
 pub(crate) async fn list_orders(app: Data<App>, who: Who, list: Paged<OrderFilter>) -> Result<HttpResponse, HttpError> {
     let Paged(page, OrderFilter { status, user_id, from, to }) = list;
     let filter = Filter { state: status.map(|word| word.0), user: user_id, from, to };
-    if page.sort.is_some_and(|sort| sort != "-createdAt") {
-        return Err(Error::from(domain::Error::Sort).into());
-    }
+    newest_first(&page)?;
     let found = app.orders(&viewer(who.0)?, &filter, (page.page, page.size)).await?;
     Ok(reply::ok(&found.map(OrderBody::from)))
+}
+
+/// There is no other sequence.
+fn newest_first(page: &PageQuery) -> Result<(), HttpError> {
+    let other = page.sort.as_deref().is_some_and(|sort| sort != "-createdAt");
+    if other { Err(Error::from(domain::Error::Sort).into()) } else { Ok(()) }
 }
 
 /// Reads one order; other people's do not exist.
@@ -257,5 +262,6 @@ pub(crate) async fn set_status(
 pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
     routes.service(list_orders).service(place_order).service(get_order).service(cancel_order);
     routes.service(pay_order).service(set_status);
-    routes.service(returns::request_return).service(returns::get_return).service(returns::decide_return);
+    routes.service(returns::request_return).service(returns::list_returns);
+    routes.service(returns::get_return).service(returns::decide_return);
 }

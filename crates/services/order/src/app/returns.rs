@@ -2,10 +2,10 @@
 
 use shop_mongo::Claim;
 use shop_mongo::idempotency::Row;
-use shop_types::OrderId;
+use shop_types::{OrderId, Page};
 
 use super::{App, Error, Keyed, Viewer};
-use crate::domain::{Decision, Return, ReturnId, ReturnReason};
+use crate::domain::{Decision, Return, ReturnId, ReturnReason, ReturnState};
 use crate::store::{Answer, Deed};
 
 impl App {
@@ -51,6 +51,19 @@ impl App {
     /// [`Error::NoSuchReturn`], also for other people's.
     pub(crate) async fn found_return(&self, viewer: &Viewer, id: ReturnId) -> Result<Return, Error> {
         self.store.found_return(viewer, id).await?.ok_or(Error::NoSuchReturn)
+    }
+
+    /// A page of all returns, or of those in a state, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) async fn returns(
+        &self,
+        state: Option<ReturnState>,
+        (number, size): (u32, u32),
+    ) -> Result<Page<Return>, Error> {
+        let (returns, total) = self.store.returns(state, number, size).await?;
+        Ok(Page::new(returns, number, size, total))
     }
 
     /// Decides a return. Accepted, it takes the order along: stock and money go back.

@@ -6,7 +6,7 @@ use shop_types::{CartId, Money, OrderId, ProductId, Quantity, Sku, UserId};
 use utoipa::ToSchema;
 
 use crate::app::{Item, Source};
-use crate::domain::{Decision, Entry, Error, Line, Order, Owner, Return, ReturnId, ReturnReason, State};
+use crate::domain::{Decision, Entry, Error, Line, Order, Owner, Return, ReturnId, ReturnReason, ReturnState, State};
 
 /// An order to place: from a cart, or from items.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -99,6 +99,18 @@ impl<'de> Deserialize<'de> for StatusWord {
                 "must be placed, confirmed, paid, shipped, delivered, rejected, cancelling, cancelled, returning or refunded",
             )
         })
+    }
+}
+
+/// A state of a return by its word, in a query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReturnWord(pub(crate) ReturnState);
+
+impl<'de> Deserialize<'de> for ReturnWord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let state = ReturnState::from_word(&word);
+        state.map(Self).ok_or_else(|| de::Error::custom("must be requested, accepted or refused"))
     }
 }
 

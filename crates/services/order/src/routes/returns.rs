@@ -2,11 +2,14 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
-use shop_http::{Body, ErrorBody, HttpError, IfMatch, Key, MaybeIfNoneMatch, PathId, Who, reply};
+use serde::Deserialize;
+use shop_http::{Body, ErrorBody, HttpError, IfMatch, Key, MaybeIfNoneMatch, PageQuery, Paged, PathId, Who, reply};
+use shop_types::Page;
 use shop_types::id::OrderKind;
+use utoipa::IntoParams;
 
-use super::body::{DecisionBody, NewReturnBody, ReturnBody};
-use super::{keyed, said_before, viewer};
+use super::body::{DecisionBody, NewReturnBody, ReturnBody, ReturnWord};
+use super::{keyed, newest_first, said_before, viewer};
 use crate::app::{App, Error};
 use crate::domain::ReturnKind;
 
@@ -31,6 +34,28 @@ pub(crate) async fn request_return(
     let (asked, replayed) = app.request_return(id.0, reason, keyed).await?;
     let response = reply::created(&format!("/api/v1/returns/{}", asked.id), asked.version, &ReturnBody::from(asked));
     Ok(if replayed { said_before(response) } else { response })
+}
+
+/// What a list of returns is narrowed to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReturnFilter {
+    /// Returns in this state: requested, accepted or refused.
+    #[param(value_type = Option<String>)]
+    status: Option<ReturnWord>,
+}
+
+/// Lists returns, newest first.
+#[utoipa::path(tag = "order", params(PageQuery, ReturnFilter), responses(
+    (status = 200, description = "A page of returns", body = Page<ReturnBody>),
+))]
+#[get("/api/v1/returns")]
+pub(crate) async fn list_returns(app: Data<App>, list: Paged<ReturnFilter>) -> Result<HttpResponse, HttpError> {
+    let Paged(page, ReturnFilter { status }) = list;
+    newest_first(&page)?;
+    let found = app.returns(status.map(|word| word.0), (page.page, page.size)).await?;
+    Ok(reply::ok(&found.map(ReturnBody::from)))
 }
 
 /// Reads one return; other people's do not exist.

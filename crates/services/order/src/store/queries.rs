@@ -14,7 +14,7 @@ use super::{ORDERS, Store};
 use crate::domain::{Order, State};
 
 /// How long the server may work on a list.
-const LONGEST_LIST: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_LIST: Duration = Duration::from_secs(2);
 
 /// Whose eyes look: other people's orders do not exist for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,12 +68,7 @@ impl Store {
         let filter = query(viewer, filter);
         let (orders, counted): (Collection<OrderDocument>, Collection<Document>) =
             (self.mongo.collection(ORDERS), self.mongo.collection(ORDERS));
-        let options = FindOptions::builder()
-            .sort(doc! { "created_at": -1, "_id": -1 })
-            .skip(u64::from(number.saturating_sub(1)) * u64::from(size))
-            .limit(i64::from(size))
-            .max_time(LONGEST_LIST)
-            .build();
+        let options = newest_first(number, size);
         let count_filter = filter.clone();
         let page = self.mongo.run("list orders", async move {
             orders.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await
@@ -89,6 +84,16 @@ impl Store {
         let read = |stored: OrderDocument| stored.try_into().map_err(|error| Error::corrupt("list orders", error));
         Ok((page.into_iter().map(read).collect::<Result<_, _>>()?, total))
     }
+}
+
+/// A page of a list, newest first.
+pub(super) fn newest_first(number: u32, size: u32) -> FindOptions {
+    FindOptions::builder()
+        .sort(doc! { "created_at": -1, "_id": -1 })
+        .skip(u64::from(number.saturating_sub(1)) * u64::from(size))
+        .limit(i64::from(size))
+        .max_time(LONGEST_LIST)
+        .build()
 }
 
 fn query(viewer: &Viewer, filter: &Filter) -> Document {

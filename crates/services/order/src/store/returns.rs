@@ -1,10 +1,12 @@
-//! Returns as they are stored, and reading one.
+//! Returns as they are stored, and reading them.
 
 use bson::{DateTime, doc};
+use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use shop_mongo::{Collection, Document, Error, IndexModel, Setup, UpdateOp, options::IndexOptions};
 
 use super::documents::{GuestDocument, Unreadable, owner_fields, read_owner};
+use super::queries::{LONGEST_LIST, newest_first};
 use super::{RETURNS, Store, Viewer};
 use crate::domain::{Return, ReturnId, ReturnReason, ReturnState};
 
@@ -31,15 +33,18 @@ pub(super) fn setup() -> Setup {
         .partial_filter_expression(doc! { "state": ReturnState::Requested.as_str() })
         .build();
     let states = ReturnState::ALL.map(ReturnState::as_str);
-    Setup::new(RETURNS, [IndexModel::builder().keys(doc! { "order": 1 }).options(open).build()]).validated(
-        doc! { "$jsonSchema": {
-            "required": ["_id", "order", "reason", "state", "version", "created_at"],
-            "properties": {
-                "state": { "enum": states.as_slice() },
-                "version": { "bsonType": "long", "minimum": 1_i64 },
-            },
-        } },
-    )
+    let indexes = [
+        IndexModel::builder().keys(doc! { "order": 1 }).options(open).build(),
+        IndexModel::builder().keys(doc! { "state": 1, "created_at": -1, "_id": -1 }).build(),
+        IndexModel::builder().keys(doc! { "created_at": -1, "_id": -1 }).build(),
+    ];
+    Setup::new(RETURNS, indexes).validated(doc! { "$jsonSchema": {
+        "required": ["_id", "order", "reason", "state", "version", "created_at"],
+        "properties": {
+            "state": { "enum": states.as_slice() },
+            "version": { "bsonType": "long", "minimum": 1_i64 },
+        },
+    } })
 }
 
 impl Store {
@@ -50,6 +55,34 @@ impl Store {
         let filter = viewer.narrow(doc! { "_id": id.to_string() });
         let found = self.mongo.run(WHAT, async move { returns.find_one(filter).await }).await?;
         found.map(|stored| stored.try_into().map_err(|error| Error::corrupt(WHAT, error))).transpose()
+    }
+}
+
+impl Store {
+    /// A page of all returns, or of those in a state, newest first, and how many there are.
+    pub(crate) async fn returns(
+        &self,
+        state: Option<ReturnState>,
+        number: u32,
+        size: u32,
+    ) -> Result<(Vec<Return>, u64), Error> {
+        const WHAT: &str = "list returns";
+        let filter = state.map_or_else(Document::new, |state| doc! { "state": state.as_str() });
+        let (returns, counted): (Collection<ReturnDocument>, Collection<Document>) =
+            (self.mongo.collection(RETURNS), self.mongo.collection(RETURNS));
+        let (options, count_filter) = (newest_first(number, size), filter.clone());
+        let page = self
+            .mongo
+            .run(WHAT, async move { returns.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await });
+        let total = self.mongo.run("count returns", async move {
+            if count_filter.is_empty() {
+                return counted.estimated_document_count().await;
+            }
+            counted.count_documents(count_filter).max_time(LONGEST_LIST).await
+        });
+        let (page, total) = futures::try_join!(page, total)?;
+        let read = |stored: ReturnDocument| stored.try_into().map_err(|error| Error::corrupt(WHAT, error));
+        Ok((page.into_iter().map(read).collect::<Result<_, _>>()?, total))
     }
 }
 

@@ -1,6 +1,6 @@
 //! No query reads more than it shows: MongoDB's own record of what the service asked, and how it was answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -46,6 +46,10 @@ async fn every_query_on_orders_uses_an_index() {
     let path = format!("/api/v1/returns/{}", asked.body["id"].as_str().unwrap());
     assert_eq!(given.send(Method::GET, &path, &guest).await.status, 200);
     assert_eq!(given.patch(&staff, &path, 1, &json!({ "status": "accepted" })).await.status, 200);
+    for query in ["", "?status=requested"] {
+        let list = given.send(Method::GET, &format!("/api/v1/returns{query}"), &staff).await;
+        assert_eq!(list.status, 200, "{}", list.body);
+    }
     let declined = given.place(&buyer, "d", &mugs(1, "tok_declined")).await.order();
     assert_eq!(given.pay(&buyer, &declined, "p", "tok_declined").await.status, 402);
     given.becomes(&buyer, &declined, "rejected").await;
@@ -76,4 +80,40 @@ async fn every_query_on_orders_uses_an_index() {
     ] {
         assert!(plans.iter().any(|plan| plan.contains(index)), "{index} is not used: {plans:#?}");
     }
+}
+
+/// What one order costs when it is alone: three transactions, up to the payment. Under load up to 128 orders share each.
+#[tokio::test]
+async fn an_order_is_placed_confirmed_and_paid_in_twelve_statements() {
+    let given = Given::new().await;
+    let buyer = given.customer();
+    given.mongo.database().run_command(doc! { "profile": 2 }).await.unwrap();
+    let order = given.place(&buyer, "k", &mugs(1, "tok_visa")).await.order();
+    given.tell(Event::PaymentCaptured, &order, 1).await;
+    given.becomes(&buyer, &order, "paid").await;
+    given.mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
+
+    // The relay changes rows of the outbox on its own; what it never does is to write new ones.
+    let by_relay = doc! { "op": "update", "ns": { "$regex": "outbox$" }, "command.upsert": false };
+    let in_transactions = doc! { "$or": [{ "op": "update" }, { "command.autocommit": false }], "$nor": [by_relay] };
+    let profile = given.mongo.collection::<Document>("system.profile");
+    let mut rows = profile.find(in_transactions).await.unwrap();
+    let mut statements: BTreeMap<String, usize> = BTreeMap::new();
+    while rows.advance().await.unwrap() {
+        let row = rows.deserialize_current().unwrap();
+        let collection = row.get_str("ns").unwrap().rsplit('.').next().unwrap();
+        let verb = if row.get_str("op").is_ok_and(|op| op == "update") { "write" } else { "read" };
+        *statements.entry(format!("{verb} {collection}")).or_default() += 1;
+    }
+    let expected = [
+        // W1; W6 and W10.
+        ("read idempotency", 1),
+        ("read orders", 2),
+        // W1, W6, W10; W1 and W6; W10; W1, W6, W10.
+        ("write orders", 3),
+        ("write idempotency", 2),
+        ("write inbox", 1),
+        ("write outbox", 3),
+    ];
+    assert_eq!(statements, expected.map(|(statement, times)| (statement.to_owned(), times)).into());
 }

@@ -73,6 +73,32 @@ async fn a_refused_return_changes_nothing_and_may_be_asked_for_again() {
 }
 
 #[tokio::test]
+async fn staff_finds_the_returns_that_wait() {
+    let given = Given::new().await;
+    let (one, two) = (given.customer(), given.customer());
+    let staff = Buyer::of(&given.shop.callers().staff());
+    let mut asked = Vec::new();
+    for buyer in [&one, &two] {
+        let order = given.shipped(buyer, &mugs(1, "tok_visa")).await;
+        asked.push(given.send_back(buyer, &order, "r", "too small").await);
+    }
+    assert_eq!(given.patch(&staff, &path(&asked[0]), 1, &decision("refused")).await.status, 200);
+    for (query, expected) in
+        [("", vec![1, 0]), ("?status=requested", vec![1]), ("?status=refused&page=1&size=5", vec![0])]
+    {
+        let list = given.send(Method::GET, &format!("/api/v1/returns{query}"), &staff).await;
+        let found: Vec<_> = list.body["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+        let expected: Vec<_> = expected.into_iter().map(|n: usize| &asked[n].body["id"]).collect();
+        assert_eq!(found, expected, "{}", list.body);
+        assert_eq!(list.body["page"]["total"], json!(expected.len()));
+    }
+    for query in ["status=lost", "sort=reason", "page=0"] {
+        let refused = given.send(Method::GET, &format!("/api/v1/returns?{query}"), &staff).await;
+        assert_eq!((refused.status, refused.code()), (422, "invalid_parameter"), "{}", refused.body);
+    }
+}
+
+#[tokio::test]
 async fn one_return_of_an_order_is_open_however_many_ask() {
     let given = Given::new().await;
     let other = given.another_pod().await;
