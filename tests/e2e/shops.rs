@@ -61,7 +61,7 @@ async fn a_second_shop_survives_the_operator_shares_nothing_and_goes_without_a_t
     second.ready().await;
     let adopted = Visitor::new(&second).await.get(&format!("/api/v1/products/{beans}")).await;
     assert_eq!(adopted.status, StatusCode::OK, "a Shop of the same name adopts the data: {adopted:?}");
-    let old = admin_of_second.get(&stock).await;
+    let old = admin_of_second.at(&second).await.get(&stock).await;
     assert_eq!(old.status, StatusCode::UNAUTHORIZED, "a key of its own: {old:?}");
     let anew = Visitor::admin(&second).await;
     assert_eq!(anew.get(&stock).await.status, StatusCode::OK, "its Secret opens the account of the first admin");
