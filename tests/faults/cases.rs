@@ -22,7 +22,8 @@ use shop_types::Role;
 use tokio::time::Instant;
 
 use crate::history::{Entry, History};
-use crate::judge;
+use crate::judge::invariants::{self, Watch};
+use crate::judge::{self, Verdict};
 use crate::load::{Crowd, Good, Goods, Load, pass};
 use crate::report::{Row, say};
 use crate::shop::Shop;
@@ -88,6 +89,7 @@ pub(crate) struct Arena<'a> {
     /// How often a case repeats what it does while the same users are at work.
     pub(crate) rounds: u32,
     load: Option<Load>,
+    watch: Option<Watch>,
     /// When the users came and went.
     busy: Option<(Instant, Instant)>,
     faults: usize,
@@ -109,7 +111,18 @@ impl<'a> Arena<'a> {
             skus.push(Good::new(sku, product, SKUS.1));
         }
         let goods = Arc::new(Goods { skus, staff });
-        Ok(Self { stack, shop, goods, rounds, load: None, busy: None, faults: 0, wrong: Vec::new(), notes: Vec::new() })
+        Ok(Self {
+            stack,
+            shop,
+            goods,
+            rounds,
+            load: None,
+            watch: None,
+            busy: None,
+            faults: 0,
+            wrong: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 
     /// Sends users in and lets them work a while.
@@ -128,6 +141,7 @@ impl<'a> Arena<'a> {
     /// When no tokens can be made.
     pub(crate) fn users(&mut self, crowd: Crowd) -> anyhow::Result<()> {
         self.load = Some(Load::start(&self.stack.keys, &self.shop, &self.goods, crowd)?);
+        self.watch = Some(Watch::begin(self.stack));
         Ok(())
     }
 
@@ -184,12 +198,17 @@ impl<'a> Arena<'a> {
         say("  the users go home");
         let unknown = load.stop().await?;
         self.busy = Some((started, ended));
+        if let Some(watch) = self.watch.take() {
+            let (looks, wrong) = watch.end().await?;
+            self.note(format!("stock looked at {looks} times"));
+            self.wrong.extend(wrong);
+        }
         self.check(unknown == 0, || format!("nobody could tell the outcome of {unknown} orders after healing"));
         Ok(())
     }
 
     /// Heals, waits for rest, and judges.
-    async fn close(&mut self) -> anyhow::Result<judge::Verdict> {
+    async fn close(&mut self) -> anyhow::Result<Verdict> {
         say("  healing what is not well");
         self.stack.heal().await?;
         if self.load.is_some() {
@@ -204,6 +223,8 @@ impl<'a> Arena<'a> {
             Ok(took) => self.note(format!("at rest after {:.1} s", took.as_secs_f64())),
             Err(error) => verdict.wrong.push(format!("I8 {error:#}")),
         }
+        say("  checking the invariants");
+        invariants::check(self.stack, self.shop.history.file.to_path_buf(), &mut verdict).await?;
         Ok(verdict)
     }
 }
@@ -215,7 +236,7 @@ pub(crate) async fn run(stack: &mut Stack, case: &Case, rounds: u32) -> Row {
     let mut row = Row {
         case: case.name.clone(),
         faults: 0,
-        verdict: judge::Verdict::default(),
+        verdict: Verdict::default(),
         pauses: (Duration::ZERO, Duration::ZERO),
         failed: (0, 0),
         took: Duration::ZERO,

@@ -1,7 +1,9 @@
 //! The verdict on a case, once everything has come to rest: what was promised against what is there.
 //!
 //! What belongs here: questions through the public API, as anybody could ask them. What the databases and the ledger of the
-//! payment provider say is `order_check`'s.
+//! payment provider say is asked in `invariants`.
+
+pub(crate) mod invariants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -85,7 +87,9 @@ async fn missing(shop: &Shop, staff: &Who, promised: &BTreeMap<&str, Option<i64>
         let is_there = reply.status == Some(200) && reply.body["total"]["amount"].as_i64() == total;
         if !is_there {
             verdict.lost += 1;
-            verdict.wrong.push(format!("I3 the acknowledged order {id} over {total:?} is not there: {reply:?}"));
+            verdict
+                .wrong
+                .push(format!("I3 the acknowledged order {id} over {total:?} is not there: {}", reply.brief()));
         }
     }
 }
@@ -118,7 +122,7 @@ async fn orders_nobody_asked_for(shop: &Shop, staff: &Who, entries: &[Entry], ve
     let mut seen = futures::stream::iter(looks).buffer_unordered(AT_ONCE);
     while let Some((user, keys, reply)) = seen.next().await {
         match reply.body["page"]["total"].as_u64().and_then(|total| usize::try_from(total).ok()) {
-            None => verdict.wrong.push(format!("the orders of {user} cannot be counted: {reply:?}")),
+            None => verdict.wrong.push(format!("the orders of {user} cannot be counted: {}", reply.brief())),
             Some(orders) if orders > keys => {
                 verdict.doubled += orders - keys;
                 verdict.wrong.push(format!("I3 {user} sent {keys} keys and has {orders} orders"));
@@ -133,7 +137,8 @@ fn read_your_writes(entries: &[Entry], verdict: &mut Verdict) {
     for entry in entries {
         let own_read = entry.route == "/api/v1/orders/{id}" && entry.method == "GET";
         if own_read && entry.status == Some(404) {
-            verdict.wrong.push(format!("I10 {} could not read an order of their own: {entry:?}", entry.user));
+            let order = entry.order_id.as_deref().unwrap_or_default();
+            verdict.wrong.push(format!("I10 {} could not read their order {order} at {}", entry.user, entry.at));
         }
     }
 }
@@ -146,7 +151,7 @@ async fn stock(shop: &Shop, staff: &Who, sku: &str, most: i64, verdict: &mut Ver
     let pieces = |field: &str| reply.body[field].as_i64();
     let (Some(available), Some(reserved), Some(sold)) = (pieces("available"), pieces("reserved"), pieces("sold"))
     else {
-        verdict.wrong.push(format!("the stock of {sku} cannot be read: {reply:?}"));
+        verdict.wrong.push(format!("the stock of {sku} cannot be read: {}", reply.brief()));
         return;
     };
     let too_many = (reserved + sold - most).max(-available).max(0);

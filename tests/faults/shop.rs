@@ -65,6 +65,13 @@ impl Reply {
         }
     }
 
+    /// What a sentence says of it.
+    pub(crate) fn brief(&self) -> String {
+        let said = self.err.as_deref().or_else(|| self.body["code"].as_str()).unwrap_or_default();
+        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        format!("{status} {said} after {} ms", self.took.as_millis())
+    }
+
     /// The order that it is about.
     pub(crate) fn order(&self) -> Option<&str> {
         self.body["id"].as_str().or_else(|| self.body["orderId"].as_str())
