@@ -98,9 +98,17 @@ async fn stopping_does_not_wait_for_a_lost_answer() {
         .json(&crate::hold("o:1", "tok_timeout_always"))
         .send();
     let waiting = tokio::spawn(request);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::timeout(Duration::from_secs(30), hangs(&server)).await.unwrap();
 
     tokio::time::timeout(Duration::from_secs(10), server.stop()).await.unwrap().unwrap();
 
     assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
+/// Waits until a request is kept waiting.
+async fn hangs(server: &Server) {
+    let metrics = format!("http://{}/metrics", server.admin_address());
+    while !reqwest::get(&metrics).await.unwrap().text().await.unwrap().contains(r#"mishaps_total{kind="timeout"} 1"#) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -192,13 +192,12 @@ impl State {
         }
     }
 
-    /// A hold that turns up after the payment was cancelled is given back, even behind a tombstone.
+    /// A hold that turns up after the payment was cancelled or declined is given back, even behind a tombstone.
     fn held(&self, hold: String) -> Step {
         match self {
             Self::Created | Self::RequiresAction { .. } => Step::to(Self::Authorized { hold }, Some(Tell::Authorized)),
-            Self::Cancelling | Self::Cancelled => Step::to(Self::Voiding { hold }, None),
+            Self::Cancelling | Self::Cancelled | Self::Declined { .. } => Step::to(Self::Voiding { hold }, None),
             Self::Authorized { .. }
-            | Self::Declined { .. }
             | Self::Capturing { .. }
             | Self::Captured { .. }
             | Self::Failed { .. }
@@ -213,10 +212,9 @@ impl State {
     fn action_needed(&self, hold: String, url: String) -> Step {
         match self {
             Self::Created => Step::to(Self::RequiresAction { hold, url }, None),
-            Self::Cancelling | Self::Cancelled => Step::to(Self::Voiding { hold }, None),
+            Self::Cancelling | Self::Cancelled | Self::Declined { .. } => Step::to(Self::Voiding { hold }, None),
             Self::RequiresAction { .. }
             | Self::Authorized { .. }
-            | Self::Declined { .. }
             | Self::Capturing { .. }
             | Self::Captured { .. }
             | Self::Failed { .. }

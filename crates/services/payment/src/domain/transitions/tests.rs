@@ -8,7 +8,7 @@ const TABLE: &str = "
 CREATED            !          CANCELLING        !          !       AUTHORIZED+auth   REQUIRES_ACTION   DECLINED+decl     -                 -              -             -
 REQUIRES_ACTION    !          CANCELLING        !          !       AUTHORIZED+auth   -                 DECLINED+decl     -                 -              -             -
 AUTHORIZED         CAPTURING  VOIDING           CAPTURING  VOIDING -                 -                 -                 -                 -              -             -
-DECLINED           !          -                 !          !       -                 -                 -                 -                 -              -             -
+DECLINED           !          -                 !          !       VOIDING           VOIDING           -                 -                 -              -             -
 CAPTURING          -          CAPTURING/refund  -          !       -                 -                 -                 CAPTURED+capt     FAILED+fail    -             -
 CAPTURING/refund   -          -                 -          !       -                 -                 -                 REFUNDING+capt    FAILED+fail    -             -
 CAPTURED           -          REFUNDING         -          !       -                 -                 -                 -                 -              -             -
