@@ -74,7 +74,7 @@ lint: ## Formatting, clippy, documentation, dependency rules, generated manifest
 	tests/cluster/deps --lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --workspace --test operator --test e2e -- -D warnings
+	$(CARGO) clippy --workspace --test operator --test e2e --test faults -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	$(CARGO) deny --locked check bans licenses sources
 	deploy/kustomize/generate --check
@@ -92,6 +92,13 @@ test-operator: ## The operator against a real API server
 test-e2e: ## The whole on a real cluster: install by helm, buy through NGINX, break it (E2E_PROFILE=dev|release|dist)
 	$(MAKE) --no-print-directory images IMAGE_PROFILE=$(or $(E2E_PROFILE),dev)
 	tests/e2e/run
+
+.PHONY: test-faults soak
+test-faults: deps ## Break a whole shop in every known way and judge what users were promised (tests/faults/run)
+	tests/faults/run --all
+	tests/faults/run --planted
+soak: deps ## Break it at random (MINUTES=60, SEED=n for the same again)
+	tests/faults/run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 .PHONY: check-each
 check-each: ## Build every crate alone, as its own features allow
