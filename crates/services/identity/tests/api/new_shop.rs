@@ -1,7 +1,5 @@
 //! A Shop that is made anew on the same database: its Secret counts for the first admin, once.
 
-use std::path::Path;
-
 use shop_config::Config;
 use shop_mongo::{bson, doc};
 use shop_service::SystemClock;
@@ -30,12 +28,9 @@ fn of_shop(config: &Config, uid: &str, email: &str, password: &str) -> Config {
     let mut config = config.clone();
     let folder = config.auth.key_set_file.parent().unwrap().join(format!("{uid}-{email}"));
     std::fs::create_dir(&folder).unwrap();
-    let copy = |file: &Path| {
-        let to = folder.join(file.file_name().unwrap());
-        std::fs::copy(file, &to).unwrap();
-        to
-    };
-    config.auth.key_set_file = copy(&config.auth.key_set_file);
+    let key_set = folder.join(config.auth.key_set_file.file_name().unwrap());
+    std::fs::copy(&config.auth.key_set_file, &key_set).unwrap();
+    config.auth.key_set_file = key_set;
     config.identity.shop_uid = Some(uid.to_owned());
     mount(&mut config, email, password);
     config
