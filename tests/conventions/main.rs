@@ -7,5 +7,6 @@ mod dependencies;
 mod environment;
 mod events;
 mod files;
+mod runbooks;
 mod services;
 mod tree;
