@@ -2,6 +2,7 @@
 //! it was lost, and telling listeners that they may have missed something. What does not: what a message means.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use fred::clients::SubscriberClient;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
@@ -9,11 +10,15 @@ use fred::types::Message;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use crate::watch;
 
 /// Messages that wait for one slow listener before it is told [`Notice::Lost`] instead.
 pub(crate) const CAPACITY: usize = 1_024;
+
+/// How often a subscription that found no connection is tried again.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What a listener hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +70,7 @@ pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::Unbo
     let mut messages = client.message_rx();
     let mut reconnects = client.reconnect_rx();
     let mut listeners = Listeners::new();
+    let mut owed: Option<Instant> = None;
     client.connect();
     loop {
         tokio::select! {
@@ -74,6 +80,16 @@ pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::Unbo
                 if subscribe_to(client, &channel).await {
                     // An older listener of the same channel hears it too, which costs it a refill and nothing else.
                     tell(&mut listeners, &channel, &Notice::Lost);
+                } else {
+                    owed = Some(Instant::now() + LOOK);
+                }
+            }
+            // The client may say that it is connected a moment after it has told of it.
+            () = sleep_until(owed.unwrap_or_else(Instant::now)), if owed.is_some() => {
+                owed = Some(Instant::now() + LOOK);
+                if client.is_connected() {
+                    owed = None;
+                    resubscribe(client, &mut listeners).await;
                 }
             }
             message = messages.recv() => match message {
@@ -85,6 +101,7 @@ pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::Unbo
                 if matches!(reconnected, Err(RecvError::Closed)) {
                     return;
                 }
+                owed = None;
                 resubscribe(client, &mut listeners).await;
             }
         }
