@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use fred::clients::SubscriberClient;
+use fred::error::Error;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
-use fred::types::Message;
+use fred::types::{Message, MultipleStrings, Value};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::mpsc;
@@ -77,7 +78,8 @@ pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::Unbo
             request = requests.recv() => {
                 let Some(Listener { channel, sender }) = request else { return };
                 listeners.entry(channel.clone()).or_default().push(sender);
-                if subscribe_to(client, &channel).await {
+                // While the server is away, and when it has just come, all channels are subscribed to together.
+                if client.is_connected() && reconnects.is_empty() && subscribe_to(client, channel.clone()).await {
                     // An older listener of the same channel hears it too, which costs it a refill and nothing else.
                     tell(&mut listeners, &channel, &Notice::Lost);
                 } else {
@@ -86,11 +88,8 @@ pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::Unbo
             }
             // The client may say that it is connected a moment after it has told of it.
             () = sleep_until(owed.unwrap_or_else(Instant::now)), if owed.is_some() => {
-                owed = Some(Instant::now() + LOOK);
-                if client.is_connected() {
-                    owed = None;
-                    resubscribe(client, &mut listeners).await;
-                }
+                let done = client.is_connected() && resubscribe(client, &mut listeners).await;
+                owed = (!done).then(|| Instant::now() + LOOK);
             }
             message = messages.recv() => match message {
                 Ok(message) => hear(&mut listeners, &message),
@@ -101,40 +100,41 @@ pub(crate) async fn dispatch(client: &SubscriberClient, mut requests: mpsc::Unbo
                 if matches!(reconnected, Err(RecvError::Closed)) {
                     return;
                 }
-                owed = None;
-                resubscribe(client, &mut listeners).await;
+                let done = resubscribe(client, &mut listeners).await;
+                owed = (!done).then(|| Instant::now() + LOOK);
             }
         }
     }
 }
 
-async fn subscribe_to(client: &SubscriberClient, channel: &str) -> bool {
-    // While the server is away nothing is asked: the reconnect subscribes to everything.
-    if !client.is_connected() {
-        return false;
-    }
-    match client.subscribe(channel.to_owned()).await {
+async fn subscribe_to(client: &SubscriberClient, channels: impl Into<MultipleStrings> + Send) -> bool {
+    match accepted(client, channels.into()).await {
         Ok(()) => true,
         Err(error) => {
-            tracing::warn!(%error, channel, "Failed to subscribe; connecting anew");
+            tracing::warn!(%error, "Failed to subscribe; connecting anew");
             watch::reconnect(client).await;
             false
         }
     }
 }
 
+/// Subscribes, and returns once the server has done it. The client calls a subscription done when it is written, so that
+/// what another connection publishes then may still come first; an answer on the same connection comes after it.
+async fn accepted(client: &SubscriberClient, channels: MultipleStrings) -> Result<(), Error> {
+    client.subscribe(channels).await?;
+    client.ping::<Value>(None).await.map(drop)
+}
+
 /// Subscribes to everything and says so only then, so that nothing is missed between the notice and the subscription.
-async fn resubscribe(client: &SubscriberClient, listeners: &mut Listeners) {
+/// False when it has to be tried again.
+async fn resubscribe(client: &SubscriberClient, listeners: &mut Listeners) -> bool {
     forget_the_gone(listeners);
     let channels: Vec<String> = listeners.keys().cloned().collect();
-    if !channels.is_empty()
-        && let Err(error) = client.subscribe(channels).await
-    {
-        tracing::warn!(%error, "Failed to subscribe again; connecting anew");
-        watch::reconnect(client).await;
-        return;
+    if !channels.is_empty() && !subscribe_to(client, channels).await {
+        return false;
     }
     tell_all(listeners, &Notice::Lost);
+    true
 }
 
 fn hear(listeners: &mut Listeners, message: &Message) {

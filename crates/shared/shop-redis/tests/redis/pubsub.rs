@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shop_redis::Notice;
+use shop_redis::{Notice, Subscription};
 use tokio::time::timeout;
 
 use crate::server::Server;
@@ -14,28 +14,20 @@ async fn listeners_of_a_channel_hear_what_is_published_there_and_nothing_else() 
     let redis = connect(&server).await;
     let mut mugs = redis.subscribe("mugs");
     let mut pots = redis.subscribe("pots");
-    assert_eq!(mugs.next().await, Some(Notice::Lost));
-    assert_eq!(pots.next().await, Some(Notice::Lost));
+    assert_eq!(soon(&mut mugs).await, Notice::Lost);
+    assert_eq!(soon(&mut pots).await, Notice::Lost);
 
-    assert_eq!(hears(&redis, &mut mugs, "mugs", "two").await, Notice::Message("two".into()));
-    assert_eq!(hears(&redis, &mut pots, "pots", "one").await, Notice::Message("one".into()));
+    redis.publish("pots", "one").await.unwrap();
+    redis.publish("mugs", "two").await.unwrap();
+
+    assert_eq!(soon(&mut mugs).await, Notice::Message("two".into()));
+    assert_eq!(soon(&mut pots).await, Notice::Message("one".into()));
 }
 
-/// What a listener hears next, of what is published until it hears something: Pub/Sub promises no more.
-async fn hears(
-    redis: &shop_redis::Redis,
-    listener: &mut shop_redis::Subscription,
-    channel: &str,
-    text: &str,
-) -> Notice {
-    for _ in 0..20 {
-        redis.publish(channel, text).await.unwrap();
-        match timeout(Duration::from_secs(1), listener.next()).await {
-            Ok(Some(Notice::Lost)) | Err(_) => {}
-            Ok(heard) => return heard.unwrap(),
-        }
-    }
-    panic!("nothing was heard on {channel}");
+/// The next notice, which must come within ten seconds.
+async fn soon(listener: &mut Subscription) -> Notice {
+    let Ok(notice) = timeout(Duration::from_secs(10), listener.next()).await else { panic!("nothing was heard") };
+    notice.unwrap()
 }
 
 #[tokio::test]
@@ -43,14 +35,13 @@ async fn a_listener_is_told_after_the_connection_came_back_and_then_hears_again(
     let server = Server::start();
     let redis = connect(&server).await;
     let mut mugs = redis.subscribe("mugs");
-    assert_eq!(mugs.next().await, Some(Notice::Lost));
+    assert_eq!(soon(&mut mugs).await, Notice::Lost);
 
     server.crash();
 
-    let told = timeout(Duration::from_secs(10), mugs.next()).await.unwrap();
-    assert_eq!(told, Some(Notice::Lost));
+    assert_eq!(soon(&mut mugs).await, Notice::Lost);
     eventually("publishing works", async || redis.publish("mugs", "two").await.is_ok()).await;
-    assert_eq!(hears(&redis, &mut mugs, "mugs", "two").await, Notice::Message("two".into()));
+    assert_eq!(soon(&mut mugs).await, Notice::Message("two".into()));
 }
 
 #[tokio::test]
@@ -65,8 +56,7 @@ async fn a_listener_that_came_before_the_server_is_served_when_it_is_there() {
 
     server.start_again();
 
-    let told = timeout(Duration::from_secs(10), mugs.next()).await.unwrap();
-    assert_eq!(told, Some(Notice::Lost));
+    assert_eq!(soon(&mut mugs).await, Notice::Lost);
 }
 
 #[tokio::test]
@@ -74,7 +64,7 @@ async fn a_server_that_hangs_is_given_up_and_found_again() {
     let server = Server::start();
     let redis = connect(&server).await;
     let mut mugs = redis.subscribe("mugs");
-    assert_eq!(mugs.next().await, Some(Notice::Lost));
+    assert_eq!(soon(&mut mugs).await, Notice::Lost);
 
     server.signal("STOP");
     let start = std::time::Instant::now();
@@ -89,10 +79,9 @@ async fn a_server_that_hangs_is_given_up_and_found_again() {
     assert!(published.is_err() && !answered);
     assert!(waited < Duration::from_millis(500), "{waited:?}");
     assert!(asked < Duration::from_secs(2), "{asked:?}");
-    let told = timeout(Duration::from_secs(10), mugs.next()).await.unwrap();
-    assert_eq!(told, Some(Notice::Lost));
+    assert_eq!(soon(&mut mugs).await, Notice::Lost);
     eventually("publishing works", async || redis.publish("mugs", "two").await.is_ok()).await;
-    assert_eq!(hears(&redis, &mut mugs, "mugs", "two").await, Notice::Message("two".into()));
+    assert_eq!(soon(&mut mugs).await, Notice::Message("two".into()));
 }
 
 #[tokio::test]
@@ -100,7 +89,7 @@ async fn the_connections_end_with_the_last_clone() {
     let server = Server::start();
     let redis = connect(&server).await;
     let mut mugs = redis.subscribe("mugs");
-    assert_eq!(mugs.next().await, Some(Notice::Lost));
+    assert_eq!(soon(&mut mugs).await, Notice::Lost);
 
     drop(redis);
 

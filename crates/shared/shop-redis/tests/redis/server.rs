@@ -63,8 +63,10 @@ impl Server {
     }
 
     fn wait(&self) {
+        // Another process may have taken the port before this one: it must not be taken for this one.
+        let own = format!("process_id:{}", self.process.try_lock().unwrap().id());
         for _ in 0..500 {
-            if self.cli(&["PING"]) == "PONG" {
+            if self.cli(&["INFO", "server"]).lines().any(|line| line.trim() == own) {
                 return;
             }
             sleep(Duration::from_millis(10));
