@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, FutureExt, join_all};
-use shop_events::{HandleError, Handler};
+use shop_events::{HandleError, Handler, each};
 use shop_types::{Envelope, Event, Topic};
 
 use crate::app::App;
@@ -14,15 +13,11 @@ pub(crate) const TOPICS: &[Topic] = &[Topic::OrderConfirmed];
 /// Hands each event to the [`App`]; those of one delivery share its group.
 #[must_use]
 pub(crate) fn handler(app: &Arc<App>) -> Handler {
-    let app = Arc::clone(app);
-    Arc::new(move |envelopes: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
-        let app = Arc::clone(&app);
-        async move { join_all(envelopes.iter().map(|envelope| handle(&app, envelope))).await }.boxed()
-    })
+    each(app, handle)
 }
 
-async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
-    let fact = match &envelope.event {
+async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
+    let fact = match envelope.event {
         Event::OrderConfirmed(fact) => fact,
         Event::OrderCreated(_)
         | Event::OrderRejected(_)
@@ -43,5 +38,5 @@ async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
         | Event::UserCreated(_)
         | Event::SessionRevoked(_) => return Ok(()),
     };
-    app.clear_ordered(envelope.id, fact.cart).await.map_err(|error| HandleError::retry(&error))
+    app.clear_ordered(envelope.id, fact.cart).await.map_err(HandleError::of)
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, FutureExt, join_all};
-use shop_events::{HandleError, Handler};
-use shop_types::{Envelope, ErrorKind, Event, ServiceError, Topic};
+use shop_events::{HandleError, Handler, each};
+use shop_types::{Envelope, Event, Topic};
 
-use crate::app::{App, Error};
+use crate::app::App;
 use crate::domain::{Command, Scope};
 
 /// What is consumed.
@@ -16,15 +15,11 @@ pub(crate) const TOPICS: &[Topic] =
 /// Hands each event to the [`App`]; those of one delivery share its group.
 #[must_use]
 pub(crate) fn handler(app: &Arc<App>) -> Handler {
-    let app = Arc::clone(app);
-    Arc::new(move |envelopes: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
-        let app = Arc::clone(&app);
-        async move { join_all(envelopes.iter().map(|envelope| handle(&app, envelope))).await }.boxed()
-    })
+    each(app, handle)
 }
 
-async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
-    let command = match &envelope.event {
+async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
+    let command = match envelope.event {
         // Also of a rejected order: staff may have taken its money by hand just before, and that sells.
         Event::OrderRejected(fact) | Event::OrderCancelling(fact) | Event::OrderReturning(fact) => {
             Command::Release { order: fact.order_id, scope: Scope::HoldOrSale }
@@ -46,24 +41,5 @@ async fn handle(app: &App, envelope: &Envelope) -> Result<(), HandleError> {
         | Event::UserCreated(_)
         | Event::SessionRevoked(_) => return Ok(()),
     };
-    app.obey(envelope.id, command).await.map_err(|error| undone(&error))
-}
-
-/// What a rule forbids stays forbidden; everything else may succeed when it is delivered again.
-fn undone(error: &Error) -> HandleError {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid => HandleError::Poison(error.to_string()),
-        ErrorKind::Malformed
-        | ErrorKind::Unauthenticated
-        | ErrorKind::PaymentDeclined
-        | ErrorKind::Forbidden
-        | ErrorKind::Gone
-        | ErrorKind::Stale
-        | ErrorKind::TooLarge
-        | ErrorKind::UnsupportedMedia
-        | ErrorKind::PreconditionRequired
-        | ErrorKind::RateLimited
-        | ErrorKind::Unavailable
-        | ErrorKind::Internal => HandleError::retry(error),
-    }
+    app.obey(envelope.id, command).await.map_err(HandleError::of)
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, join_all};
-use shop_events::{HandleError, Handler};
+use shop_events::{HandleError, Handler, each};
 use shop_types::{Envelope, ErrorKind, Event, ServiceError, Topic};
 
 use crate::app::{App, Error, PaymentNews};
@@ -20,14 +19,10 @@ pub(crate) const TOPICS: &[Topic] = &[
 
 /// Applies batches of events, each event once; a batch becomes one group commit.
 pub(crate) fn handler(app: &Arc<App>) -> Handler {
-    let app = Arc::clone(app);
-    Arc::new(move |batch: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
-        let app = Arc::clone(&app);
-        Box::pin(async move { join_all(batch.into_iter().map(|envelope| handle(&app, envelope))).await })
-    })
+    each(app, handle)
 }
 
-async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
+async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
     let (news, fact) = match envelope.event {
         Event::PaymentAuthorized(fact) => (PaymentNews::Authorized, fact),
         Event::PaymentDeclined(fact) => (PaymentNews::Declined, fact),
@@ -56,21 +51,5 @@ async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
 
 /// A payment without its order will never have one; everything else may succeed when it is delivered again.
 fn undone(error: &Error) -> HandleError {
-    match error.kind() {
-        ErrorKind::NotFound => HandleError::Poison(error.to_string()),
-        ErrorKind::Malformed
-        | ErrorKind::Unauthenticated
-        | ErrorKind::PaymentDeclined
-        | ErrorKind::Forbidden
-        | ErrorKind::Conflict
-        | ErrorKind::Gone
-        | ErrorKind::Stale
-        | ErrorKind::TooLarge
-        | ErrorKind::UnsupportedMedia
-        | ErrorKind::Invalid
-        | ErrorKind::PreconditionRequired
-        | ErrorKind::RateLimited
-        | ErrorKind::Unavailable
-        | ErrorKind::Internal => HandleError::retry(error),
-    }
+    if error.kind() == ErrorKind::NotFound { HandleError::Poison(error.to_string()) } else { HandleError::retry(error) }
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, FutureExt, join_all};
-use shop_events::{HandleError, Handler};
+use shop_events::{HandleError, Handler, each};
 use shop_types::event::OrderFact;
 use shop_types::{Envelope, Event, EventId, Topic};
 
@@ -17,14 +16,10 @@ pub(crate) const TOPICS: &[Topic] =
 
 /// Hands each event to the [`App`]; those of one delivery share its group.
 pub(crate) fn handler(app: &Arc<App>) -> Handler {
-    let app = Arc::clone(app);
-    Arc::new(move |envelopes: Vec<Envelope>| -> BoxFuture<'static, Vec<Result<(), HandleError>>> {
-        let app = Arc::clone(&app);
-        async move { join_all(envelopes.into_iter().map(|envelope| handle(&app, envelope))).await }.boxed()
-    })
+    each(app, handle)
 }
 
-async fn handle(app: &App, envelope: Envelope) -> Result<(), HandleError> {
+async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
     let verdict = match envelope.event {
         Event::OrderConfirmed(fact) => verdict(envelope.id, fact, Outcome::Confirmed),
         Event::OrderRejected(fact) => verdict(envelope.id, fact, Outcome::Rejected),
