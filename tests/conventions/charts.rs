@@ -40,7 +40,7 @@ fn the_kustomize_base_is_what_the_chart_renders() {
 
 #[test]
 fn the_operator_has_the_rights_that_its_documentation_lists() {
-    let manifests = read("deploy/kustomize/manager/operator.yaml");
+    let manifests = read("deploy/kustomize/operator/operator.yaml");
     let mut given = Vec::new();
     for document in serde_yaml_ng::Deserializer::from_str(&manifests) {
         let object: Value = serde::Deserialize::deserialize(document).expect("the manifests are YAML");
