@@ -93,15 +93,16 @@ async fn health(door: &Door, deadline: Duration) -> anyhow::Result<()> {
     };
     let answer = tokio::time::timeout(deadline, asking).await;
     let reply = answer.with_context(|| format!("no answer from http://{address}/health within {deadline:?}"))??;
-    let health = serde_json::from_str::<Health>(&reply.body).ok();
-    match health {
-        Some(health) if reply.status == 200 && health.status != "DOWN" => Ok(()),
-        Some(health) if !health.services.is_empty() => {
+    match serde_json::from_str::<Health>(&reply.body) {
+        Ok(health) if reply.status == 200 && health.status != "DOWN" => Ok(()),
+        Ok(health) if !health.services.is_empty() => {
             let unwell = health.services.iter().filter(|service| service.status != "OK");
             let unwell: Vec<_> = unwell.map(|Service { name, status }| format!("{name} is {status}")).collect();
             anyhow::bail!("/health answered {}: {}", reply.status, unwell.join(", "))
         }
-        Some(_) | None => anyhow::bail!("/health answered {}", reply.status),
+        Err(error) if reply.status == 200 => Err(error).context("/health answered 200 with something else"),
+        // NGINX itself, or whatever stands before it: its page says no more than its status.
+        Ok(_) | Err(_) => anyhow::bail!("/health answered {}", reply.status),
     }
 }
 

@@ -16,7 +16,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use shop_config::TelemetryConfig;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::admin::{self, Readiness, Ready};
 use crate::ask::OverHttp;
@@ -157,8 +157,11 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
     let Run { watch_namespace, admin_address, pod_name, log, settings } = arguments;
     let telemetry = TelemetryConfig { log, otlp_endpoint: None, sampling_percent: 0 };
     let guard = shop_telemetry::logs::init(&telemetry, "operator").context("failed to set up logs")?;
-    let resolv_conf = tokio::fs::read_to_string("/etc/resolv.conf").await.ok();
-    let settings = settings.into_settings(resolv_conf.as_deref());
+    let resolv_conf = tokio::fs::read_to_string("/etc/resolv.conf").await;
+    if let Err(error) = &resolv_conf {
+        warn!(%error, "Failed to read /etc/resolv.conf; the cluster's domain is taken from the settings");
+    }
+    let settings = settings.into_settings(resolv_conf.as_deref().ok());
     info!(?settings, "Starting");
     let namespaces: Vec<_> = watch_namespace.into_iter().filter(|namespace| !namespace.is_empty()).collect();
     let scope = if namespaces.is_empty() { Scope::Cluster } else { Scope::Namespaces(namespaces) };

@@ -105,8 +105,9 @@ impl History {
 
     /// Adds what was seen.
     pub(crate) fn add(&self, entry: Entry) {
-        // The writer lives as long as anyone can add.
-        let _ = self.entries.send(Message::Entry(Box::new(entry)));
+        if self.entries.send(Message::Entry(Box::new(entry))).is_err() {
+            crate::report::say("the history is incomplete: its writer has ended");
+        }
     }
 
     /// Everything so far; the file is complete then.

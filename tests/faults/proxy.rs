@@ -135,8 +135,9 @@ async fn connection(mut client: TcpStream, backends: Backends, mut weather: watc
         Some(server) if *weather.borrow() != Weather::Reset => server,
         Some(_) | None => return reset(&client),
     };
-    // Without it the proxy is slower and nothing else.
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    if let Err(error) = client.set_nodelay(true).and_then(|()| server.set_nodelay(true)) {
+        crate::report::say(&format!("a proxied connection is slower than it should be: {error}"));
+    }
     let end = {
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
         let requests = flow(from_client, to_server, Direction::Request, weather.clone());
@@ -177,6 +178,7 @@ async fn connect(backends: &Backends) -> Option<TcpStream> {
 
 /// Ends a connection as a refused or broken one ends: by RST.
 fn reset(connection: &TcpStream) {
-    // Without it the end is an orderly one, which is milder and never wrong.
-    let _ = connection.set_zero_linger();
+    if let Err(error) = connection.set_zero_linger() {
+        crate::report::say(&format!("a connection that should break ends in good order: {error}"));
+    }
 }

@@ -5,8 +5,8 @@
 begin_image() {
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/shopmesh-image.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  mkdir -p "$work/context/root/tmp"
-  root=$work/context/root
+  mkdir -p "$work/context/rootfs/tmp"
+  root=$work/context/rootfs
   chmod 1777 "$root/tmp"
 }
 
@@ -39,7 +39,7 @@ add_base() { # user name, uid: what programs expect of any system
 finish_image() { # name, archive, Dockerfile lines...
   local name=$1 archive=$2; shift 2
   local storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
-  { printf 'FROM scratch\nCOPY root/ /\n'; printf '%s\n' "$@"; } >"$work/context/Dockerfile"
+  { printf 'FROM scratch\nCOPY rootfs/ /\n'; printf '%s\n' "$@"; } >"$work/context/Dockerfile"
   mkdir -p "${archive%/*}"
   buildah bud "${storage[@]}" --isolation chroot --timestamp 0 --quiet -t "$name" "$work/context" >/dev/null
   buildah push "${storage[@]}" --quiet "$name" "docker-archive:$work/archive.tar:$name"

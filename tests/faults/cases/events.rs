@@ -128,7 +128,7 @@ fn median(times: &mut [Duration]) -> Duration {
 
 /// Old events by the thousand under new ids: they change nothing, but each group has to hear each of them.
 async fn many(arena: &mut Arena<'_>) -> anyhow::Result<()> {
-    let _ = until_paid(arena, "copied").await?;
+    until_paid(arena, "copied").await?;
     let uri = crate::stack::mongod::URI;
     let mongo = crate::stack::mongod::connect(uri, "faults").await?;
     let database = mongo.database().client().database(&format!("{}_order", arena.stack.pods.prefix));

@@ -27,7 +27,10 @@ pub(crate) async fn serve(names: BTreeMap<String, Arc<Endpoints>>) -> anyhow::Re
             // An asker that went away may give an error here; the next one counts.
             let Ok((length, asker)) = socket.recv_from(&mut buffer).await else { continue };
             if let Some(answer) = answer(&buffer[..length], &names) {
-                let _ = socket.send_to(&answer, asker).await;
+                // A lost answer is asked for again.
+                if let Err(error) = socket.send_to(&answer, asker).await {
+                    crate::report::say(&format!("a name was not answered: {error}"));
+                }
             }
         }
     }))

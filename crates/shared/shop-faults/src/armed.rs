@@ -14,7 +14,7 @@ static PLANTED: OnceLock<Option<Bug>> = OnceLock::new();
 pub fn arm() {
     // The scenario ends when it is dropped.
     std::mem::forget(fail::FailScenario::setup());
-    let _ = PLANTED.get_or_init(read_bug);
+    PLANTED.get_or_init(read_bug);
 }
 
 /// A place that tests can make fail: `return(abort)` ends the process as a crash would, `return(pause:20000)` waits so many
