@@ -142,8 +142,11 @@ mod tests {
         let own = r#"{"error":"The service cannot be reached","code":"unavailable","status":503}"#;
         for (text, said) in [
             (format!("HTTP/1.1 503 Service Unavailable\r\n\r\n{own}"), "/health answered 503"),
-            ("HTTP/1.1 200 OK\r\n\r\n<html>".to_owned(), "/health answered 200"),
             ("HTTP/1.1 200 OK\r\n\r\n{\"status\":\"DOWN\"}".to_owned(), "/health answered 200"),
+            (
+                "HTTP/1.1 200 OK\r\n\r\n<html>".to_owned(),
+                "/health answered 200 with something else: expected value at line 1 column 1",
+            ),
             ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "the answer is not HTTP"),
         ] {
             assert_eq!(answer_to(&text).await.0, unwell(said));
