@@ -3,7 +3,7 @@
 use crate::tree::{files, read, rust_files};
 
 /// How the names of our metrics begin; other words of the pages do not.
-const BEGINNINGS: [&str; 6] = ["dead_letters", "events_", "orders_", "outbox_", "payment_", "stream_"];
+const BEGINNINGS: [&str; 7] = ["dead_letters", "events_", "http_", "orders_", "outbox_", "payment_", "stream_"];
 
 #[test]
 fn every_metric_of_a_runbook_is_registered_somewhere() {

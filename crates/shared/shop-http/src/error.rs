@@ -135,6 +135,11 @@ impl HttpError {
         error.with_source(source.into())
     }
 
+    /// More is asked of this process than it can answer in time; nothing was done.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, OVERLOADED, OVERLOADED_MESSAGE)
+    }
+
     /// The same with a field at fault.
     #[must_use]
     pub fn with_detail(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
@@ -225,7 +230,11 @@ impl HttpError {
     }
 }
 
+/// The code of [`HttpError::overloaded`].
+pub(crate) const OVERLOADED: &str = "overloaded";
+
 const INTERNAL_MESSAGE: &str = "Something went wrong on our side; it has been logged.";
+const OVERLOADED_MESSAGE: &str = "Too much is asked at once; nothing was done. Try again in a moment.";
 const UNAVAILABLE_MESSAGE: &str = "Something needed is away for now; try again.";
 
 /// `version_conflict` as `Version conflict`.

@@ -1,9 +1,10 @@
 //! What every request passes before and after its handler, in one fixed order: request id, token, access table, trace,
-//! deadline, panic, error body, security headers, metrics.
+//! overload, deadline, panic, error body, security headers, metrics.
 //!
 //! What does not belong here: what a caller may see (the service decides) and anything that only one service needs.
 
 mod answer;
+mod load;
 mod observe;
 mod request;
 
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use self::answer::Answer;
+use self::load::Load;
 use self::observe::{Observation, Recorders};
 use self::request::{Credentials, Facts};
 use crate::access::{Found, Verdict};
@@ -44,6 +46,7 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     table: AccessTable,
     recorders: Recorders,
+    load: Arc<Load>,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
 }
@@ -71,8 +74,8 @@ impl Guard {
     /// When a metric cannot be registered.
     pub fn new(mounts: &[Mount], verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Result<Self, prometheus::Error> {
         let routes: Vec<_> = mounts.iter().flat_map(Mount::access).copied().collect();
-        let recorders = Recorders::new(mounts)?;
-        Ok(Self(Arc::new(Inner { table: AccessTable::new(&routes), recorders, verifier, clock })))
+        let (recorders, load) = (Recorders::new(mounts)?, Arc::new(Load::new(mounts)?));
+        Ok(Self(Arc::new(Inner { table: AccessTable::new(&routes), recorders, load, verifier, clock })))
     }
 
     /// Takes one request through.
@@ -89,7 +92,10 @@ impl Guard {
         let observation = Observation::start(&facts, template);
         let span = observation.span().clone();
         let served = match admission {
-            Admission::Serve(credentials) => serve(&facts, credentials, request, next).instrument(span.clone()).await,
+            Admission::Serve(credentials) => match self.0.load.enter() {
+                Some(_permit) => serve(&facts, credentials, request, next).instrument(span.clone()).await,
+                None => Ok(request.error_response(HttpError::overloaded())),
+            },
             Admission::Answer(response) => Ok(request.into_response(response)),
             Admission::Fail(error) => Ok(request.error_response(error)),
         };

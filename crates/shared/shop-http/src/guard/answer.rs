@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::request::{Facts, PROBLEM_JSON, REQUEST_ID};
 use crate::HttpError;
+use crate::error::OVERLOADED;
 
 /// Writes the error body, if the handler failed, and the headers of every answer.
 pub(super) fn finish(response: ServiceResponse<BoxBody>, facts: &Facts, now: Timestamp) -> ServiceResponse<BoxBody> {
@@ -110,7 +111,8 @@ fn log(error: &HttpError) {
         StatusCode::INTERNAL_SERVER_ERROR => {
             tracing::error!(error.code = code, error.chain = chain, "Failed to serve a request");
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
+        // Thousands a second, when it happens: they are counted.
+        StatusCode::SERVICE_UNAVAILABLE if code != OVERLOADED => {
             tracing::warn!(error.code = code, error.chain = chain, "Could not serve a request for now");
         }
         _ => tracing::debug!(error.code = code, error.chain = chain, "Refused a request"),

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::shop::{Shop, answer};
 
@@ -96,6 +98,29 @@ async fn a_handler_that_does_not_end_is_given_up_shortly_after_the_deadline() {
     assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
     let took = started.elapsed();
     assert!(took >= Duration::from_secs(5) && took < Duration::from_secs(8), "{took:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_much_at_once_is_refused_at_once_and_the_rest_is_served() {
+    let shop = Shop::start().await;
+    let mut crowd = JoinSet::new();
+    for _ in 0..150 {
+        let request = shop.get("/api/v1/sleep");
+        crowd.spawn(async move { request.send().await });
+    }
+    let mut codes = Vec::new();
+    while let Some(answer) = crowd.join_next().await {
+        let answer = answer.unwrap().unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &HeaderValue::from_static("1")));
+        codes.push(answer.json::<Value>().await.unwrap()["code"].as_str().unwrap().to_owned());
+    }
+    // The refused do not wait for those that sleep until their deadline.
+    assert!(codes[..22].iter().all(|code| code == "overloaded"), "{codes:?}");
+    assert!(codes[22..].iter().all(|code| code == "unavailable"), "{codes:?}");
+    let (status, _) = answer(shop.get("/api/v1/page")).await;
+    assert_eq!(status, 200, "places are free again");
+    let counted = "http_requests_refused_total{service=\"sample\"} 22";
+    assert!(shop.metrics_text().contains(counted), "{}", shop.metrics_text());
 }
 
 #[tokio::test]
