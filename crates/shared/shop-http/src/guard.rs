@@ -92,7 +92,7 @@ impl Guard {
         let observation = Observation::start(&facts, template);
         let span = observation.span().clone();
         let served = match admission {
-            Admission::Serve(credentials) => match self.0.load.enter() {
+            Admission::Serve(credentials) => match self.0.load.enter((facts.method(), template.unwrap_or_default())) {
                 Some(_permit) => serve(&facts, credentials, request, next).instrument(span.clone()).await,
                 None => Ok(request.error_response(HttpError::overloaded())),
             },

@@ -2,9 +2,11 @@
 //!
 //! What waits in a queue that grows is answered too late for anybody, and holds up the rest; so what exceeds the limit is
 //! refused at once and can be sent again. The limit rises by one per round of requests while it is used and answers are in
-//! time, and falls by a tenth when one is late (additive increase, multiplicative decrease, as TCP's congestion window,
-//! RFC 5681). A time of late answers, such as the election of a primary, counts once per [`PAUSE`].
+//! time, and falls when one is late (additive increase, multiplicative decrease, as TCP's congestion window, RFC 5681): by
+//! as much as it was late, a half at most. A time of late answers, such as the election of a primary, counts once per
+//! [`PAUSE`]. One route gets three quarters of the limit at most, so that a flood of logins leaves room for the rest.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::Mount;
 
 /// Never fewer than this: fewer requests cannot overload a process, and it has to find out when answers are quick again.
 const LEAST: u64 = 32;
-const FIRST: u64 = 128;
+const FIRST: u64 = 256;
 /// Never more than this, for the memory that each one takes.
 const MOST: u64 = 1_024;
 /// A later answer is late: a fifth of the deadline, so that what a request calls has its share.
@@ -26,9 +28,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The limit is kept in millionths, since one answer raises it by a fraction.
 const SCALE: u64 = 1_000_000;
 
+/// A route: its method and its template.
+pub(super) type RouteKey = (&'static str, &'static str);
+
 /// The limit of one process.
 pub(super) struct Load {
     in_flight: AtomicI64,
+    /// Of these, how many are of each route.
+    of_route: HashMap<RouteKey, AtomicI64>,
     limit: AtomicU64,
     /// When the limit fell last, in milliseconds since `began`.
     fell: AtomicU64,
@@ -45,6 +52,7 @@ struct Measures {
 /// One request that was taken on; ends with it, also when its client has gone.
 pub(super) struct Permit {
     load: Arc<Load>,
+    route: RouteKey,
     started: Instant,
 }
 
@@ -53,40 +61,53 @@ impl Load {
     pub(super) fn new(mounts: &[Mount]) -> Result<Self, prometheus::Error> {
         let metrics = mounts.first().map(Measures::new).transpose()?;
         let limit = AtomicU64::new(FIRST * SCALE);
-        let load = Self { in_flight: 0.into(), limit, fell: 0.into(), began: Instant::now(), metrics };
+        let routes = mounts.iter().flat_map(Mount::access);
+        let of_route = routes.map(|route| ((route.0.as_str(), route.1), AtomicI64::new(0))).collect();
+        let load = Self { in_flight: 0.into(), of_route, limit, fell: 0.into(), began: Instant::now(), metrics };
         load.tell(FIRST * SCALE);
         Ok(load)
     }
 
     /// Takes a request on, unless there are as many as can be answered in time.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Permit> {
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let fits = u64::try_from(before).is_ok_and(|before| before * SCALE < self.limit.load(Ordering::Relaxed));
-        if !fits {
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    pub(super) fn enter(self: &Arc<Self>, route: RouteKey) -> Option<Permit> {
+        let limit = self.limit.load(Ordering::Relaxed) / SCALE;
+        let fits = |in_flight: &AtomicI64, limit: u64| {
+            u64::try_from(in_flight.fetch_add(1, Ordering::Relaxed)).is_ok_and(|before| before < limit)
+        };
+        let of_route = self.of_route.get(&route);
+        // Both are counted in any case, and counted out again together.
+        let (all_fit, route_fits) = (fits(&self.in_flight, limit), of_route.is_none_or(|own| fits(own, limit * 3 / 4)));
+        if !(all_fit && route_fits) {
+            self.count_out(route);
             self.metrics.iter().for_each(|metrics| metrics.refused.inc());
             return None;
         }
         self.metrics.iter().for_each(|metrics| metrics.in_flight.inc());
-        Some(Permit { load: Arc::clone(self), started: Instant::now() })
+        Some(Permit { load: Arc::clone(self), route, started: Instant::now() })
     }
 
-    fn leave(&self, started: Instant, now: Instant) {
-        let before = self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.metrics.iter().for_each(|metrics| metrics.in_flight.dec());
-        if now.duration_since(started) > LATE {
-            self.fall(now);
-        } else {
-            self.rise(before);
+    fn count_out(&self, route: RouteKey) -> i64 {
+        if let Some(own) = self.of_route.get(&route) {
+            own.fetch_sub(1, Ordering::Relaxed);
         }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed)
     }
 
-    fn fall(&self, now: Instant) {
+    fn leave(&self, permit: &Permit, now: Instant) {
+        let before = self.count_out(permit.route);
+        self.metrics.iter().for_each(|metrics| metrics.in_flight.dec());
+        let took = now.duration_since(permit.started);
+        if took > LATE { self.fall(took, now) } else { self.rise(before) }
+    }
+
+    fn fall(&self, took: Duration, now: Instant) {
         let now = u64::try_from(now.duration_since(self.began).as_millis()).unwrap_or(u64::MAX);
         let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
         let due = |fell: u64| (fell == 0 || now.saturating_sub(fell) >= pause).then_some(now.max(1));
         if self.fell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
-            self.change(|limit| (limit * 9 / 10).max(LEAST * SCALE));
+            // As many as would have been answered in time (Little's law), if those in flight were what made it late.
+            let percent = u64::try_from(LATE.as_millis() * 100 / took.as_millis().max(1)).unwrap_or(100).clamp(50, 90);
+            self.change(|limit| (limit * percent / 100).max(LEAST * SCALE));
         }
     }
 
@@ -123,7 +144,7 @@ impl Load {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.load.leave(self.started, Instant::now());
+        self.load.leave(self, Instant::now());
     }
 }
 
@@ -145,6 +166,8 @@ impl Measures {
 mod tests {
     use super::*;
 
+    const ROUTE: RouteKey = ("GET", "/unknown");
+
     fn load() -> Arc<Load> {
         Arc::new(Load::new(&[]).unwrap())
     }
@@ -155,7 +178,7 @@ mod tests {
 
     /// Takes on as many as it can.
     fn fill(load: &Arc<Load>) -> Vec<Permit> {
-        std::iter::from_fn(|| load.enter()).collect()
+        std::iter::from_fn(|| load.enter(ROUTE)).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -163,11 +186,11 @@ mod tests {
         let load = load();
         let mut permits = fill(&load);
         assert_eq!(permits.len() as u64, FIRST);
-        assert!(load.enter().is_none());
+        assert!(load.enter(ROUTE).is_none());
 
         permits.truncate(permits.len() - 2);
 
-        assert!(load.enter().is_some());
+        assert!(load.enter(ROUTE).is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -175,12 +198,12 @@ mod tests {
         let load = load();
         let permits = fill(&load);
         for _ in 0..10_000 {
-            assert!(load.enter().is_none());
+            assert!(load.enter(ROUTE).is_none());
         }
         drop(permits);
 
         assert_eq!(load.in_flight.load(Ordering::Relaxed), 0);
-        assert!(load.enter().is_some());
+        assert!(load.enter(ROUTE).is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -196,14 +219,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_pause_of_a_database_costs_a_tenth() {
-        let load = load();
-        let permits = fill(&load);
-        tokio::time::advance(LATE * 3).await;
+    async fn one_pause_of_a_database_costs_a_half_and_a_little_lateness_a_tenth() {
+        for (late, left) in [(LATE * 3, FIRST / 2), (LATE * 11 / 10, FIRST * 9 / 10)] {
+            let load = load();
+            let permits = fill(&load);
+            tokio::time::advance(late).await;
 
-        drop(permits);
+            drop(permits);
 
-        assert_eq!(limit(&load), FIRST * 9 / 10);
+            assert_eq!(limit(&load), left);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_on_one_route_leaves_a_quarter_to_the_others() {
+        const FLOODED: RouteKey = ("POST", "/login");
+        let mut load = Load::new(&[]).unwrap();
+        load.of_route = [FLOODED, ROUTE].map(|route| (route, AtomicI64::new(0))).into();
+        let load = Arc::new(load);
+        let flood: Vec<_> = std::iter::from_fn(|| load.enter(FLOODED)).collect();
+        assert_eq!(flood.len() as u64, FIRST * 3 / 4);
+
+        assert_eq!(fill(&load).len() as u64, FIRST / 4);
     }
 
     #[tokio::test(start_paused = true)]
@@ -222,7 +259,7 @@ mod tests {
     async fn a_limit_that_is_not_reached_stays() {
         let load = load();
         for _ in 0..100_000 {
-            drop(load.enter());
+            drop(load.enter(ROUTE));
         }
 
         assert_eq!(limit(&load), FIRST);
