@@ -51,7 +51,9 @@ async fn wrong(arena: &mut Arena<'_>, offset: &'static str) -> anyhow::Result<()
     }
     let noticed = not_ready(arena, "order-0").await?;
     arena.check(noticed, || format!("order-0 is ready {NOTICED:?} after it began with a clock {offset} s off"));
-    strange_tokens(arena).await?;
+    if offset.starts_with('+') {
+        strange_tokens(arena).await?;
+    }
     arena.fault("the clocks jump back to the true time");
     std::fs::write(&file, "+0").context("failed to write a clock")?;
     pass("the clocks are right again", Duration::from_secs(8)).await;
@@ -77,22 +79,17 @@ async fn not_ready(arena: &mut Arena<'_>, pod: &str) -> anyhow::Result<bool> {
     Ok(false)
 }
 
-/// Somebody logs in where the clock is wrong: the token is of another time, and refused elsewhere.
+/// Somebody registers where the clock is ahead: the token is one of the future, and refused elsewhere. One of the past is
+/// as good as any until it expires.
 async fn strange_tokens(arena: &mut Arena<'_>) -> anyhow::Result<()> {
     let (client, party) = (reqwest::Client::new(), arena.stack.pods.get("identity-0")?.party);
     let url = format!("http://{}:{}/api/v1/auth/register", party.address(), shop_config::HTTP_PORT);
     let email = format!("clock-{}@shop.example", arena.stack.next_number());
     let person = json!({ "email": email, "password": "correct horse battery staple", "name": "Clock" });
-    let reply = client.post(url).json(&person).send().await;
-    let Ok(reply) = reply else {
-        arena.note("the pod with the wrong clock registers nobody".into());
-        return Ok(());
-    };
-    let (status, body) = (reply.status(), reply.json::<serde_json::Value>().await.unwrap_or_default());
-    let Some(token) = body["accessToken"].as_str().or_else(|| body["token"].as_str()) else {
-        arena.note(format!("the pod with the wrong clock registers nobody: {status}"));
-        return Ok(());
-    };
+    let reply = client.post(url).json(&person).send().await.context("identity-0 does not answer")?;
+    let status = reply.status();
+    let body: serde_json::Value = reply.json().await.context("identity-0 answers without JSON")?;
+    let token = body["token"].as_str().with_context(|| format!("identity-0 registers nobody: {status} {body}"))?;
     let party = arena.stack.pods.get("cart-1")?.party;
     let url = format!("http://{}:{}/api/v1/me/cart", party.address(), shop_config::HTTP_PORT);
     let seen = client.get(url).bearer_auth(token).send().await.context("cart-1 does not answer")?.status();

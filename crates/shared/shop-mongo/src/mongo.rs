@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use mongodb::options::{
     Acknowledgment, ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
@@ -107,6 +108,18 @@ impl Mongo {
     pub async fn ping(&self) -> bool {
         let database = self.database().clone();
         self.run("ping", async move { database.run_command(doc! { "ping": 1 }).await }).await.is_ok()
+    }
+
+    /// What time it is by the clock of the primary, in milliseconds.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn time(&self) -> Result<Timestamp, Error> {
+        const WHAT: &str = "read the clock";
+        let database = self.database().clone();
+        let hello = self.run(WHAT, async move { database.run_command(doc! { "hello": 1 }).await }).await?;
+        let time = hello.get_datetime("localTime").map_err(|error| Error::failed(WHAT, error))?;
+        Timestamp::from_millisecond(time.timestamp_millis()).map_err(|error| Error::failed(WHAT, error))
     }
 
     /// Waits until every operation and group of this handle has ended, also those whose callers have given up. Call it

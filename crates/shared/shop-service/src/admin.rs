@@ -7,7 +7,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use shop_telemetry::metrics::{self, Metrics};
 
-use crate::startup::Ready;
+use crate::startup::{Ready, Unready};
 
 struct Admin {
     ready: Ready,
@@ -33,10 +33,10 @@ async fn live() -> HttpResponse {
 }
 
 async fn is_ready(admin: Data<Admin>) -> HttpResponse {
-    if admin.ready.get() {
-        HttpResponse::Ok().body("ready\n")
-    } else {
-        HttpResponse::ServiceUnavailable().body("starting or stopping\n")
+    match admin.ready.get() {
+        Ok(()) => HttpResponse::Ok().body("ready\n"),
+        Err(Unready::NotRunning) => HttpResponse::ServiceUnavailable().body("starting or stopping\n"),
+        Err(Unready::Clock) => HttpResponse::ServiceUnavailable().body("the clock is too far from MongoDB's\n"),
     }
 }
 

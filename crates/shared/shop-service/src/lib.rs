@@ -11,6 +11,7 @@ mod openapi;
 mod pod;
 mod running;
 mod service;
+mod skew;
 mod startup;
 
 pub use clock::SystemClock;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
-use futures::future::join_all;
+use futures::future::{FutureExt as _, join_all};
 use shop_config::Config;
 use shop_http::Guard;
 use shop_mongo::Mongo;
@@ -20,7 +20,7 @@ use tracing::{error, info};
 
 use crate::service::Service;
 use crate::startup::{self, Ready};
-use crate::{admin, openapi, pod};
+use crate::{admin, openapi, pod, skew};
 
 /// How long consumers, relays and groups may take to end.
 const TASKS_END: Duration = Duration::from_secs(8);
@@ -170,6 +170,9 @@ async fn work(mut services: Vec<Service>, ready: Ready) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut tasks = JoinSet::new();
+    if let Some((mongo, gauge, stop)) = services.iter().find_map(Service::clock_watch) {
+        tasks.spawn(skew::watch(mongo, gauge?, ready.clone(), stop).map(Ok));
+    }
     for service in services {
         let stop = service.stop();
         for (name, task) in service.start_work() {

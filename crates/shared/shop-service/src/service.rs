@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures::future::BoxFuture;
+use prometheus::IntGauge;
 use shop_auth::Verifier;
 use shop_config::{Config, ServiceSpec, Store};
 use shop_events::{DeadLetters, Handler};
@@ -228,6 +229,13 @@ async fn forget_revocations(
 }
 
 impl Service {
+    /// What comparing the clocks needs; `None` for a service without a database.
+    pub(crate) fn clock_watch(&self) -> Option<(Mongo, Result<IntGauge, prometheus::Error>, CancellationToken)> {
+        let gauge = self.metrics.gauge("clock_skew_milliseconds", "How far this clock is ahead of MongoDB's", &[]);
+        let gauge = gauge.map(|gauge| gauge.with_label_values::<&str>(&[]));
+        Some((self.mongo.clone()?, gauge, self.stop()))
+    }
+
     /// The events that this service has given up; `None` for one that consumes nothing.
     pub(crate) fn dead_letters(&self) -> Option<(&'static str, DeadLetters)> {
         let mongo = self.mongo.clone().filter(|_| !self.consumers.is_empty())?;

@@ -11,15 +11,44 @@ use crate::service::Prepare;
 
 /// Whether the process takes requests. Says nothing of MongoDB or Redis: a pod without them stays and answers 503.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ready(Arc<AtomicBool>);
+pub(crate) struct Ready(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    running: AtomicBool,
+    clock_is_wrong: AtomicBool,
+}
+
+/// Why a process takes no requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unready {
+    /// It has not started yet, or it stops.
+    NotRunning,
+    /// Its clock is too far from the database's.
+    Clock,
+}
 
 impl Ready {
-    pub(crate) fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+    /// Started, or about to stop.
+    pub(crate) fn set(&self, running: bool) {
+        self.0.running.store(running, Ordering::Release);
     }
 
-    pub(crate) fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// Whether the clock may be right; gives back what was said before.
+    pub(crate) fn set_clock(&self, is_right: bool) -> bool {
+        !self.0.clock_is_wrong.swap(!is_right, Ordering::AcqRel)
+    }
+
+    /// # Errors
+    /// Why not.
+    pub(crate) fn get(&self) -> Result<(), Unready> {
+        if !self.0.running.load(Ordering::Acquire) {
+            Err(Unready::NotRunning)
+        } else if self.0.clock_is_wrong.load(Ordering::Acquire) {
+            Err(Unready::Clock)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -57,6 +86,18 @@ mod tests {
     use std::sync::atomic::AtomicU32;
 
     use super::*;
+
+    #[test]
+    fn a_process_is_ready_when_it_runs_and_its_clock_may_be_right() {
+        let ready = Ready::default();
+        assert_eq!(ready.get(), Err(Unready::NotRunning));
+        ready.set(true);
+        assert_eq!(ready.get(), Ok(()));
+        assert!(ready.set_clock(false));
+        assert_eq!(ready.get(), Err(Unready::Clock));
+        assert!(!ready.set_clock(true));
+        assert_eq!(ready.get(), Ok(()));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_failing_step_is_tried_until_it_succeeds_and_the_next_waits_for_it() {
