@@ -116,6 +116,9 @@ async fn an_invalidation_counts_here_at_once_and_elsewhere_soon() {
         here.invalidate(&["mug", "cup"]).await;
 
         let found_here = get(&here, "mug", "2").await;
+        // It hears itself as well, which may drop what it has just loaded: what it has after that is what Redis has.
+        eventually("it has heard itself", async || hears_a_bell(&there, &here).await).await;
+        let settled = get(&here, "mug", "3").await.0;
         let mut found_there = "1".to_owned();
         let heard = async || {
             found_there = get(&there, "mug", "?").await.0;
@@ -127,7 +130,7 @@ async fn an_invalidation_counts_here_at_once_and_elsewhere_soon() {
             continue;
         }
         assert_eq!(found_here, ("2".into(), Hit::Miss));
-        assert_eq!(found_there, "2", "it comes from Redis, where this process has put it");
+        assert_eq!(found_there, settled, "it comes from Redis, where this process has put it");
         assert_eq!(kept, ("1".into(), Hit::Process));
         let life: i64 = server.cli(&["TTL", "t:cache-generation:{catalog}:mug"]).parse().unwrap();
         assert!((1..=60).contains(&life), "{life}");
