@@ -12,6 +12,8 @@ use crate::report::say;
 
 /// A write comes up within this time when fifty users are at work.
 const COMES_UP: Duration = Duration::from_secs(30);
+/// So long the other pod of the service may have all the work before it is ended.
+const OTHERS_TURN: Duration = Duration::from_secs(5);
 /// Longer than any lease, so that another pod takes over what this one holds.
 const PAUSE: Duration = Duration::from_secs(20);
 /// Failpoints that the smoke set looks at, and how they fail there.
@@ -91,10 +93,17 @@ async fn fail(arena: &mut Arena<'_>, point: &'static str, failure: Failure) -> a
         arena.stack.launch_pod(service, replica, &[("FAILPOINTS", &points)]).await?;
         arena.fault(&format!("{pod} is to {} right after {point}", failure.word()));
         say(&format!("  waiting until {pod} comes to {point}"));
-        let started = Instant::now();
+        let (started, mut given) = (Instant::now(), Instant::now());
         // A case whose failpoint is never reached proves nothing.
         while count(&log, &said)? == before {
             ensure!(started.elapsed() < COMES_UP, "{pod} did not come to {point} within {COMES_UP:?}");
+            if given.elapsed() > OTHERS_TURN {
+                // All its callers are connected to the other pod, or that one has the lease.
+                let other = 1 - replica;
+                arena.fault(&format!("{service}-{other} ends, so that its work comes to {pod}"));
+                arena.stack.launch_pod(service, other, &[]).await?;
+                given = Instant::now();
+            }
             sleep(Duration::from_millis(50)).await;
         }
         if failure == Failure::Pause {
