@@ -72,7 +72,8 @@ struct Relay {
 /// Starts the relay of a service. One pod at a time relays, by a lease; the others wait to take over. It goes on until
 /// `stop` is cancelled, whatever MongoDB and Redis do.
 ///
-/// Metrics: `outbox_backlog_rows{state}` with `unpublished` and `unconfirmed` (0 in pods that do not relay),
+/// Metrics: `outbox_backlog_rows{state}` with `unpublished` and `unconfirmed` (0 in pods that do not relay; while
+/// Redis is away each pod that tries says how many there are),
 /// `events_published_total{topic}`.
 #[must_use = "the task ends when it is told to stop; join it then"]
 #[expect(clippy::needless_pass_by_value, reason = "takes its share of both servers, as a consumer does")]
@@ -116,11 +117,18 @@ impl Relay {
         let mut outage = Outage::new(format!("the relay of {}", self.service));
         let mut ensured = false;
         while !self.stop.is_cancelled() {
-            let ended = self.turn(&mut lease, &mut ensured, &mut outage).await;
-            self.show(outbox::Backlog::default());
-            let pause = match ended {
-                Ok(()) => ASK_FOR_LEASE_EVERY,
-                Err(error) => outage.failed(&error),
+            let pause = match self.turn(&mut lease, &mut ensured, &mut outage).await {
+                Ok(()) => {
+                    self.show(outbox::Backlog::default());
+                    ASK_FOR_LEASE_EVERY
+                }
+                Err(error) => {
+                    // What waits while Redis is away is what somebody wants to know; without MongoDB nobody knows.
+                    if let Ok(backlog) = outbox::backlog(&self.mongo).await {
+                        self.show(backlog);
+                    }
+                    outage.failed(&error)
+                }
             };
             // Another pod may reach what this one does not.
             if let Err(error) = lease.release().await {

@@ -115,7 +115,8 @@ async fn pods_that_start_without_redis_begin_when_it_is_there() {
         let relay = shop.relay().await;
         let consumer = shop.consumer(shop.remembering().await).await;
         shop.tell_stock(0..20).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let waiting = || shop.metric("outbox_backlog_rows{state=\"unpublished\"}");
+        eventually("somebody can see what waits", RECOVERED, async || waiting() == 20).await;
 
         shop.server.start_again();
 
