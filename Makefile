@@ -18,14 +18,14 @@ export PATH := $(CACHE)/bin:$(PATH)
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## A whole shop on a Kubernetes: installs, builds, starts, buys (CLUSTER=kind|minikube|current, YES=1 asks nothing)
 	deploy/demo/up
 
 .PHONY: demo-down
-demo-down: ## Remove everything that `make demo` made
+demo-down: ## Remove the demo; what was installed or built once stays
 	deploy/demo/down
 
 .PHONY: dev
@@ -66,7 +66,7 @@ fmt: ## Format the code
 ##@ Test it
 
 .PHONY: test
-test: deps ## Everything below, on real servers; the time of each tier is printed (tests/README.md)
+test: deps ## All tiers on real servers: lint, code, operator, faults, e2e; prints the time of each (tests/README.md)
 	tests/run
 
 .PHONY: lint
@@ -106,7 +106,7 @@ check-each: ## Build every crate alone, as its own features allow
 		echo "$$manifest"; $(CARGO) check --quiet --manifest-path "$$manifest"; done
 
 .PHONY: bench
-bench: ## Measure what docs/reference/performance.md promises
+bench: ## Measure what docs/reference/performance.md aims at
 	bench/run
 
 .PHONY: servers-up servers-down

@@ -9,7 +9,7 @@ use crate::Secret;
 /// Everything a process is told. The same struct is filled from the environment by a pod and written by the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// This pod's name, in logs and as the consumer name in streams.
+    /// This pod's name, in the register of database sessions and in logs about it.
     pub pod: String,
     /// Where public HTTP listens.
     pub http: SocketAddr,

@@ -205,7 +205,8 @@ impl Running {
         }
     }
 
-    /// Stops in order and waits for the end: at most the drain delay and 28 s.
+    /// Stops in order and waits for the end: at most the drain delay, 20 s for HTTP and twice 8 s for
+    /// what runs beside it.
     pub async fn stop(mut self) {
         self.ready.set(false);
         if !self.work.is_finished() {

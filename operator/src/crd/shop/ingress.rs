@@ -25,7 +25,7 @@ pub struct Ingress {
     /// The NGINX that the operator runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundled: Option<BundledIngress>,
-    /// Largest body of a request; larger ones are refused with 413.
+    /// Largest body that NGINX passes on; larger ones are refused with 413. Services themselves take 64 KiB at most.
     #[serde(default = "one_megabyte")]
     pub max_body_size: Quantity,
     /// How long a service may take.

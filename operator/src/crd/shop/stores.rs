@@ -19,7 +19,8 @@ pub struct Mongodb {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 24), regex(pattern = "^[a-z0-9_]{1,24}$"))]
     pub database_prefix: Option<String>,
-    /// Most connections that one pod keeps.
+    /// Most connections that one pod keeps for operations; two more keep its register of sessions, and the driver watches
+    /// each member of the replica set over up to three.
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 500))]
     pub max_pool_size: i32,
