@@ -124,8 +124,10 @@ impl Pods {
             hosts,
             log: self.logs.join(format!("{name}.log")),
         };
-        // The old one, if any, is ended by this.
-        self.all.remove(&name);
+        if self.all.contains_key(&name) {
+            // Its ports are free when it has ended, not before.
+            self.remove(&name).await?;
+        }
         let mut process = Process::new(program);
         process.start()?;
         self.all.insert(name.clone(), Pod { service: spec.name, party, process });
