@@ -219,7 +219,9 @@ impl Stream {
     /// [`Error::Unavailable`] when Redis is away, [`Error::Full`] when it has no room.
     pub async fn ensure_group(&self, group: &str) -> Result<(), Error> {
         let begin = if shop_faults::planted(Bug::GroupAtEnd) { "$" } else { "0" };
-        let script = "local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
+        // A stream that is made again here was lost; without its epoch the relay sees that, and sends again.
+        let script = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('DEL', KEYS[2]) end
+            local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
             if made.err and not string.match(made.err, '^%-?BUSYGROUP') then return made end
             return { 'ok' }";
         self.run("stream_ensure_group", script, vec![group.into(), begin.into()]).await?.status()

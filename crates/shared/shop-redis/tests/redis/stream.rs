@@ -149,6 +149,19 @@ async fn a_deleted_stream_is_noticed_although_its_epoch_is_there() {
 }
 
 #[tokio::test]
+async fn a_deleted_stream_is_noticed_although_a_consumer_has_made_it_again() {
+    let server = Server::start();
+    let (_redis, stream, mark) = opened(&server).await;
+    let ids = stream.append(&mark, &entries(&["a"])).await.unwrap();
+
+    server.cli(&["DEL", "t:events:{order}"]);
+    stream.ensure_group("cart").await.unwrap();
+
+    assert_refused(&stream, &mark, "payment", ids[0]).await;
+    assert_eq!(stream.open("second").await.unwrap().epoch, "second");
+}
+
+#[tokio::test]
 async fn a_server_that_comes_back_with_older_data_is_noticed() {
     let server = Server::start();
     let (redis, stream, mark) = opened(&server).await;
