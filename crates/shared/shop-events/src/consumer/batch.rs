@@ -72,7 +72,7 @@ impl Source {
                     let reason = format!("not acknowledged after {MOST_DELIVERIES} deliveries");
                     HashMap::from([(entry.delivery.stream_id, Verdict::Poison(reason))])
                 }
-                Content::Event(_) | Content::NotOurs | Content::Unreadable(_) => {
+                Content::Event(_) | Content::NotOurs | Content::Unheard | Content::Unreadable(_) => {
                     self.hand_over(std::slice::from_ref(&entry)).await
                 }
             };
@@ -105,6 +105,7 @@ impl Source {
                 position.get(&envelope.id).and_then(|position| verdicts.get(*position)).cloned()
             }
             Content::Unreadable(reason) => Some(Verdict::Poison(reason.clone())),
+            Content::Unheard => Some(Verdict::Retry("nobody here knows its topic; a newer version may".into())),
             Content::NotOurs => None,
         };
         entries.iter().filter_map(|entry| Some((entry.delivery.stream_id, verdict(entry)?))).collect()

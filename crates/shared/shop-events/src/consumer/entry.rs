@@ -14,6 +14,8 @@ pub(super) enum Content {
     Event(Box<Envelope>),
     /// Of a topic that this service does not consume.
     NotOurs,
+    /// Of a topic that this version does not know: during a roll-out another pod may.
+    Unheard,
     /// Nothing that this version can read.
     Unreadable(String),
 }
@@ -28,7 +30,8 @@ impl Read {
             },
             // The producer puts a topic on each entry; what has none is not of its making.
             None if delivery.topic.is_empty() => Content::Unreadable("it has no topic".into()),
-            Some(_) | None => Content::NotOurs,
+            None => Content::Unheard,
+            Some(_) => Content::NotOurs,
         };
         Self { delivery, content }
     }
@@ -37,7 +40,7 @@ impl Read {
     pub(super) fn lane(&self) -> String {
         match &self.content {
             Content::Event(envelope) => envelope.aggregate.clone(),
-            Content::NotOurs | Content::Unreadable(_) => self.delivery.stream_id.to_string(),
+            Content::NotOurs | Content::Unheard | Content::Unreadable(_) => self.delivery.stream_id.to_string(),
         }
     }
 }
@@ -47,7 +50,7 @@ impl Content {
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::Event(envelope) => envelope.event.topic().name(),
-            Self::NotOurs | Self::Unreadable(_) => "unknown",
+            Self::NotOurs | Self::Unheard | Self::Unreadable(_) => "unknown",
         }
     }
 }

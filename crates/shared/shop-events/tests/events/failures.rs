@@ -163,7 +163,7 @@ async fn what_waits_for_something_that_is_away_is_never_given_up() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_a_dead_letter_and_what_is_not_ours_is_skipped() {
+async fn what_is_no_event_is_a_dead_letter_and_a_topic_of_tomorrow_is_one_after_five_tries() {
     with_shop("inventory", |shop| async move {
         let relay = shop.relay().await;
         let consumer = shop.consumer(shop.remembering().await).await;
@@ -179,13 +179,16 @@ async fn what_is_no_event_is_a_dead_letter_and_what_is_not_ours_is_skipped() {
         shop.tell_stock(1..2).await;
 
         eventually("the next one is handled", SOON, async || shop.remembered().await.len() == 2).await;
-        eventually("three are dead letters", SOON, async || shop.count("catalog", "dead_letters", doc! {}).await == 3)
-            .await;
+        let letters = async || shop.count("catalog", "dead_letters", doc! {}).await;
+        eventually("three are dead letters", SOON, async || letters().await == 3).await;
+        // Acknowledging it at once would lose it for the pods of a newer version that come up just then.
+        assert_eq!(shop.metric("events_dead_letters_total{topic=\"unknown\"}"), 3);
+        eventually("the fourth is one, too", GIVEN_UP, async || letters().await == 4).await;
         eventually("nothing is left to acknowledge", SOON, async || {
             shop.server.cli(&["XPENDING", key, "catalog"]).starts_with('0')
         })
         .await;
-        assert_eq!(shop.metric("events_dead_letters_total{topic=\"unknown\"}"), 3);
+        assert_eq!(shop.metric("events_dead_letters_total{topic=\"unknown\"}"), 4);
         relay.stop().await;
         consumer.stop().await;
     })

@@ -18,7 +18,7 @@ async fn events_wait_in_the_database_while_the_stream_is_full() {
         shop.tell_stock(0..1).await;
         eventually("the way is open", SOON, async || shop.length() == 1).await;
         let fill = "for i = 2, 100000 do
-            redis.call('XADD', KEYS[1], '*', 'id', i, 'topic', 'stock.of.tomorrow', 'json', '{}') end";
+            redis.call('XADD', KEYS[1], '*', 'id', i, 'topic', 'order.created', 'json', '{}') end";
         shop.server.cli(&["EVAL", fill, "1", "t:events:{inventory}"]);
 
         shop.tell_stock(1..4).await;
