@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use shop_service::Service;
 use shop_telemetry::context;
 use shop_types::{Clock, UserId};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +32,8 @@ pub(crate) use refunds::Refunded;
 
 /// How long a caller waits for the provider.
 const FOREGROUND: Duration = Duration::from_secs(3);
+/// Callers' questions to the provider at once. When it hangs, what comes after them is asked by the driver, in its time.
+const MOST_FOREGROUND: usize = 256;
 /// Left of a caller's deadline for writing the answer down.
 const MARGIN: Duration = Duration::from_millis(300);
 /// How long nobody waits for the provider. Shorter than the lease of a payment.
@@ -45,6 +48,8 @@ pub(crate) struct App {
     driver: driver::Queue,
     /// Questions that callers wait for.
     foreground: TaskTracker,
+    /// One for each of them that there may be.
+    places: Arc<Semaphore>,
     calls: Calls,
 }
 
@@ -65,8 +70,8 @@ impl App {
         let store = Store::new(service.mongo()?, service.clock(), close.clone());
         let (driver, work) = driver::queue(close);
         let calls = Calls::register(service.metrics()).context("failed to register the metrics of the provider")?;
-        let foreground = TaskTracker::new();
-        Ok((Self { store, provider, clock: service.clock(), driver, foreground, calls }, work))
+        let (foreground, places) = (TaskTracker::new(), Arc::new(Semaphore::new(MOST_FOREGROUND)));
+        Ok((Self { store, provider, clock: service.clock(), driver, foreground, places, calls }, work))
     }
 
     /// Makes collections and indexes; safe to repeat.
@@ -158,10 +163,15 @@ impl App {
     /// Asks the provider once while a caller waits. On a task of its own: a caller that leaves must not cut off the
     /// answer.
     async fn settle_in_foreground(self: &Arc<Self>, payment: Payment) -> Result<Payment, Error> {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.driver.push(payment.clone());
+            return Ok(payment);
+        };
         let limit = context::remaining().map_or(FOREGROUND, |left| left.saturating_sub(MARGIN).min(FOREGROUND));
         let app = Arc::clone(self);
         let asked = context::spawn(self.foreground.track_future(async move {
             let settled = app.ask(payment, limit).await?;
+            drop(place);
             app.driver.push(settled.clone());
             Ok(settled)
         }));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bson::{Bson, Document, doc};
 use futures::future::BoxFuture;
-use futures::{FutureExt, TryStreamExt};
+use futures::{FutureExt, StreamExt as _, TryStreamExt, stream};
 use jiff::Timestamp;
 use shop_faults::Bug;
 use shop_mongo::{Error, Group, IndexModel, Mongo, Setup, Txn, UpdateOp, idempotency, inbox, options, outbox};
@@ -28,6 +28,8 @@ const PAYMENTS: &str = "payments";
 
 /// Whose inbox rows are ours.
 const GROUP: &str = "payment";
+/// Payments that are leased at once when many have fallen due.
+const TAKEN_AT_ONCE: usize = 16;
 
 /// A command with the trace that it belongs to.
 #[derive(Debug)]
@@ -108,19 +110,32 @@ impl Store {
                 ids.projection(doc! { "_id": 1 }).await?.try_collect().await
             })
             .await?;
-        let mut taken = Vec::with_capacity(ids.len());
-        for mut filter in ids {
-            filter.extend(due.clone());
-            let payments = self.mongo.collection::<PaymentDocument>(PAYMENTS);
-            let lease = vec![doc! { "$set": { "next_try_at": from_now(LEASE) } }];
-            let found = self.mongo.run("take over payment", async move {
-                payments.find_one_and_update(filter, lease).return_document(options::ReturnDocument::After).await
-            });
-            if let Some(document) = found.await? {
-                taken.push(Payment::try_from(document)?);
-            }
-        }
-        Ok(taken)
+        let taken: Vec<_> = stream::iter(ids)
+            .map(|mut filter| {
+                filter.extend(due.clone());
+                self.take(filter)
+            })
+            .buffer_unordered(TAKEN_AT_ONCE)
+            .collect()
+            .await;
+        // One that cannot be taken or read keeps no other from being settled; it falls due again.
+        let readable = taken.into_iter().filter_map(|taken| {
+            taken.unwrap_or_else(|error| {
+                tracing::error!(error = &error as &dyn std::error::Error, "A payment that is due cannot be taken over");
+                None
+            })
+        });
+        Ok(readable.collect())
+    }
+
+    /// Leases the payment that fits, unless another pod was first.
+    async fn take(&self, filter: Document) -> Result<Option<Payment>, Error> {
+        let payments = self.mongo.collection::<PaymentDocument>(PAYMENTS);
+        let lease = vec![doc! { "$set": { "next_try_at": from_now(LEASE) } }];
+        let found = self.mongo.run("take over payment", async move {
+            payments.find_one_and_update(filter, lease).return_document(options::ReturnDocument::After).await
+        });
+        found.await?.map(Payment::try_from).transpose()
     }
 }
 

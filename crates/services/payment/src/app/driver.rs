@@ -95,7 +95,12 @@ pub(crate) async fn drive(app: Arc<App>, mut work: Work, stop: CancellationToken
             Some(due) = work.queue.recv(), if free > 0 => {
                 asking.spawn(settle(Arc::clone(&app), due.payment, due.why).instrument(due.span));
             }
-            _ = look.tick(), if free > 0 => take_over(&app, free, &mut asking).await,
+            _ = look.tick(), if free > 0 => {
+                if take_over(&app, free, &mut asking).await >= free {
+                    // There may be more; they wait for a place and not for the next second.
+                    look.reset_immediately();
+                }
+            }
         }
     }
     let finished = timeout(FINISH, async {
@@ -109,15 +114,21 @@ pub(crate) async fn drive(app: Arc<App>, mut work: Work, stop: CancellationToken
     }
 }
 
-async fn take_over(app: &Arc<App>, most: usize, asking: &mut JoinSet<()>) {
+/// Takes over up to `most` payments, and tells how many there were.
+async fn take_over(app: &Arc<App>, most: usize, asking: &mut JoinSet<()>) -> usize {
     match app.take_over(most).await {
         Ok(payments) => {
+            let count = payments.len();
             for payment in payments {
                 let span = tracing::info_span!("settle_payment", payment.id = %payment.id);
                 asking.spawn(settle(Arc::clone(app), payment, Why::Unsettled).instrument(span));
             }
+            count
         }
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "Cannot look for payments that are due"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "Cannot look for payments that are due");
+            0
+        }
     }
 }
 
