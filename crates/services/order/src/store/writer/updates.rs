@@ -85,6 +85,8 @@ fn change(what: &'static str, sheet: &Sheet, stored: &Stored) -> Result<UpdateOp
         "payment": order.payment.clone(),
         "version": order.version,
         "claim": sheet.claim.clone().map_or(Bson::Null, Bson::String),
+        "attempt": i64::from(order.attempt),
+        "payment_method": &order.payment_method,
     };
     if !order.shortages.is_empty() {
         let shortages =
@@ -96,8 +98,6 @@ fn change(what: &'static str, sheet: &Sheet, stored: &Stored) -> Result<UpdateOp
         return Ok(UpdateOp::new(guard, doc! { "$set": set, "$push": { "history": { "$each": entries } } }));
     }
     // Whoever opens another attempt drives it: the lease is taken with it, by the database's clock.
-    set.insert("attempt", i64::from(order.attempt));
-    set.insert("payment_method", &order.payment_method);
     let lease = doc! { "$set": {
         "history": { "$concatArrays": ["$history", { "$literal": entries }] },
         "lease_until": { "$add": ["$$NOW", LEASE_MILLISECONDS] },
