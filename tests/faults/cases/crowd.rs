@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -138,9 +139,11 @@ async fn races(arena: &mut Arena<'_>) -> anyhow::Result<()> {
         people.push(arena.stack.keys.person(Role::Customer)?);
     }
     let (shop, goods) = (&arena.shop, &arena.goods);
+    // What an order takes from placing to its answer, in milliseconds: cancels come before, during and after it.
+    let usual = &AtomicU64::new(200);
     let races = people.iter().enumerate().map(|(number, who)| async move {
         let good = &goods.skus[number % goods.skus.len()];
-        race(shop, who, &good.sku, Duration::from_millis(number as u64 % 40 * 10)).await
+        race(shop, who, &good.sku, usual, number as u64 % 20).await
     });
     let ids: Vec<Option<String>> = futures::stream::iter(races).buffer_unordered(RACES_AT_ONCE).collect().await;
     let orders: BTreeSet<String> = ids.into_iter().flatten().collect();
@@ -160,11 +163,16 @@ async fn races(arena: &mut Arena<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn race(shop: &Shop, who: &Who, sku: &str, wait: Duration) -> Option<String> {
+/// Places an order and cancels it after so many tenths of what one usually takes; answers its id.
+async fn race(shop: &Shop, who: &Who, sku: &str, usual: &AtomicU64, tenths: u64) -> Option<String> {
     let end = Instant::now() + INSISTENCE;
-    let place = Request::post(ORDERS, ORDERS, "race", order_of(sku, "tok_visa"));
+    let place = async {
+        let (placed, request) = (Instant::now(), Request::post(ORDERS, ORDERS, "race", order_of(sku, "tok_visa")));
+        shop.insist(who, &request, end).await;
+        usual.store(u64::try_from(placed.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    };
     let cancel = async {
-        sleep(wait).await;
+        sleep(Duration::from_millis(usual.load(Ordering::Relaxed).saturating_mul(tenths) / 10)).await;
         let own = Request::get(ORDERS, format!("{ORDERS}?size=1"));
         let order = loop {
             let list = shop.send(who, &own).await;
@@ -181,8 +189,7 @@ async fn race(shop: &Shop, who: &Who, sku: &str, wait: Duration) -> Option<Strin
         shop.insist(who, &request, end).await;
         Some(order)
     };
-    let (_, order) = tokio::join!(shop.insist(who, &place, end), cancel);
-    order
+    tokio::join!(place, cancel).1
 }
 
 /// The first card is declined, the second one pays: one capture, and never two holds.
