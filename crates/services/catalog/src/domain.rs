@@ -1,14 +1,22 @@
 //! The rules of the catalog: what a product and a category may be and how they may change. No I/O, no clock.
 
+pub(crate) mod attributes;
 pub(crate) mod category;
+pub(crate) mod cursor;
+pub(crate) mod facets;
 pub(crate) mod listing;
+pub(crate) mod offer;
 pub(crate) mod product;
 pub(crate) mod search;
 
+pub(crate) use attributes::Attributes;
 pub(crate) use category::{Category, CategoryChange, NewCategory};
+pub(crate) use cursor::{Cursor, Mark};
+pub(crate) use facets::Facets;
 pub(crate) use listing::Listing;
+pub(crate) use offer::Offer;
 pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant};
-pub(crate) use search::{Search, Sort};
+pub(crate) use search::{Place, Search, Sort};
 
 use shop_types::text::Broken;
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod categories;
+mod filter;
 mod products;
 mod representation;
 
@@ -16,6 +17,7 @@ use crate::app::App;
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/products", Access::PUBLIC),
     (Method::Post, "/api/v1/products", Access::STAFF),
+    (Method::Post, "/api/v1/products/batch-get", Access::SERVICE),
     (Method::Get, "/api/v1/products/{id}", Access::PUBLIC),
     (Method::Patch, "/api/v1/products/{id}", Access::STAFF),
     (Method::Delete, "/api/v1/products/{id}", Access::STAFF),
@@ -41,6 +43,7 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
         .service(products::list_products)
         .service(products::create_product)
+        .service(products::batch_get_products)
         .service(products::get_product)
         .service(products::change_product)
         .service(products::archive_product)

@@ -10,10 +10,8 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::app::App;
-use crate::domain;
-
-/// Most SKUs and ids of one request together.
-const MOST: usize = 200;
+use crate::domain::Offer;
+use crate::domain::offer::MOST;
 
 /// The server that peers call.
 pub(crate) fn server(app: &Arc<App>) -> Routes {
@@ -34,31 +32,20 @@ impl Catalog for Rpc {
         // What is no SKU or id is sold by nobody: it is absent from the reply like any unknown one.
         let skus: Vec<Sku> = skus.iter().filter_map(|sku| sku.parse().ok()).collect();
         let ids: Vec<ProductId> = product_ids.iter().filter_map(|id| id.parse().ok()).collect();
-        let products = self.app.sold_as(&skus, &ids).await.map_err(|error| shop_mesh::status(&error))?;
-        let mut variants = Vec::with_capacity(skus.len() + ids.len());
-        for product in &products {
-            let named_by_id = ids.contains(&product.id);
-            for (n, variant) in product.variants.iter().enumerate() {
-                if skus.contains(&variant.sku) || (named_by_id && n == 0) {
-                    variants.push(to_proto(product, variant, n == 0));
-                }
-            }
-        }
-        Ok(Response::new(GetVariantsReply { variants }))
+        let offers = self.app.offers(&skus, &ids).await.map_err(|error| shop_mesh::status(&error))?;
+        Ok(Response::new(GetVariantsReply { variants: offers.into_iter().map(to_proto).collect() }))
     }
 }
 
-fn to_proto(product: &domain::Product, variant: &domain::Variant, default_variant: bool) -> Variant {
+fn to_proto(offer: Offer) -> Variant {
+    let Offer { sku, product, name, price, version, default, archived } = offer;
     Variant {
-        sku: variant.sku.to_string(),
-        product_id: product.id.to_string(),
-        name: match &variant.name {
-            Some(name) => format!("{}, {name}", product.name),
-            None => product.name.clone(),
-        },
-        price: Some(money_to_proto(variant.price)),
-        version: product.version,
-        default_variant,
-        archived: product.status == domain::Status::Archived,
+        sku: sku.to_string(),
+        product_id: product.to_string(),
+        name,
+        price: Some(money_to_proto(price)),
+        version,
+        default_variant: default,
+        archived,
     }
 }

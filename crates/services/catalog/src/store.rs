@@ -2,6 +2,7 @@
 
 mod categories;
 mod documents;
+mod lists;
 mod products;
 mod stock;
 
@@ -10,6 +11,7 @@ use shop_mongo::idempotency::{self, Row};
 use shop_mongo::{Claim, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, options::IndexOptions};
 use shop_types::CategoryId;
 
+pub(crate) use self::lists::Start;
 use crate::domain::{Category, Listing};
 
 const PRODUCTS: &str = "products";
@@ -101,6 +103,7 @@ impl Store {
                 index(doc! { "status": 1, "price": 1, "_id": 1 }),
                 index(doc! { "status": 1, "name": 1, "_id": 1 }),
                 index(doc! { "category": 1, "status": 1, "created_at": -1, "_id": -1 }),
+                index(doc! { "facets": 1, "status": 1, "created_at": -1, "_id": -1 }),
                 // No language: every word counts as it is written, also in shops that do not speak English.
                 named(doc! { "name": "text", "description": "text" }, words),
                 named(doc! { "draft_since": 1 }, IndexOptions::builder().expire_after(DRAFT_LIFE).build()),

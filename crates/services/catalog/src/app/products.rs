@@ -4,8 +4,10 @@ use shop_mongo::Claim;
 use shop_types::{Page, ProductId, Sku};
 
 use super::{App, Error};
-use crate::domain::{Listing, NewProduct, Product, ProductChange, Search, Status, search};
-use crate::store::{Inserted, Saved};
+use crate::domain::{
+    Cursor, Facets, Listing, NewProduct, Offer, Place, Product, ProductChange, Search, Status, offer, search,
+};
+use crate::store::{Inserted, Saved, Start};
 
 /// Names a product in a path.
 #[derive(Debug, Clone)]
@@ -100,14 +102,30 @@ impl App {
         found.filter(visible).ok_or(Error::NoSuchProduct)
     }
 
-    /// A page of the products for sale.
+    /// A page of the products for sale, and what the whole list could be narrowed to.
     ///
     /// # Errors
     /// [`Error::Domain`] when a bound of the search is broken.
-    pub(crate) async fn products(&self, search: Search, number: u32, size: u32) -> Result<Page<Listing>, Error> {
-        let before = search::items_before(number, size)?;
-        let (listings, total) = self.store.products(&search.check()?, before, size).await?;
-        Ok(Page::new(listings, number, size, total))
+    pub(crate) async fn products(
+        &self,
+        search: Search,
+        place: Place,
+        size: u32,
+    ) -> Result<(Page<Listing>, Facets), Error> {
+        let search = search.check()?;
+        let number = place.number();
+        let start = match place {
+            Place::Page(number) => Start::Skip(search::items_before(number, size)?),
+            Place::After(cursor) => Start::After(cursor),
+        };
+        let (found, facets) =
+            futures::try_join!(self.store.products(&search, start, size), self.store.facets(&search))?;
+        let (listings, more, total) = found;
+        let last = listings.last().filter(|_| more);
+        let next = last.map(|last| Cursor::after(&last.product, search.sort, number.saturating_add(1)).to_string());
+        let mut page = Page::new(listings, number, size, total);
+        page.page.next_cursor = next;
+        Ok((page, facets))
     }
 
     /// Changes a product that is still at `expected`.
@@ -153,13 +171,14 @@ impl App {
         Ok(Error::Stale { current: product.version })
     }
 
-    /// The products that sell these SKUs, and those with these ids; drafts and unknown ones are absent.
+    /// What is sold under these SKUs and as the default variants of these products; what is in drafts or unknown is absent.
     ///
     /// # Errors
-    /// [`Error::Store`].
-    pub(crate) async fn sold_as(&self, skus: &[Sku], ids: &[ProductId]) -> Result<Vec<Product>, Error> {
+    /// [`Error::Domain`] for more than 200 of both.
+    pub(crate) async fn offers(&self, skus: &[Sku], ids: &[ProductId]) -> Result<Vec<Offer>, Error> {
+        offer::check(skus, ids)?;
         let mut found = self.store.products_with(skus, ids).await?;
         found.retain(|product| product.status != Status::Draft);
-        Ok(found)
+        Ok(offer::among(&found, skus, ids))
     }
 }

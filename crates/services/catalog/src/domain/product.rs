@@ -1,9 +1,11 @@
 //! Products and their variants.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use shop_types::{CategoryId, Currency, Money, ProductId, Quantity, Sku};
 
-use super::{Error, Lines, slug_of, text};
+use super::{Attributes, Error, Lines, slug_of, text};
 
 const NAME: &str = "must be 1 to 200 characters on one line";
 const DESCRIPTION: &str = "must be at most 10000 characters";
@@ -39,6 +41,7 @@ pub(crate) struct Product {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) category: Option<CategoryId>,
+    pub(crate) attributes: Attributes,
     pub(crate) variants: Vec<Variant>,
     pub(crate) status: Status,
     pub(crate) version: i64,
@@ -53,6 +56,7 @@ pub(crate) struct NewProduct {
     pub(crate) slug: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) category: Option<CategoryId>,
+    pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) price: Money,
     pub(crate) sku: Option<Sku>,
     pub(crate) variants: Vec<NewVariant>,
@@ -75,6 +79,8 @@ pub(crate) struct ProductChange {
     pub(crate) description: Option<String>,
     /// `Some(None)` takes the product out of its category.
     pub(crate) category: Option<Option<CategoryId>>,
+    /// All attributes that it has from now on.
+    pub(crate) attributes: Option<BTreeMap<String, String>>,
     pub(crate) price: Option<Money>,
 }
 
@@ -114,6 +120,7 @@ impl Product {
             id,
             name,
             category: new.category,
+            attributes: Attributes::new("attributes", new.attributes)?,
             variants,
             status: if new.stock.is_some() { Status::Draft } else { Status::Active },
             version: 1,
@@ -129,7 +136,7 @@ impl Product {
 
     /// Applies a change and counts the version up.
     pub(crate) fn change(mut self, change: ProductChange, currency: Currency, now: Timestamp) -> Result<Self, Error> {
-        let ProductChange { name, description: new_description, category, price: new_price } = change;
+        let ProductChange { name, description: new_description, category, attributes, price: new_price } = change;
         if self.status == Status::Archived {
             return Err(Error::Archived);
         }
@@ -141,6 +148,9 @@ impl Product {
         }
         if let Some(category) = category {
             self.category = category;
+        }
+        if let Some(attributes) = attributes {
+            self.attributes = Attributes::new("attributes", attributes)?;
         }
         if let (Some(new_price), Some(default)) = (new_price, self.variants.first_mut()) {
             default.price = price("price", new_price, currency)?;
@@ -213,92 +223,4 @@ fn made_slug(name: &str, id: ProductId) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    fn eur(amount: i64) -> Money {
-        Money::new(amount, "EUR".parse().unwrap())
-    }
-
-    fn a_product() -> NewProduct {
-        NewProduct {
-            name: "Blue mug".into(),
-            slug: None,
-            description: None,
-            category: None,
-            price: eur(999),
-            sku: None,
-            variants: Vec::new(),
-            stock: None,
-        }
-    }
-
-    fn create(new: NewProduct) -> Result<Product, Error> {
-        let id = ProductId::from_uuid(Uuid::from_u128(0x1234_5678));
-        Product::create(id, new, "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH)
-    }
-
-    fn field_of(result: Result<Product, Error>) -> String {
-        match result {
-            Err(Error::Invalid { field, .. }) => field,
-            other => panic!("expected an invalid field, got {other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_product_without_a_sku_is_sold_under_its_own_id() {
-        let product = create(a_product()).unwrap();
-        assert_eq!(product.default_variant().unwrap().sku.as_str(), product.id.to_string());
-        assert_eq!(product.slug, "blue-mug-000012345678");
-        assert_eq!(product.version, 1);
-    }
-
-    #[test]
-    fn prices_are_in_the_currency_of_the_shop_and_not_negative() {
-        let usd = Money::new(1, "USD".parse().unwrap());
-        assert_eq!(field_of(create(NewProduct { price: usd, ..a_product() })), "price.currency");
-        assert_eq!(field_of(create(NewProduct { price: eur(-1), ..a_product() })), "price.amount");
-        assert_eq!(field_of(create(NewProduct { price: eur(i64::MAX), ..a_product() })), "price.amount");
-        assert!(create(NewProduct { price: eur(0), ..a_product() }).is_ok());
-    }
-
-    #[test]
-    fn a_product_waits_for_its_stock_which_has_a_bound() {
-        assert_eq!(create(NewProduct { stock: Some(0), ..a_product() }).unwrap().status, Status::Draft);
-        assert!(create(NewProduct { stock: Some(1_000_000), ..a_product() }).is_ok());
-        assert_eq!(field_of(create(NewProduct { stock: Some(1_000_001), ..a_product() })), "stock");
-    }
-
-    #[test]
-    fn variants_do_not_share_a_sku() {
-        let variant = NewVariant { sku: "red".parse().unwrap(), name: None, price: eur(1) };
-        let new = NewProduct { sku: Some("red".parse().unwrap()), variants: vec![variant], ..a_product() };
-        assert_eq!(field_of(create(new)), "variants[0].sku");
-    }
-
-    #[test]
-    fn slugs_never_hide_a_route_or_an_id() {
-        for slug in ["imports", "batch-get", "Not-Plain", "a--b", "", "00000000-0000-0000-0000-000000000007"] {
-            assert_eq!(field_of(create(NewProduct { slug: Some(slug.into()), ..a_product() })), "slug", "{slug}");
-        }
-    }
-
-    #[test]
-    fn archived_products_do_not_change() {
-        let archived = create(a_product()).unwrap().archive(Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(archived.version, 2);
-        assert_eq!(archived.clone().archive(Timestamp::UNIX_EPOCH), Err(Error::Archived));
-        let change = archived.change(ProductChange::default(), "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH);
-        assert_eq!(change, Err(Error::Archived));
-    }
-
-    #[test]
-    fn a_change_leaves_absent_parts_alone() {
-        let product = create(a_product()).unwrap();
-        let change = ProductChange { price: Some(eur(500)), ..ProductChange::default() };
-        let changed = product.clone().change(change, "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(changed.default_variant().unwrap().price, eur(500));
-        assert_eq!((changed.name, changed.version), (product.name, 2));
-    }
-}
+mod tests;

@@ -2,10 +2,12 @@
 
 use shop_types::CategoryId;
 
-use super::Error;
+use super::attributes::{self, is_name};
+use super::{Cursor, Error};
 
 const MOST_CHARACTERS: usize = 64;
 const MOST_SKIPPED: u64 = 10_000;
+const MOST_ATTRIBUTES: usize = 5;
 
 /// How a list is sorted; ties are broken by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +40,18 @@ impl Sort {
             _ => Err(Error::parameter("sort", "must be createdAt, price or name, with - before it for descending")),
         }
     }
+
+    /// What [`Self::parse`] reads.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Newest => "-createdAt",
+            Self::Oldest => "createdAt",
+            Self::Cheapest => "price",
+            Self::Dearest => "-price",
+            Self::Name => "name",
+            Self::NameDescending => "-name",
+        }
+    }
 }
 
 /// Which products a list shows.
@@ -52,7 +66,40 @@ pub(crate) struct Search {
     pub(crate) max_price: Option<i64>,
     /// Only products of which at least one piece can be sold.
     pub(crate) in_stock: bool,
+    /// Names of attributes or options and the values that a product must have, all of them.
+    pub(crate) attributes: Vec<(String, String)>,
     pub(crate) sort: Sort,
+}
+
+/// Where in a list a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At a page of this number, from 1.
+    Page(u32),
+    /// After a product.
+    After(Cursor),
+}
+
+impl Place {
+    /// The place that a page number and a cursor name together, in a list that is sorted as asked, if it was asked.
+    pub(crate) fn new(page: u32, cursor: Option<Cursor>, sort: Option<Sort>) -> Result<Self, Error> {
+        match cursor {
+            None => Ok(Self::Page(page)),
+            Some(_) if page != 1 => Err(Error::parameter("page", "must not be sent beside cursor")),
+            Some(cursor) if sort.is_some_and(|sort| sort != cursor.sort) => {
+                Err(Error::parameter("cursor", "must be the nextCursor of a list with the same sort"))
+            }
+            Some(cursor) => Ok(Self::After(cursor)),
+        }
+    }
+
+    /// The number of the page.
+    pub(crate) const fn number(&self) -> u32 {
+        match self {
+            Self::Page(number) => *number,
+            Self::After(cursor) => cursor.page,
+        }
+    }
 }
 
 impl Search {
@@ -75,6 +122,12 @@ impl Search {
             && least > most
         {
             return Err(Error::parameter("minPrice", "must not be above maxPrice"));
+        }
+        if self.attributes.len() > MOST_ATTRIBUTES {
+            return Err(Error::parameter("attr", "must be at most 5"));
+        }
+        if self.attributes.iter().any(|(name, _)| !is_name(name)) {
+            return Err(Error::parameter("attr", attributes::NAME));
         }
         Ok(self)
     }
@@ -109,12 +162,35 @@ mod tests {
     }
 
     #[test]
+    fn every_sort_has_a_word() {
+        for sort in [Sort::Newest, Sort::Oldest, Sort::Cheapest, Sort::Dearest, Sort::Name, Sort::NameDescending] {
+            assert_eq!(Sort::parse(sort.word()), Ok(sort));
+        }
+    }
+
+    #[test]
+    fn a_cursor_goes_with_neither_a_page_nor_another_sort() {
+        let cursor: Cursor = "price.3.00000000-0000-0000-0000-000000000007.1".parse().unwrap();
+        assert_eq!(Place::new(1, Some(cursor.clone()), None).map(|place| place.number()), Ok(3));
+        assert!(Place::new(1, Some(cursor.clone()), Some(Sort::Cheapest)).is_ok());
+        assert!(Place::new(1, Some(cursor.clone()), Some(Sort::Dearest)).is_err());
+        assert!(Place::new(2, Some(cursor), None).is_err());
+    }
+
+    #[test]
     fn bounds_of_a_search_are_checked() {
         let search = |min_price, max_price| Search { min_price, max_price, ..Search::default() }.check();
         assert!(search(Some(1), Some(1)).is_ok());
         assert!(search(Some(2), Some(1)).is_err());
         assert!(search(Some(-1), None).is_err());
         assert!(Search { words: Some("x".repeat(65)), ..Search::default() }.check().is_err());
+        let with = |names: &[&str]| Search {
+            attributes: names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect(),
+            ..Search::default()
+        };
+        assert!(with(&["a", "b", "c", "d", "e"]).check().is_ok());
+        assert!(with(&["a", "b", "c", "d", "e", "f"]).check().is_err());
+        assert!(with(&["$where"]).check().is_err());
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! What clients send and read. Stored documents never stand here, so that a new stored field is not shown by accident.
 
+mod list;
+
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use shop_types::{CategoryId, Money, ProductId, Sku};
 use utoipa::ToSchema;
 
+pub(super) use self::list::{BatchGetBody, OfferList, ProductList};
 use crate::domain::{Category, CategoryChange, Listing, NewCategory, NewProduct, NewVariant, ProductChange, Status};
 
 /// A product to create.
@@ -16,6 +21,9 @@ pub(crate) struct NewProductBody {
     slug: Option<String>,
     description: Option<String>,
     category_id: Option<CategoryId>,
+    /// Up to 20 values by name; names are lower-case letters, digits, hyphens and underscores.
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
     price: Money,
     /// SKU of the default variant; the product's id when absent.
     sku: Option<Sku>,
@@ -37,9 +45,10 @@ pub(crate) struct NewVariantBody {
 
 impl From<NewProductBody> for NewProduct {
     fn from(body: NewProductBody) -> Self {
-        let NewProductBody { name, slug, description, category_id, price, sku, variants, stock } = body;
+        let NewProductBody { name, slug, description, category_id, attributes, price, sku, variants, stock } = body;
         let variants = variants.into_iter().map(|NewVariantBody { sku, name, price }| NewVariant { sku, name, price });
-        Self { name, slug, description, category: category_id, price, sku, variants: variants.collect(), stock }
+        let variants = variants.collect();
+        Self { name, slug, description, category: category_id, attributes, price, sku, variants, stock }
     }
 }
 
@@ -57,6 +66,10 @@ pub(crate) struct ProductChangeBody {
     /// `null` takes the product out of its category.
     #[serde(default, deserialize_with = "present")]
     category_id: Option<Option<CategoryId>>,
+    /// All attributes that it shall have.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    attributes: Option<BTreeMap<String, String>>,
     /// Price of the default variant.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -65,8 +78,8 @@ pub(crate) struct ProductChangeBody {
 
 impl From<ProductChangeBody> for ProductChange {
     fn from(body: ProductChangeBody) -> Self {
-        let ProductChangeBody { name, description, category_id, price } = body;
-        Self { name, description, category: category_id, price }
+        let ProductChangeBody { name, description, category_id, attributes, price } = body;
+        Self { name, description, category: category_id, attributes, price }
     }
 }
 
@@ -90,6 +103,8 @@ pub(crate) struct ProductBody {
     description: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     category_id: Option<CategoryId>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
     /// Price of the default variant.
     price: Option<Money>,
     /// SKU of the default variant.
@@ -145,6 +160,7 @@ impl From<Listing> for ProductBody {
             name: product.name,
             description: product.description,
             category_id: product.category,
+            attributes: product.attributes.into_inner(),
             price: default.as_ref().map(|variant| variant.price),
             stock: default.as_ref().and_then(|variant| available.get(&variant.sku).copied()),
             sku: default.map(|variant| variant.sku),

@@ -2,60 +2,55 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use serde::Deserialize;
 use shop_http::extract::{LoggedIn, MaybeKey, PathId, PathText};
 use shop_http::query::Paged;
 use shop_http::{Body, ErrorBody, HttpError, PageQuery, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::id::ProductKind;
-use shop_types::{CategoryId, Page};
-use utoipa::IntoParams;
 
-use super::body::{NewProductBody, ProductBody, ProductChangeBody};
+use super::body::{BatchGetBody, NewProductBody, OfferList, ProductBody, ProductChangeBody, ProductList};
+use super::filter::{ListQuery, ProductFilter};
 use super::representation::{ReadVersion, Representation};
 use crate::app::{App, ProductKey};
-use crate::domain::{Listing, Search, Sort};
+use crate::domain::Listing;
 
 fn represent(listing: Listing) -> Result<Representation, HttpError> {
     Representation::of(listing.product.version, &ProductBody::from(listing))
 }
 
-/// What a list of products is narrowed to.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ProductFilter {
-    /// Words that name or description must hold, all of them; 1 to 64 characters.
-    search: Option<String>,
-    /// Products of this category.
-    category: Option<CategoryId>,
-    /// Least price of the default variant, minor units.
-    min_price: Option<i64>,
-    /// Highest price of the default variant, minor units.
-    max_price: Option<i64>,
-    /// Only products of which at least one piece can be sold.
-    #[serde(default)]
-    in_stock: bool,
-}
-
-/// Lists the products for sale, newest first unless `sort` says otherwise (createdAt, price, name; - for descending).
-#[utoipa::path(tag = "catalog", params(PageQuery, ProductFilter), responses(
-    (status = 200, description = "A page of products", body = Page<ProductBody>),
+/// Lists the products for sale, newest first unless `sort` says otherwise (createdAt, price, name; - for descending), and
+/// tells what the list could be narrowed to.
+#[utoipa::path(tag = "catalog", params(
+    PageQuery,
+    ProductFilter,
+    ("attr.name" = Option<String>, Query, description = "Products with this value of the attribute or option `name`; \
+        any other name may stand there, up to 5 of them"),
+), responses(
+    (status = 200, description = "A page of products", body = ProductList),
     (status = 304, description = "If-None-Match names what would be answered"),
     (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
 ))]
 #[get("/api/v1/products")]
 pub(crate) async fn list_products(
     app: Data<App>,
-    Paged(page, filter): Paged<ProductFilter>,
+    Paged(page, query): Paged<ListQuery>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let ProductFilter { search, category, min_price, max_price, in_stock } = filter;
-    let sort = page.sort.as_deref().map(Sort::parse).transpose().map_err(crate::app::Error::from)?.unwrap_or_default();
-    let search = Search { words: search, category, min_price, max_price, in_stock, sort };
-    let found = app.products(search, page.page, page.size).await?;
-    Ok(Representation::of_list(&found.map(ProductBody::from))?.read(&request))
+    let (search, place) = query.understand(page.page, page.sort.as_deref()).map_err(crate::app::Error::from)?;
+    let (found, facets) = app.products(search, place, page.size).await?;
+    Ok(Representation::of_list(&ProductList::new(found, facets))?.read(&request))
+}
+
+/// Looks up what is sold under SKUs and as default variants of products, at which price and version.
+#[utoipa::path(tag = "catalog", request_body = BatchGetBody, responses(
+    (status = 200, description = "What is sold; what nobody sells is absent", body = OfferList),
+    (status = 422, description = "More than 200, or a value breaks its rule", body = ErrorBody),
+))]
+#[post("/api/v1/products/batch-get")]
+pub(crate) async fn batch_get_products(app: Data<App>, body: Body<BatchGetBody>) -> Result<HttpResponse, HttpError> {
+    let BatchGetBody { skus, product_ids } = body.into_inner();
+    Ok(reply::ok(&OfferList::new(app.offers(&skus, &product_ids).await?)))
 }
 
 /// Creates a product with at least one variant.

@@ -6,7 +6,7 @@ use bson::DateTime;
 use serde::{Deserialize, Serialize};
 use shop_types::{Currency, Money, Sku};
 
-use crate::domain::{Category, Listing, Product, Status, Variant};
+use crate::domain::{Attributes, Category, Listing, Product, Status, Variant};
 
 /// A stored text that is no longer an id, a SKU or a currency: somebody else wrote into our database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,11 @@ pub(super) struct ProductDocument {
     name: String,
     description: String,
     category: Option<String>,
+    #[serde(default)]
+    attributes: Vec<AttributeDocument>,
+    /// What lists are narrowed by.
+    #[serde(default)]
+    facets: Vec<AttributeDocument>,
     variants: Vec<VariantDocument>,
     /// Minor units of the default variant, for sorting and filtering.
     price: i64,
@@ -32,6 +37,19 @@ pub(super) struct ProductDocument {
     /// Present while a draft: a TTL index removes those that nobody completes.
     #[serde(skip_serializing_if = "Option::is_none")]
     draft_since: Option<DateTime>,
+}
+
+/// In this order: an index compares it as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AttributeDocument {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl AttributeDocument {
+    pub(super) fn new(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), value: value.to_owned() }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,8 +89,20 @@ enum StatusDocument {
 
 impl From<&Product> for ProductDocument {
     fn from(product: &Product) -> Self {
-        let Product { id, slug, name, description, category, variants, status, version, created_at, updated_at } =
-            product;
+        let Product {
+            id,
+            slug,
+            name,
+            description,
+            category,
+            attributes,
+            variants,
+            status,
+            version,
+            created_at,
+            updated_at,
+        } = product;
+        let attributes: Vec<_> = attributes.iter().map(|(name, value)| AttributeDocument::new(name, value)).collect();
         let default = product.default_variant();
         Self {
             id: id.to_string(),
@@ -80,6 +110,8 @@ impl From<&Product> for ProductDocument {
             name: name.clone(),
             description: description.clone(),
             category: category.map(|id| id.to_string()),
+            facets: attributes.clone(),
+            attributes,
             variants: variants
                 .iter()
                 .map(|Variant { sku, name, price }| VariantDocument {
@@ -125,6 +157,9 @@ impl TryFrom<ProductDocument> for Listing {
             name: stored.name,
             description: stored.description,
             category: stored.category.map(|id| id.parse().map_err(|_| Unreadable("category"))).transpose()?,
+            attributes: Attributes::from_stored(
+                stored.attributes.into_iter().map(|AttributeDocument { name, value }| (name, value)),
+            ),
             variants,
             status: match stored.status {
                 StatusDocument::Draft => Status::Draft,

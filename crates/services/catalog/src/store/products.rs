@@ -1,19 +1,17 @@
 //! Products in MongoDB, each with a copy of the stock of its variants, so that a read is one query.
 
-use std::time::Duration;
-
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
-use shop_mongo::options::{FindOptions, ReturnDocument};
+use shop_mongo::options::ReturnDocument;
 use shop_mongo::{Claim, Collection, Error, UpdateOp, idempotency};
 use shop_types::{CategoryId, ProductId, Sku};
 
 use super::documents::{ProductDocument, StockDocument};
 use super::{Inserted, PRODUCTS, STOCK, Saved, Store, taken, touch};
-use crate::domain::{Listing, Product, Search, Sort, Status, search};
+use crate::domain::{Listing, Product, Status};
 
 impl Store {
-    fn product_collection(&self) -> Collection<ProductDocument> {
+    pub(super) fn product_collection(&self) -> Collection<ProductDocument> {
         self.mongo.collection(PRODUCTS)
     }
 
@@ -113,33 +111,7 @@ impl Store {
             self.mongo.run(WHAT, async move { products.find(filter).await?.try_collect().await }).await?;
         found.into_iter().map(|stored| read(stored, WHAT).map(|listing| listing.product)).collect()
     }
-
-    /// Up to `size` of the active products that match, after those `before`; and how many match in all.
-    pub(crate) async fn products(&self, search: &Search, before: u64, size: u32) -> Result<(Vec<Listing>, u64), Error> {
-        const WHAT: &str = "list products";
-        let filter = filter_of(search);
-        let options = FindOptions::builder()
-            .sort(sort_of(search.sort))
-            .skip(before)
-            .limit(i64::from(size))
-            .max_time(LONGEST)
-            .build();
-        let (products, counted) = (self.product_collection(), self.product_collection());
-        let count_filter = filter.clone();
-        let page = self
-            .mongo
-            .run(WHAT, async move { products.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await });
-        let total = self
-            .mongo
-            .run("count products", async move { counted.count_documents(count_filter).max_time(LONGEST).await });
-        let (page, total) = futures::try_join!(page, total)?;
-        let page = page.into_iter().map(|stored| read(stored, WHAT)).collect::<Result<_, _>>()?;
-        Ok((page, total))
-    }
 }
-
-/// How long the server works on a list before it gives up: nobody waits longer.
-const LONGEST: Duration = Duration::from_secs(2);
 
 /// The change that makes a stored product this one. The stock of its variants stays: inventory's facts come in between,
 /// and do not count as versions of the product. SKUs and their order never change.
@@ -157,44 +129,6 @@ fn change_to(product: &Product) -> Result<Document, bson::error::Error> {
     Ok(change)
 }
 
-fn read(stored: ProductDocument, what: &'static str) -> Result<Listing, Error> {
+pub(super) fn read(stored: ProductDocument, what: &'static str) -> Result<Listing, Error> {
     stored.try_into().map_err(|error| Error::corrupt(what, error))
-}
-
-fn sort_of(sort: Sort) -> Document {
-    match sort {
-        Sort::Newest => doc! { "created_at": -1, "_id": -1 },
-        Sort::Oldest => doc! { "created_at": 1, "_id": 1 },
-        Sort::Cheapest => doc! { "price": 1, "_id": 1 },
-        Sort::Dearest => doc! { "price": -1, "_id": -1 },
-        Sort::Name => doc! { "name": 1, "_id": 1 },
-        Sort::NameDescending => doc! { "name": -1, "_id": -1 },
-    }
-}
-
-fn filter_of(search: &Search) -> Document {
-    let Search { words, category, min_price, max_price, in_stock, sort: _ } = search;
-    let mut filter = doc! { "status": "active" };
-    if let Some(words) = words {
-        // Each word as a phrase of its own: all of them must be there, and none is an operator.
-        let phrases: Vec<_> = search::terms(words).map(|word| format!("\"{word}\"")).collect();
-        filter.insert("$text", doc! { "$search": phrases.join(" ") });
-    }
-    if let Some(category) = category {
-        filter.insert("category", category.to_string());
-    }
-    if *in_stock {
-        filter.insert("variants.available", doc! { "$gt": 0_i64 });
-    }
-    let mut price = Document::new();
-    if let Some(least) = min_price {
-        price.insert("$gte", *least);
-    }
-    if let Some(most) = max_price {
-        price.insert("$lte", *most);
-    }
-    if !price.is_empty() {
-        filter.insert("price", price);
-    }
-    filter
 }

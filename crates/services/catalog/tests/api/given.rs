@@ -34,6 +34,11 @@ pub(crate) fn staff(shop: &TestShop, method: Method, path: &str) -> RequestBuild
     anybody(shop, method, path).header("Authorization", shop.callers().staff().bearer())
 }
 
+/// A request by a program with an API key.
+pub(crate) fn program(shop: &TestShop, method: Method, path: &str) -> RequestBuilder {
+    anybody(shop, method, path).header("Authorization", shop.callers().service().bearer())
+}
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answer {

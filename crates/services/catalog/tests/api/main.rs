@@ -3,8 +3,10 @@
 
 mod access;
 mod bad_input;
+mod batch;
 mod categories;
 mod creating;
+mod facets;
 mod given;
 mod inventory;
 mod lists;
