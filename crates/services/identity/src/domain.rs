@@ -1,12 +1,16 @@
-//! The rules of identity: what a name and a password may be, and what a refresh token brings its holder. No I/O, no
+//! The rules of identity: what a name and a password may be, what a refresh token brings its
+//! holder, what is written down. No I/O, no
 //! clock, no chance: all three are arguments.
 
+pub(crate) mod audit;
 pub(crate) mod password;
 pub(crate) mod refresh;
+pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod user;
 
 pub(crate) use password::Password;
 pub(crate) use refresh::{RefreshKey, RefreshToken};
+pub(crate) use search::Search;
 pub(crate) use session::{Lifetimes, Presented, Session};
 pub(crate) use user::{Name, User};

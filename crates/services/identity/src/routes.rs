@@ -4,12 +4,15 @@ mod auth;
 mod body;
 mod keys;
 mod me;
+mod sessions;
+mod users;
 
-use shop_http::{Access, Code, Method, Route};
+use shop_http::{Access, Code, HttpError, Method, PageQuery, Route};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 #[cfg(doc)]
 use crate::app::App;
+use crate::app::Error;
 
 /// Who may call each route.
 pub(crate) const ACCESS: &[Route] = &[
@@ -19,6 +22,15 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/auth/logout", Access::CUSTOMER),
     (Method::Get, "/api/v1/me", Access::CUSTOMER),
     (Method::Patch, "/api/v1/me", Access::CUSTOMER),
+    (Method::Get, "/api/v1/me/sessions", Access::CUSTOMER),
+    (Method::Delete, "/api/v1/me/sessions", Access::CUSTOMER),
+    (Method::Delete, "/api/v1/me/sessions/{id}", Access::CUSTOMER),
+    (Method::Get, "/api/v1/users", Access::ADMIN),
+    (Method::Get, "/api/v1/users/{id}", Access::STAFF_OR_SERVICE),
+    (Method::Put, "/api/v1/users/{id}/roles", Access::ADMIN),
+    (Method::Post, "/api/v1/users/{id}/deactivate", Access::ADMIN),
+    (Method::Post, "/api/v1/users/{id}/activate", Access::ADMIN),
+    (Method::Get, "/api/v1/audit", Access::ADMIN),
     (Method::Get, "/.well-known/jwks.json", Access::PUBLIC),
 ];
 
@@ -30,9 +42,16 @@ pub(crate) const CODES: &[Code] = &[
         401,
         "The refresh token does not count: expired, revoked, used before, or not ours. Log in again.",
     ),
+    ("account_deactivated", 403, "An admin has closed this account."),
+    ("own_account", 409, "Nobody gives themselves another role, or closes or opens their own account, here."),
     ("email_taken", 409, "Another account has this e-mail address."),
     ("busy", 503, "Too many passwords are being checked; try again."),
 ];
+
+/// These lists have one sequence each.
+fn unsorted(page: &PageQuery) -> Result<(), HttpError> {
+    if page.sort.is_some() { Err(Error::Sort.into()) } else { Ok(()) }
+}
 
 /// Mounts the routes.
 pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
@@ -43,5 +62,14 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(auth::logout)
         .service(me::get_me)
         .service(me::change_me)
+        .service(sessions::list_sessions)
+        .service(sessions::end_session)
+        .service(sessions::end_other_sessions)
+        .service(users::list_users)
+        .service(users::get_user)
+        .service(users::set_role)
+        .service(users::deactivate_user)
+        .service(users::activate_user)
+        .service(users::list_audit)
         .service(keys::key_set);
 }

@@ -1,8 +1,11 @@
-//! MongoDB out: accounts and sessions. Documents never leave this file and its folder.
+//! MongoDB out: accounts, sessions, what was done to them. Documents never leave this file and its folder.
 
+mod audit;
 mod documents;
 mod email;
+mod pages;
 mod sessions;
+mod staff;
 mod users;
 
 use jiff::Timestamp;
@@ -11,6 +14,8 @@ use shop_types::event::RevocationFact;
 use shop_types::{Email, Envelope, UserId};
 use subtle::ConstantTimeEq as _;
 
+pub(crate) use self::audit::AuditFilter;
+pub(crate) use self::staff::{AccountChange, Changed};
 use crate::app::hashing::Hash;
 use crate::domain::User;
 
@@ -27,6 +32,14 @@ pub(crate) struct Account {
     pub(crate) registration: Option<Registration>,
     /// UIDs of the Shops from whose Secret this first admin got address and password, the last one last.
     pub(crate) shops: Vec<String>,
+}
+
+impl Account {
+    /// Whether what proves who owns it, and what they may do, is still as in another reading of the same account.
+    pub(crate) fn proves_like(&self, other: &Self) -> bool {
+        let of = |account: &Self| (account.user.role, account.user.is_active());
+        self.hash.as_str() == other.hash.as_str() && of(self) == of(other)
+    }
 }
 
 /// By what a repeated registration is known again: a digest of its key and its name.
@@ -99,7 +112,9 @@ impl Store {
                 index(doc! { email::FIELD: 1 }, unique(email::INDEX).build()),
                 index(doc! { "number": 1 }, unique("number").build()),
                 index(doc! { "first_admin": 1 }, only_one),
-                index(doc! { "role": 1 }, IndexOptions::default()),
+                index(doc! { "role": 1, "created_at": -1, "_id": -1 }, IndexOptions::default()),
+                index(doc! { "created_at": -1, "_id": -1 }, IndexOptions::default()),
+                index(doc! { "name": 1, "_id": 1 }, IndexOptions::builder().collation(staff::in_any_case()).build()),
             ],
         );
         let forget = IndexOptions::builder().expire_after(std::time::Duration::ZERO).build();
@@ -107,11 +122,12 @@ impl Store {
             SESSIONS,
             [
                 index(doc! { "forget_at": 1 }, forget),
-                index(doc! { "user": 1 }, IndexOptions::default()),
+                index(doc! { "user": 1, "refreshed_at": -1, "_id": -1 }, IndexOptions::default()),
                 index(doc! { "revoked_until": 1 }, IndexOptions::builder().sparse(true).build()),
             ],
         );
         let users = users.validated(documents::user_rules());
-        self.mongo.ensure(&[users, sessions.validated(documents::session_rules()), outbox::setup()]).await
+        let sessions = sessions.validated(documents::session_rules());
+        self.mongo.ensure(&[users, sessions, audit::setup(), outbox::setup()]).await
     }
 }

@@ -13,8 +13,18 @@ pub(crate) enum Error {
     WrongCredentials,
     #[error("the refresh token does not count; log in again")]
     InvalidRefreshToken,
+    #[error("this account was closed by an admin")]
+    Deactivated,
     #[error("there is no such account")]
     NoSuchUser,
+    #[error("there is no such session")]
+    NoSuchSession,
+    #[error("nobody gives themselves another role or closes their own account here")]
+    OwnAccount,
+    #[error("your account is not an admin's any more")]
+    NoLongerAdmin,
+    #[error("this list is not sorted like that")]
+    Sort,
     #[error("the version sent is not the present one, which is {current}")]
     Stale { current: i64 },
     #[error("failed to hash a password")]
@@ -30,9 +40,11 @@ pub(crate) enum Error {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken => ErrorKind::Conflict,
+            Self::EmailTaken | Self::OwnAccount => ErrorKind::Conflict,
+            Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
+            Self::Sort => ErrorKind::Invalid,
             Self::WrongCredentials | Self::InvalidRefreshToken => ErrorKind::Unauthenticated,
-            Self::NoSuchUser => ErrorKind::NotFound,
+            Self::NoSuchUser | Self::NoSuchSession => ErrorKind::NotFound,
             Self::Stale { .. } => ErrorKind::Stale,
             Self::Hashing(hashing::Error::Busy) => ErrorKind::Unavailable,
             Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => ErrorKind::Internal,
@@ -47,7 +59,11 @@ impl ServiceError for Error {
             Self::EmailTaken => "email_taken",
             Self::WrongCredentials => "wrong_credentials",
             Self::InvalidRefreshToken => "invalid_refresh_token",
-            Self::NoSuchUser => "not_found",
+            Self::Deactivated => "account_deactivated",
+            Self::NoSuchUser | Self::NoSuchSession => "not_found",
+            Self::OwnAccount => "own_account",
+            Self::NoLongerAdmin => "forbidden",
+            Self::Sort => "invalid_parameter",
             Self::Stale { .. } => "version_conflict",
             Self::Hashing(hashing::Error::Busy) => "busy",
             Self::Store(_) if self.kind() == ErrorKind::Unavailable => "unavailable",
@@ -59,9 +75,14 @@ impl ServiceError for Error {
         match self {
             Self::EmailTaken => vec![Detail::new("email", "is taken")],
             Self::Stale { .. } => vec![Detail::new("If-Match", "must be the ETag of the present version")],
+            Self::Sort => vec![Detail::new("sort", "must be left out")],
             Self::WrongCredentials
             | Self::InvalidRefreshToken
+            | Self::Deactivated
             | Self::NoSuchUser
+            | Self::NoSuchSession
+            | Self::OwnAccount
+            | Self::NoLongerAdmin
             | Self::Hashing(_)
             | Self::Sign(_)
             | Self::Random(_)

@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use shop_config::IdentityConfig;
 use shop_types::{Email, Role};
 
-use super::{App, Error, Reason};
+use super::sessions::{Ending, Reason};
+use super::{App, Error};
 use crate::domain::{Name, Password};
-use crate::store::{Account, Created, Renewal, Renewed, Revocation};
+use crate::store::{Account, Created, Renewal, Renewed};
 
 /// Where the first admin's address and password are mounted, and by which Shop.
 #[derive(Debug, Clone)]
@@ -19,9 +20,6 @@ pub(crate) struct FirstAdmin {
     /// UID of the Shop; `None` outside of Kubernetes.
     shop: Option<String>,
 }
-
-/// Sessions that end in one transaction, so that it stays far from the time that a transaction may take.
-const AT_ONCE: u16 = 500;
 
 impl FirstAdmin {
     /// Finds the two files in the settings; `None` when neither is named.
@@ -110,21 +108,11 @@ impl App {
         let (email, password) = mounted.read().await?;
         let hash = self.hashing.hash(password).await.map_err(Error::Hashing)?;
         let user = admin.user.id;
-        let mut ended = 0;
-        let last = loop {
-            let sessions = self.store.live_sessions(user, self.now(), AT_ONCE.into()).await?;
-            let revocations: Vec<_> =
-                sessions.iter().map(|session| self.revocation(session.id, Some(session))).collect();
-            if revocations.len() < usize::from(AT_ONCE) {
-                break revocations;
-            }
-            self.store.revoke_sessions(&revocations).await?;
-            ended += self.ended(&revocations);
-        };
+        let Ending { last, before } = self.ending(user, None, Reason::NewShop).await?;
         let renewal = Renewal { user, email, hash, shop: shop.to_owned(), now: self.now() };
         match self.store.renew_first_admin(renewal, &last).await? {
             Renewed::Done => {
-                ended += self.ended(&last);
+                let ended = before + self.ended(&last, Reason::NewShop);
                 tracing::warn!(
                     user.id = %user,
                     "The Shop was made anew: the first admin has address and password of the mounted Secret again, and \
@@ -139,15 +127,6 @@ impl App {
             ),
         }
         Ok(())
-    }
-
-    /// Counts them, and lets this pod know without waiting for the events.
-    fn ended(&self, revocations: &[Revocation]) -> usize {
-        for Revocation { fact, .. } in revocations {
-            self.verifier.revocations().revoke(fact.session_id, fact.until);
-            self.revoked.with_label_values(&[Reason::NewShop.word()]).inc();
-        }
-        revocations.len()
     }
 }
 

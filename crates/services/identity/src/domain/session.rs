@@ -92,9 +92,14 @@ impl Session {
         (session, token)
     }
 
+    /// Whether it can go on.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        self.revoked_until.is_none() && now < self.ends_at
+    }
+
     /// Judges a refresh token that names this session.
     pub(crate) fn judge(&self, token: &RefreshToken, key: &RefreshKey, now: Timestamp) -> Presented {
-        if self.revoked_until.is_some() || now >= self.ends_at {
+        if !self.is_open(now) {
             return Presented::Refused;
         }
         if token.counter == self.counter && self.current.is_of(token) {

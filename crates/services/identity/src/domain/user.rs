@@ -18,6 +18,15 @@ pub(crate) struct User {
     /// Grows with every change; also the `ETag`.
     pub(crate) version: i64,
     pub(crate) created_at: Timestamp,
+    /// Since when an admin keeps it closed.
+    pub(crate) deactivated_at: Option<Timestamp>,
+}
+
+impl User {
+    /// Whether its owner may log in.
+    pub(crate) const fn is_active(&self) -> bool {
+        self.deactivated_at.is_none()
+    }
 }
 
 /// What somebody is called: 1 to 100 characters on one line, trimmed.

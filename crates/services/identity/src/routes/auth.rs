@@ -30,6 +30,7 @@ pub(crate) async fn register(
 #[utoipa::path(tag = "identity", request_body = LoginBody, responses(
     (status = 200, description = "A session", body = SessionBody),
     (status = 401, description = "Address or password is wrong", body = ErrorBody),
+    (status = 403, description = "The password is right, but an admin has closed the account", body = ErrorBody),
     (status = 422, description = "Not an address", body = ErrorBody),
     (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
 ))]

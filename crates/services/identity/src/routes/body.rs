@@ -120,7 +120,7 @@ impl From<(User, Tokens)> for SessionBody {
 
 impl From<User> for UserBody {
     fn from(user: User) -> Self {
-        let User { id, number, email, name, role, version, created_at } = user;
+        let User { id, number, email, name, role, version, created_at, deactivated_at: _ } = user;
         Self { id, number, email, name: name.as_str().to_owned(), role, version, created_at }
     }
 }

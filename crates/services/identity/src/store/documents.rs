@@ -29,6 +29,9 @@ pub(super) struct UserDocument {
     version: i64,
     created_at: DateTime,
     updated_at: DateTime,
+    /// Since when an admin keeps it closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deactivated_at: Option<DateTime>,
     /// Set on the one account that was made from the mounted Secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_admin: Option<bool>,
@@ -61,6 +64,7 @@ pub(super) fn user_rules() -> Document {
             "role": { "enum": ["customer", "staff", "admin"] },
             "password": { "bsonType": "string", "pattern": r"^\$argon2id\$" },
             "shops": { "bsonType": "array", "items": { "bsonType": "string" } },
+            "deactivated_at": { "bsonType": "date" },
             "version": { "bsonType": "long", "minimum": 1_i64 },
         },
     } }
@@ -69,7 +73,7 @@ pub(super) fn user_rules() -> Document {
 impl UserDocument {
     pub(super) fn new(account: &Account) -> Self {
         let Account { user, hash, registration, shops } = account;
-        let User { id, number, email, name, role, version, created_at } = user;
+        let User { id, number, email, name, role, version, created_at, deactivated_at } = user;
         Self {
             id: id.to_string(),
             number: *number,
@@ -80,7 +84,8 @@ impl UserDocument {
             version: *version,
             created_at: (*created_at).into(),
             updated_at: (*created_at).into(),
-            // Admins are made by nothing else so far.
+            deactivated_at: deactivated_at.map(DateTime::from),
+            // No other account is opened as an admin's.
             first_admin: (*role == Role::Admin).then_some(true),
             registration: registration.as_ref().map(|registration| binary(&registration.0)),
             shops: shops.clone(),
@@ -96,6 +101,7 @@ impl UserDocument {
             role: self.role,
             version: self.version,
             created_at: self.created_at.to_jiff(),
+            deactivated_at: self.deactivated_at.map(DateTime::to_jiff),
         };
         let registration = self.registration.map(|stored| bytes(&stored, "registration")).transpose()?;
         let (hash, registration) = (Hash::from_stored(self.password.0), registration.map(Registration));

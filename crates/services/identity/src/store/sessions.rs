@@ -9,7 +9,7 @@ use shop_types::event::RevocationFact;
 use shop_types::{Envelope, SessionId, UserId};
 
 use super::documents::SessionDocument;
-use super::{Revocation, SESSIONS, Store};
+use super::{Revocation, SESSIONS, Store, pages};
 use crate::domain::Session;
 
 impl Store {
@@ -65,14 +65,43 @@ impl Store {
         revoked.await
     }
 
-    /// Sessions of a user that count or whose access tokens do, so many at most.
-    pub(crate) async fn live_sessions(&self, user: UserId, now: Timestamp, most: i64) -> Result<Vec<Session>, Error> {
-        const WHAT: &str = "list sessions";
+    /// A page of the sessions of a user that can go on, the last used first, and how many there are.
+    pub(crate) async fn open_sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        number: u32,
+        size: u32,
+    ) -> Result<(Vec<Session>, u64), Error> {
+        const WHAT: &str = "list open sessions";
         let filter = doc! {
+            "user": user.to_string(),
+            "revoked_until": Bson::Null,
+            "ends_at": { "$gt": bson::DateTime::from(now) },
+        };
+        let last_used_first = pages::options(doc! { "refreshed_at": -1, "_id": -1 }, number, size);
+        let (found, total) = self.page(WHAT, self.sessions(), filter, last_used_first).await?;
+        let sessions = found.into_iter().map(|stored| session(WHAT, stored)).collect::<Result<_, _>>()?;
+        Ok((sessions, total))
+    }
+
+    /// Sessions of a user that count or whose access tokens do, all but one, so many at most.
+    pub(crate) async fn live_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+        most: i64,
+    ) -> Result<Vec<Session>, Error> {
+        const WHAT: &str = "list sessions";
+        let mut filter = doc! {
             "user": user.to_string(),
             "revoked_until": Bson::Null,
             "forget_at": { "$gt": bson::DateTime::from(now) },
         };
+        if let Some(except) = except {
+            filter.insert("_id", doc! { "$ne": except.to_string() });
+        }
         let sessions = self.sessions();
         let found: Vec<SessionDocument> =
             self.mongo.run(WHAT, async move { sessions.find(filter).limit(most).await?.try_collect().await }).await?;

@@ -15,7 +15,7 @@ use crate::domain::{Name, User};
 const SHOPS: i32 = 16;
 
 impl Store {
-    fn users(&self) -> Collection<UserDocument> {
+    pub(super) fn users(&self) -> Collection<UserDocument> {
         self.mongo.collection(USERS)
     }
 
@@ -44,6 +44,14 @@ impl Store {
     pub(crate) async fn account(&self, email: &Email) -> Result<Option<Account>, Error> {
         const WHAT: &str = "find account";
         let (users, filter) = (self.users(), email::filter(email));
+        let found = self.mongo.run(WHAT, async move { users.find_one(filter).await }).await?;
+        found.map(|stored| stored.into_account().map_err(|error| corrupt(WHAT, error))).transpose()
+    }
+
+    /// The account of a user.
+    pub(crate) async fn account_of(&self, id: UserId) -> Result<Option<Account>, Error> {
+        const WHAT: &str = "find account of user";
+        let (users, filter) = (self.users(), doc! { "_id": id.to_string() });
         let found = self.mongo.run(WHAT, async move { users.find_one(filter).await }).await?;
         found.map(|stored| stored.into_account().map_err(|error| corrupt(WHAT, error))).transpose()
     }
@@ -94,6 +102,8 @@ impl Store {
                 "password": hash.as_str(),
                 "updated_at": bson::DateTime::from(now),
             },
+            // Whoever has the Secret has the shop.
+            "$unset": { "deactivated_at": "" },
             "$inc": { "version": 1_i64 },
             "$push": { "shops": { "$each": [shop], "$slice": -SHOPS } },
         };
@@ -125,10 +135,10 @@ fn first_admin() -> Document {
     doc! { "first_admin": true, "role": Role::Admin.as_str() }
 }
 
-fn user(what: &'static str, stored: UserDocument) -> Result<User, Error> {
+pub(super) fn user(what: &'static str, stored: UserDocument) -> Result<User, Error> {
     Ok(stored.into_account().map_err(|error| corrupt(what, error))?.user)
 }
 
-fn corrupt(what: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(super) fn corrupt(what: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Corrupt { what, source: Arc::new(error) }
 }

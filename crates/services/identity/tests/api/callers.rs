@@ -4,17 +4,27 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use shop_mongo::doc;
 use shop_testkit::TestShop;
+use shop_types::Role;
 
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
-/// Every route, and what it answers a caller whom it lets in and who has no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 7] = [
+/// Every route, whom it lets in, and what it answers them when they have no account.
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 16] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
     ("POST", "/api/v1/auth/logout", Who::People, 204, None),
     ("GET", "/api/v1/me", Who::People, 404, Some("not_found")),
     ("PATCH", "/api/v1/me", Who::People, 404, Some("not_found")),
+    ("GET", "/api/v1/me/sessions", Who::People, 200, None),
+    ("DELETE", "/api/v1/me/sessions", Who::People, 204, None),
+    ("DELETE", "/api/v1/me/sessions/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
+    ("GET", "/api/v1/users", Who::Admins, 200, None),
+    ("GET", "/api/v1/users/00000000-0000-0000-0000-000000000001", Who::StaffAndPrograms, 404, Some("not_found")),
+    ("PUT", "/api/v1/users/00000000-0000-0000-0000-000000000001/roles", Who::Admins, 404, Some("not_found")),
+    ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/deactivate", Who::Admins, 404, Some("not_found")),
+    ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/activate", Who::Admins, 404, Some("not_found")),
+    ("GET", "/api/v1/audit", Who::Admins, 200, None),
     ("GET", "/.well-known/jwks.json", Who::Everybody, 200, None),
 ];
 
@@ -22,6 +32,24 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 7] = [
 enum Who {
     Everybody,
     People,
+    StaffAndPrograms,
+    Admins,
+}
+
+impl Who {
+    /// What a caller with a good token gets: the answer of the route, or the refusal of the table.
+    fn answers(self, role: Role, answer: (u16, Option<&'static str>)) -> (u16, Option<&'static str>) {
+        let is_let_in = match (self, role) {
+            (Self::Everybody, _)
+            | (Self::People, Role::Customer | Role::Staff | Role::Admin)
+            | (Self::StaffAndPrograms, Role::Staff | Role::Admin | Role::Service)
+            | (Self::Admins, Role::Admin) => true,
+            (Self::People, Role::Service)
+            | (Self::StaffAndPrograms, Role::Customer)
+            | (Self::Admins, Role::Customer | Role::Staff | Role::Service) => false,
+        };
+        if is_let_in { answer } else { (403, Some("forbidden")) }
+    }
 }
 
 fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuilder {
@@ -33,6 +61,7 @@ fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuil
         "/api/v1/auth/login" => call.json(&json!({ "email": "ada@example.org", "password": PASSWORD })),
         "/api/v1/auth/refresh" => call.json(&json!({ "refreshToken": "A".repeat(70) })),
         "/api/v1/me" if method == "PATCH" => call.header("If-Match", "\"1\"").json(&json!({ "name": "N" })),
+        _ if method == "PUT" => call.header("If-Match", "\"1\"").json(&json!({ "role": "staff" })),
         _ => call,
     }
 }
@@ -49,20 +78,16 @@ async fn every_route_lets_in_whom_its_table_names_and_nobody_else() {
             number += 1;
             call(&shop, method, path, number)
         };
-        for person in [callers.customer(), callers.staff(), callers.admin()] {
+        let programs = [(callers.service(), Role::Service)];
+        let people =
+            [(callers.customer(), Role::Customer), (callers.staff(), Role::Staff), (callers.admin(), Role::Admin)];
+        for (person, role) in people.into_iter().chain(programs) {
+            let (status, code) = who.answers(role, (status, code));
             calls.push((next().header("Authorization", person.bearer()), status, code));
         }
-        let service = next().header("Authorization", callers.service().bearer());
         let guest = next().header("X-Guest-Token", "A".repeat(43));
-        if who == Who::Everybody {
-            calls.extend([(next(), status, code), (service, status, code), (guest, status, code)]);
-        } else {
-            calls.extend([
-                (next(), 401, Some("unauthenticated")),
-                (service, 403, Some("forbidden")),
-                (guest, 401, Some("unauthenticated")),
-            ]);
-        }
+        let (status, code) = if who == Who::Everybody { (status, code) } else { (401, Some("unauthenticated")) };
+        calls.extend([(next(), status, code), (guest, status, code)]);
         let forged = format!("{}x", callers.customer().bearer());
         calls.push((next().header("Authorization", callers.expired().bearer()), 401, Some("token_expired")));
         calls.push((next().header("Authorization", forged), 401, Some("invalid_token")));
@@ -100,6 +125,9 @@ async fn other_methods_and_paths_are_not_there() {
     for (method, path, status, code) in [
         (Method::GET, "/api/v1/auth/login", 405, "method_not_allowed"),
         (Method::DELETE, "/api/v1/me", 405, "method_not_allowed"),
+        (Method::PATCH, "/api/v1/audit", 405, "method_not_allowed"),
+        (Method::DELETE, "/api/v1/audit", 405, "method_not_allowed"),
+        (Method::POST, "/api/v1/audit", 405, "method_not_allowed"),
         (Method::POST, "/.well-known/jwks.json", 405, "method_not_allowed"),
         (Method::GET, "/api/v1/me/orders", 404, "not_found"),
         (Method::GET, "/api/v1/auth", 404, "not_found"),

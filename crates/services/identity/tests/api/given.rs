@@ -9,6 +9,8 @@ use shop_config::Config;
 use shop_mongo::{Document, Mongo, doc};
 use shop_testkit::{FakeClock, TestShop};
 
+use crate::first_admin;
+
 /// A password that the rules allow.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -34,6 +36,14 @@ pub(crate) async fn identity_at(clock: &Arc<FakeClock>) -> TestShop {
 /// A second pod of the same shop.
 pub(crate) async fn another_pod(config: &Config) -> TestShop {
     TestShop::start(async |_| identity::service(config).await).await
+}
+
+/// The running service, and the tokens of its first admin.
+pub(crate) async fn identity_with_admin() -> (TestShop, Answer) {
+    let shop = identity_with(|config| first_admin::mount(config, "boss@example.org", PASSWORD)).await;
+    let boss = login(&shop, "boss@example.org", PASSWORD).await;
+    assert_eq!(boss.status, 200, "{boss:?}");
+    (shop, boss)
 }
 
 /// What came back: status, headers that matter, body.
@@ -70,6 +80,23 @@ pub(crate) fn request(shop: &TestShop, method: Method, path: &str) -> RequestBui
 /// Sends JSON.
 pub(crate) async fn post(shop: &TestShop, path: &str, body: &Value) -> Answer {
     Answer::of(request(shop, Method::POST, path).json(body).send().await.unwrap()).await
+}
+
+/// A call by whoever has the token, without a body.
+pub(crate) async fn call(shop: &TestShop, method: Method, path: &str, token: &str) -> Answer {
+    Answer::of(request(shop, method, path).bearer_auth(token).send().await.unwrap()).await
+}
+
+/// A change by whoever has the token, of what is at a version.
+pub(crate) async fn change(
+    shop: &TestShop,
+    method: Method,
+    (path, version): (&str, i64),
+    token: &str,
+    body: &Value,
+) -> Answer {
+    let request = request(shop, method, path).bearer_auth(token).header("If-Match", format!("\"{version}\""));
+    Answer::of(request.json(body).send().await.unwrap()).await
 }
 
 /// Opens an account.

@@ -1,0 +1,74 @@
+//! What is written down when somebody changes another person's account. Entries are never changed or removed.
+
+use jiff::Timestamp;
+use shop_types::{Id, Role, UserId};
+
+/// Marks an [`Id`] as one of an entry.
+#[derive(Debug)]
+pub(crate) enum AuditKind {}
+/// Names an entry.
+pub(crate) type AuditId = Id<AuditKind>;
+
+/// Who did what to whom, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: AuditId,
+    pub(crate) at: Timestamp,
+    /// Who did it.
+    pub(crate) actor: UserId,
+    /// Whose account it was done to.
+    pub(crate) user: UserId,
+    pub(crate) action: Action,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    RoleChanged { from: Role, to: Role },
+    Deactivated,
+    Activated,
+}
+
+impl Action {
+    /// Its word in the store, in answers and in logs.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::RoleChanged { .. } => "role_changed",
+            Self::Deactivated => "deactivated",
+            Self::Activated => "activated",
+        }
+    }
+
+    /// The role before and after, when it is about roles.
+    pub(crate) const fn roles(self) -> Option<(Role, Role)> {
+        match self {
+            Self::RoleChanged { from, to } => Some((from, to)),
+            Self::Deactivated | Self::Activated => None,
+        }
+    }
+
+    /// The action of a stored word; `None` for what is none.
+    pub(crate) fn from_stored(word: &str, roles: Option<(Role, Role)>) -> Option<Self> {
+        match (word, roles) {
+            ("role_changed", Some((from, to))) => Some(Self::RoleChanged { from, to }),
+            ("deactivated", None) => Some(Self::Deactivated),
+            ("activated", None) => Some(Self::Activated),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_survives_the_store() {
+        let roles = Action::RoleChanged { from: Role::Customer, to: Role::Staff };
+        for action in [roles, Action::Deactivated, Action::Activated] {
+            assert_eq!(Action::from_stored(action.word(), action.roles()), Some(action));
+        }
+        assert_eq!(Action::from_stored("role_changed", None), None);
+        assert_eq!(Action::from_stored("forgotten", None), None);
+    }
+}

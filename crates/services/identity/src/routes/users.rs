@@ -1,0 +1,225 @@
+//! Other people's accounts, for staff and admins, and what was done to them.
+
+use std::str::FromStr;
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get, post, put};
+use jiff::Timestamp;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, PageQuery, Paged, PathId, reply};
+use shop_types::id::UserKind;
+use shop_types::{Id, Page, Role, UserId};
+use utoipa::{IntoParams, ToSchema};
+
+use super::body::UserBody;
+use super::unsorted;
+use crate::app::App;
+use crate::domain::audit::{AuditKind, Entry};
+use crate::domain::{Search, User};
+use crate::store::AuditFilter;
+
+/// An account as staff reads it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AccountBody {
+    #[serde(flatten)]
+    user: UserBody,
+    /// Whether its owner may log in.
+    active: bool,
+}
+
+impl From<User> for AccountBody {
+    fn from(user: User) -> Self {
+        Self { active: user.is_active(), user: user.into() }
+    }
+}
+
+/// Which accounts a list shows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UserFilter {
+    /// Accounts with this role: customer, staff or admin.
+    #[serde(default, deserialize_with = "maybe_role")]
+    #[param(value_type = Option<String>)]
+    role: Option<Role>,
+    /// A whole e-mail address, a number, or how a name begins.
+    #[serde(default, deserialize_with = "search")]
+    #[param(value_type = Option<String>, max_length = 254)]
+    search: Option<Search>,
+}
+
+/// Which entries of the audit log a list shows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EntryFilter {
+    /// What was done to this account.
+    #[param(value_type = Option<String>)]
+    user_id: Option<UserId>,
+    /// What was done by this account.
+    #[param(value_type = Option<String>)]
+    actor_id: Option<UserId>,
+}
+
+/// The role that an account gets.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"role": "staff"}))]
+pub(crate) struct RoleBody {
+    /// customer, staff or admin.
+    #[serde(deserialize_with = "role")]
+    #[schema(value_type = String)]
+    role: Role,
+}
+
+/// One entry of the audit log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EntryBody {
+    #[schema(value_type = String)]
+    id: Id<AuditKind>,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Who did it.
+    actor_id: UserId,
+    /// Whose account it was done to.
+    user_id: UserId,
+    /// `role_changed`, `deactivated` or `activated`.
+    action: &'static str,
+    /// The role before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Role>,
+    /// The role after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Role>,
+}
+
+impl From<Entry> for EntryBody {
+    fn from(entry: Entry) -> Self {
+        let Entry { id, at, actor, user, action } = entry;
+        let (from, to) = action.roles().unzip();
+        Self { id, at, actor_id: actor, user_id: user, action: action.word(), from, to }
+    }
+}
+
+/// The role of a person: programs get theirs by an API key.
+fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
+    let known = [Role::Customer, Role::Staff, Role::Admin];
+    let word = String::deserialize(deserializer)?;
+    let found = known.into_iter().find(|role| role.as_str() == word);
+    found.ok_or_else(|| D::Error::custom("must be customer, staff or admin"))
+}
+
+fn maybe_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
+    role(deserializer).map(Some)
+}
+
+fn search<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Search>, D::Error> {
+    Search::from_str(&String::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
+}
+
+/// Lists accounts, newest first, or finds them by name, in the order of names.
+#[utoipa::path(tag = "identity", params(PageQuery, UserFilter), responses(
+    (status = 200, description = "A page of accounts", body = Page<AccountBody>),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
+))]
+#[get("/api/v1/users")]
+pub(crate) async fn list_users(app: Data<App>, list: Paged<UserFilter>) -> Result<HttpResponse, HttpError> {
+    let Paged(page, UserFilter { role, search }) = list;
+    unsorted(&page)?;
+    let users = app.users(role, search.as_ref(), (page.page, page.size)).await?;
+    Ok(reply::ok(&users.map(AccountBody::from)))
+}
+
+/// Reads one account.
+#[utoipa::path(tag = "identity", params(("id" = String, Path)), responses(
+    (status = 200, description = "The account", body = AccountBody),
+    (status = 304, description = "The version in If-None-Match is the present one"),
+    (status = 403, description = "Neither staff nor a program", body = ErrorBody),
+    (status = 404, description = "No such account", body = ErrorBody),
+))]
+#[get("/api/v1/users/{id}")]
+pub(crate) async fn get_user(
+    app: Data<App>,
+    id: PathId<UserKind>,
+    known: MaybeIfNoneMatch,
+) -> Result<HttpResponse, HttpError> {
+    let user = app.user(id.0).await?;
+    if known.matches(user.version) {
+        return Ok(reply::not_modified(user.version));
+    }
+    Ok(reply::with_etag(user.version, &AccountBody::from(user)))
+}
+
+/// Gives an account another role. Its sessions end, since their tokens name the old one.
+#[utoipa::path(tag = "identity", request_body = RoleBody, params(("id" = String, Path), ("If-Match" = String, Header)),
+    responses(
+    (status = 200, description = "The account with its role", body = AccountBody),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 404, description = "No such account", body = ErrorBody),
+    (status = 409, description = "Your own account", body = ErrorBody),
+    (status = 412, description = "It was changed since you read it", body = ErrorBody),
+    (status = 422, description = "Not a role", body = ErrorBody),
+    (status = 428, description = "If-Match is missing", body = ErrorBody),
+))]
+#[put("/api/v1/users/{id}/roles")]
+pub(crate) async fn set_role(
+    app: Data<App>,
+    LoggedIn(admin, ..): LoggedIn,
+    id: PathId<UserKind>,
+    seen: IfMatch,
+    body: Body<RoleBody>,
+) -> Result<HttpResponse, HttpError> {
+    let user = app.set_role(admin, id.0, seen.0, body.role).await?;
+    Ok(reply::with_etag(user.version, &AccountBody::from(user)))
+}
+
+/// Closes an account: its sessions end, and its owner cannot log in. Again changes nothing.
+#[utoipa::path(tag = "identity", params(("id" = String, Path)), responses(
+    (status = 200, description = "The account, closed", body = AccountBody),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 404, description = "No such account", body = ErrorBody),
+    (status = 409, description = "Your own account", body = ErrorBody),
+))]
+#[post("/api/v1/users/{id}/deactivate")]
+pub(crate) async fn deactivate_user(
+    app: Data<App>,
+    LoggedIn(admin, ..): LoggedIn,
+    id: PathId<UserKind>,
+) -> Result<HttpResponse, HttpError> {
+    let user = app.deactivate(admin, id.0).await?;
+    Ok(reply::with_etag(user.version, &AccountBody::from(user)))
+}
+
+/// Opens an account that was closed. Again changes nothing.
+#[utoipa::path(tag = "identity", params(("id" = String, Path)), responses(
+    (status = 200, description = "The account, open", body = AccountBody),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 404, description = "No such account", body = ErrorBody),
+    (status = 409, description = "Your own account", body = ErrorBody),
+))]
+#[post("/api/v1/users/{id}/activate")]
+pub(crate) async fn activate_user(
+    app: Data<App>,
+    LoggedIn(admin, ..): LoggedIn,
+    id: PathId<UserKind>,
+) -> Result<HttpResponse, HttpError> {
+    let user = app.activate(admin, id.0).await?;
+    Ok(reply::with_etag(user.version, &AccountBody::from(user)))
+}
+
+/// Lists what was done to accounts, the latest first.
+#[utoipa::path(tag = "identity", params(PageQuery, EntryFilter), responses(
+    (status = 200, description = "A page of entries", body = Page<EntryBody>),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
+))]
+#[get("/api/v1/audit")]
+pub(crate) async fn list_audit(app: Data<App>, list: Paged<EntryFilter>) -> Result<HttpResponse, HttpError> {
+    let Paged(page, EntryFilter { user_id, actor_id }) = list;
+    unsorted(&page)?;
+    let entries = app.audit(AuditFilter { user: user_id, actor: actor_id }, (page.page, page.size)).await?;
+    Ok(reply::ok(&entries.map(EntryBody::from)))
+}

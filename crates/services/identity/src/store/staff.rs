@@ -1,0 +1,123 @@
+//! Other people's accounts in MongoDB: finding them, and changing them on behalf of an admin.
+
+use std::sync::Arc;
+
+use shop_mongo::options::{Collation, CollationStrength};
+use shop_mongo::{Bson, Document, Error, UpdateOp, bson, doc};
+use shop_types::Role;
+
+use super::audit::{self, AUDIT};
+use super::documents::UserDocument;
+use super::sessions::Ended;
+use super::users::user;
+use super::{Revocation, Store, USERS, email, pages};
+use crate::domain::audit::{Action, Entry};
+use crate::domain::{Search, User};
+
+/// What an admin changes of somebody else's account.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AccountChange {
+    /// Who does what to whom.
+    pub(crate) entry: Entry,
+    /// The version of the account that the admin has seen.
+    pub(crate) expected: i64,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// The account afterwards.
+    Done(User),
+    /// It has another version, or is gone; nothing was written.
+    Missed,
+    /// Whoever wanted it is no admin, or not any more; nothing was written.
+    NoLongerAdmin,
+}
+
+/// Upper and lower case are the same.
+pub(super) fn in_any_case() -> Collation {
+    Collation::builder().locale("en").strength(CollationStrength::Secondary).build()
+}
+
+impl Store {
+    /// A page of accounts, newest first, or found by name in the order of names, and how many there are.
+    pub(crate) async fn users_page(
+        &self,
+        role: Option<Role>,
+        search: Option<&Search>,
+        number: u32,
+        size: u32,
+    ) -> Result<(Vec<User>, u64), Error> {
+        const WHAT: &str = "list users";
+        let mut options = pages::options(doc! { "created_at": -1, "_id": -1 }, number, size);
+        let mut filter = match search {
+            None => Document::new(),
+            Some(Search::Email(email)) => {
+                // There is one at most, nothing to sort.
+                options.sort = None;
+                email::filter(email)
+            }
+            Some(Search::Number(number)) => {
+                options.sort = None;
+                doc! { "number": *number }
+            }
+            Some(Search::Name(name)) => {
+                options.sort = Some(doc! { "name": 1, "_id": 1 });
+                options.collation = Some(in_any_case());
+                // U+FFFF sorts after every letter.
+                doc! { "name": { "$gte": name, "$lt": format!("{name}\u{ffff}") } }
+            }
+        };
+        if let Some(role) = role {
+            filter.insert("role", role.as_str());
+        }
+        let (found, total) = self.page(WHAT, self.users(), filter, options).await?;
+        Ok((found.into_iter().map(|stored| user(WHAT, stored)).collect::<Result<_, _>>()?, total))
+    }
+
+    /// Changes an account that is still at the version that the admin has seen, ends these sessions of it, and writes down
+    /// who did it. The admin's own account is written, too: of two admins who take the role from each other at once, one
+    /// is too late, so that there is always an admin left.
+    pub(crate) async fn change_account(
+        &self,
+        change: AccountChange,
+        revocations: &[Revocation],
+    ) -> Result<Changed, Error> {
+        const WHAT: &str = "change account";
+        let AccountChange { entry, expected } = change;
+        let at = bson::DateTime::from(entry.at);
+        let (mut set, mut unset) = (doc! { "updated_at": at }, Document::new());
+        match entry.action {
+            Action::RoleChanged { from: _, to } => set.insert("role", to.as_str()),
+            Action::Deactivated => set.insert("deactivated_at", at),
+            Action::Activated => unset.insert("deactivated_at", ""),
+        };
+        let mut operators = doc! { "$set": set, "$inc": { "version": 1_i64 } };
+        if !unset.is_empty() {
+            operators.insert("$unset", unset);
+        }
+        let id = entry.user.to_string();
+        let admin = doc! { "_id": entry.actor.to_string(), "role": Role::Admin.as_str(), "deactivated_at": Bson::Null };
+        let admin = UpdateOp::new(admin, doc! { "$set": { "acted_at": at } });
+        let account = UpdateOp::new(doc! { "_id": &id, "version": expected }, operators);
+        let row = audit::document(WHAT, &entry)?;
+        let ended = Arc::new(Ended::new(revocations));
+        let changed = self.mongo.transact(WHAT, move |txn| {
+            let (admin, account, row, id) = (admin.clone(), account.clone(), row.clone(), id.clone());
+            let ended = Arc::clone(&ended);
+            Box::pin(async move {
+                if txn.update_many_ops(USERS, vec![admin]).await?.matched == 0 {
+                    return Ok(Changed::NoLongerAdmin);
+                }
+                if txn.update_many_ops(USERS, vec![account]).await?.matched == 0 {
+                    return Ok(Changed::Missed);
+                }
+                txn.insert_many(AUDIT, vec![row]).await?;
+                ended.write(txn).await?;
+                let found: Vec<UserDocument> = txn.find_many(USERS, [id.as_str()]).await?;
+                found.into_iter().next().map_or(Ok(Changed::Missed), |stored| user(WHAT, stored).map(Changed::Done))
+            })
+        });
+        changed.await
+    }
+}
