@@ -8,15 +8,17 @@ pub(crate) mod listing;
 pub(crate) mod offer;
 pub(crate) mod product;
 pub(crate) mod search;
+pub(crate) mod tree;
 
 pub(crate) use attributes::Attributes;
-pub(crate) use category::{Category, CategoryChange, NewCategory};
+pub(crate) use category::{Above, Category, CategoryChange, NewCategory, Placed};
 pub(crate) use cursor::{Cursor, Mark};
 pub(crate) use facets::Facets;
 pub(crate) use listing::Listing;
 pub(crate) use offer::Offer;
 pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant};
 pub(crate) use search::{Place, Search, Sort};
+pub(crate) use tree::Tree;
 
 use shop_types::text::Broken;
 
@@ -45,6 +47,12 @@ pub(crate) enum Error {
     /// The parent of a category would be below it.
     #[error("a category cannot be below itself")]
     Cycle,
+    /// A category, or one below it, would be too far from its root.
+    #[error("categories stand at most 8 levels deep")]
+    TooDeep,
+    /// All categories are one list.
+    #[error("there are 1000 categories already")]
+    TooManyCategories,
 }
 
 impl Error {

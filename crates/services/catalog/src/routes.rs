@@ -32,6 +32,8 @@ pub(crate) const ACCESS: &[Route] = &[
 pub(crate) const CODES: &[Code] = &[
     ("product_archived", 409, "The product is archived and does not change any more."),
     ("category_cycle", 409, "A category cannot be below itself."),
+    ("category_too_deep", 409, "Categories stand at most 8 levels deep."),
+    ("too_many_categories", 409, "There are 1000 categories already."),
     ("sku_taken", 409, "Another product is sold under this SKU."),
     ("slug_taken", 409, "Another product has this slug."),
     ("category_name_taken", 409, "Another category has this name."),

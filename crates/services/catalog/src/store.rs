@@ -12,7 +12,7 @@ use shop_mongo::{Claim, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, o
 use shop_types::CategoryId;
 
 pub(crate) use self::lists::Start;
-use crate::domain::{Category, Listing};
+use crate::domain::{Listing, Placed};
 
 const PRODUCTS: &str = "products";
 const CATEGORIES: &str = "categories";
@@ -38,6 +38,8 @@ pub(crate) enum Inserted<T> {
     KeyTaken,
     /// The category that it shall be in is not there.
     NoCategory,
+    /// There is no room for it where it shall be.
+    Refused(crate::domain::Error),
 }
 
 /// What became of a changed product.
@@ -53,7 +55,7 @@ pub(crate) enum Saved {
 /// What became of a change of a category.
 #[derive(Debug)]
 pub(crate) enum Moved {
-    Done(Category),
+    Done(Placed),
     Missing,
     Stale {
         current: i64,

@@ -4,23 +4,23 @@ use shop_mongo::Claim;
 use shop_types::CategoryId;
 
 use super::{App, Error};
-use crate::domain::{Category, CategoryChange, NewCategory};
+use crate::domain::{Category, CategoryChange, NewCategory, Placed, category};
 use crate::store::{Inserted, Moved, Removed};
 
 impl App {
-    /// All categories by name.
+    /// All categories by name, each with those above it.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub(crate) async fn categories(&self) -> Result<Vec<Category>, Error> {
-        Ok(self.store.categories().await?)
+    pub(crate) async fn categories(&self) -> Result<Vec<Placed>, Error> {
+        Ok(category::place(self.store.categories().await?))
     }
 
     /// One category.
     ///
     /// # Errors
     /// [`Error::NoSuchCategory`].
-    pub(crate) async fn category(&self, id: CategoryId) -> Result<Category, Error> {
+    pub(crate) async fn category(&self, id: CategoryId) -> Result<Placed, Error> {
         self.store.category(id).await?.ok_or(Error::NoSuchCategory)
     }
 
@@ -29,20 +29,21 @@ impl App {
     /// # Errors
     /// [`Error::Domain`], [`Error::CategoryNameTaken`], [`Error::KeyReused`]; [`Error::NoSuchCategory`] for a repeat after
     /// the category was deleted.
-    pub(crate) async fn create_category(&self, claim: Option<Claim>, new: NewCategory) -> Result<Category, Error> {
+    pub(crate) async fn create_category(&self, claim: Option<Claim>, new: NewCategory) -> Result<Placed, Error> {
         if let Some(made) = self.made_before(claim.as_ref()).await? {
             return Ok(made);
         }
         let category = Category::create(CategoryId::from_uuid(self.clock.new_id()), &new, self.now())?;
         match self.store.insert_category(category, claim.clone()).await? {
-            Inserted::Done(category) => Ok(category),
+            Inserted::Done(placed) => Ok(placed),
             Inserted::NameTaken | Inserted::SkuTaken => Err(Error::CategoryNameTaken),
             Inserted::NoCategory => Err(Error::unknown_category("parentId")),
+            Inserted::Refused(broken) => Err(broken.into()),
             Inserted::KeyTaken => self.made_before(claim.as_ref()).await?.ok_or(Error::NoSuchCategory),
         }
     }
 
-    async fn made_before(&self, claim: Option<&Claim>) -> Result<Option<Category>, Error> {
+    async fn made_before(&self, claim: Option<&Claim>) -> Result<Option<Placed>, Error> {
         let Some(claim) = claim else { return Ok(None) };
         match self.claimed(claim).await? {
             Some(id) => self.category(id).await.map(Some),
@@ -53,15 +54,15 @@ impl App {
     /// Changes a category that is still at `expected`.
     ///
     /// # Errors
-    /// [`Error::NoSuchCategory`], [`Error::Stale`], [`Error::CategoryNameTaken`], [`Error::Domain`] for a circle.
+    /// [`Error::NoSuchCategory`], [`Error::Stale`], [`Error::CategoryNameTaken`], [`Error::Domain`] for a circle and for a tree that is too deep.
     pub(crate) async fn change_category(
         &self,
         id: CategoryId,
         expected: i64,
         change: CategoryChange,
-    ) -> Result<Category, Error> {
+    ) -> Result<Placed, Error> {
         match self.store.change_category(id, expected, change, self.now()).await? {
-            Moved::Done(category) => Ok(category),
+            Moved::Done(placed) => Ok(placed),
             Moved::Missing => Err(Error::NoSuchCategory),
             Moved::Stale { current } => Err(Error::Stale { current }),
             Moved::NameTaken => Err(Error::CategoryNameTaken),

@@ -45,7 +45,12 @@ impl ServiceError for Error {
             Self::Domain(domain::Error::Invalid { .. } | domain::Error::Parameter { .. }) | Self::KeyReused => {
                 ErrorKind::Invalid
             }
-            Self::Domain(domain::Error::Archived | domain::Error::Cycle)
+            Self::Domain(
+                domain::Error::Archived
+                | domain::Error::Cycle
+                | domain::Error::TooDeep
+                | domain::Error::TooManyCategories,
+            )
             | Self::SkuTaken
             | Self::SlugTaken
             | Self::CategoryNameTaken
@@ -66,6 +71,8 @@ impl ServiceError for Error {
             Self::Domain(domain::Error::Parameter { .. }) => "invalid_parameter",
             Self::Domain(domain::Error::Archived) => "product_archived",
             Self::Domain(domain::Error::Cycle) => "category_cycle",
+            Self::Domain(domain::Error::TooDeep) => "category_too_deep",
+            Self::Domain(domain::Error::TooManyCategories) => "too_many_categories",
             Self::NoSuchProduct | Self::NoSuchCategory => "not_found",
             Self::SkuTaken => "sku_taken",
             Self::SlugTaken => "slug_taken",
@@ -87,7 +94,12 @@ impl ServiceError for Error {
         match self {
             Self::Domain(domain::Error::Invalid { field, rule }) => vec![Detail::new(field.clone(), *rule)],
             Self::Domain(domain::Error::Parameter { name, rule }) => vec![Detail::new(*name, *rule)],
-            Self::Domain(domain::Error::Archived | domain::Error::Cycle)
+            Self::Domain(
+                domain::Error::Archived
+                | domain::Error::Cycle
+                | domain::Error::TooDeep
+                | domain::Error::TooManyCategories,
+            )
             | Self::NoSuchProduct
             | Self::NoSuchCategory
             | Self::SkuTaken

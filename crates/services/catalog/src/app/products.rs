@@ -46,6 +46,7 @@ impl App {
             Inserted::SkuTaken => return Err(Error::SkuTaken),
             Inserted::NameTaken => return Err(Error::SlugTaken),
             Inserted::NoCategory => return Err(Error::unknown_category("categoryId")),
+            Inserted::Refused(broken) => return Err(broken.into()),
             Inserted::KeyTaken => match self.earlier(claim.as_ref()).await? {
                 Earlier::Made(listing) => *listing,
                 // Gone again between the two: the next attempt sees clearly.
@@ -112,12 +113,15 @@ impl App {
         place: Place,
         size: u32,
     ) -> Result<(Page<Listing>, Facets), Error> {
-        let search = search.check()?;
+        let mut search = search.check()?;
         let number = place.number();
         let start = match place {
             Place::Page(number) => Start::Skip(search::items_before(number, size)?),
             Place::After(cursor) => Start::After(cursor),
         };
+        if let [category] = search.categories.as_slice() {
+            search.categories = self.store.subtree(*category).await?;
+        }
         let (found, facets) =
             futures::try_join!(self.store.products(&search, start, size), self.store.facets(&search))?;
         let (listings, more, total) = found;

@@ -59,7 +59,8 @@ impl Sort {
 pub(crate) struct Search {
     /// Words to find in name and description.
     pub(crate) words: Option<String>,
-    pub(crate) category: Option<CategoryId>,
+    /// Only products of one of these categories, unless there is none.
+    pub(crate) categories: Vec<CategoryId>,
     /// Least price of the default variant, minor units.
     pub(crate) min_price: Option<i64>,
     /// Highest price of the default variant, minor units.

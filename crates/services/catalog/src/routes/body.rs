@@ -10,7 +10,9 @@ use shop_types::{CategoryId, Money, ProductId, Sku};
 use utoipa::ToSchema;
 
 pub(super) use self::list::{BatchGetBody, OfferList, ProductList};
-use crate::domain::{Category, CategoryChange, Listing, NewCategory, NewProduct, NewVariant, ProductChange, Status};
+use crate::domain::{
+    Above, Category, CategoryChange, Listing, NewCategory, NewProduct, NewVariant, Placed, ProductChange, Status,
+};
 
 /// A product to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -226,6 +228,8 @@ pub(crate) struct CategoryBody {
     description: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_id: Option<CategoryId>,
+    /// Those above it, the root first; at most 7.
+    path: Vec<AboveBody>,
     version: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -233,9 +237,17 @@ pub(crate) struct CategoryBody {
     updated_at: Timestamp,
 }
 
-impl From<Category> for CategoryBody {
-    fn from(category: Category) -> Self {
+/// A category that stands above another one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AboveBody {
+    id: CategoryId,
+    name: String,
+}
+
+impl From<Placed> for CategoryBody {
+    fn from(Placed { category, path }: Placed) -> Self {
         let Category { id, name, description, parent, version, created_at, updated_at } = category;
-        Self { id, name, description, parent_id: parent, version, created_at, updated_at }
+        let path = path.into_iter().map(|Above { id, name }| AboveBody { id, name }).collect();
+        Self { id, name, description, parent_id: parent, path, version, created_at, updated_at }
     }
 }

@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 use super::body::{CategoryBody, CategoryChangeBody, NewCategoryBody};
 use super::representation::{ReadVersion, Representation};
 use crate::app::App;
-use crate::domain::Category;
+use crate::domain::Placed;
 
-fn represent(category: Category) -> Result<Representation, HttpError> {
-    Representation::of(category.version, &CategoryBody::from(category))
+fn represent(placed: Placed) -> Result<Representation, HttpError> {
+    Representation::of(placed.category.version, &CategoryBody::from(placed))
 }
 
 /// All categories, by name.
@@ -25,7 +25,7 @@ pub(crate) struct CategoryList {
     items: Vec<CategoryBody>,
 }
 
-/// Lists all categories by name; `parentId` makes the tree.
+/// Lists all categories by name, at most 1,000; `parentId` makes the tree, `path` tells those above.
 #[utoipa::path(tag = "catalog", responses(
     (status = 200, description = "All categories", body = CategoryList),
     (status = 304, description = "If-None-Match names what would be answered"),
@@ -39,7 +39,7 @@ pub(crate) async fn list_categories(app: Data<App>, request: HttpRequest) -> Res
 /// Creates a category.
 #[utoipa::path(tag = "catalog", request_body = NewCategoryBody, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The category", body = CategoryBody),
-    (status = 409, description = "The name is in use", body = ErrorBody),
+    (status = 409, description = "The name is in use, or the tree is full", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]
 #[post("/api/v1/categories")]
@@ -51,9 +51,9 @@ pub(crate) async fn create_category(
     body: Body<NewCategoryBody>,
 ) -> Result<HttpResponse, HttpError> {
     let claim = key.0.map(|key| Claim::new(Subject::User(user), "create_category", &key, body.fingerprint(&request)));
-    let category = app.create_category(claim, body.into_inner().into()).await?;
-    let location = format!("/api/v1/categories/{}", category.id);
-    Ok(represent(category)?.created(&location))
+    let placed = app.create_category(claim, body.into_inner().into()).await?;
+    let location = format!("/api/v1/categories/{}", placed.category.id);
+    Ok(represent(placed)?.created(&location))
 }
 
 /// Reads one category.
@@ -71,10 +71,10 @@ pub(crate) async fn get_category(
     Ok(represent(app.category(id.0).await?)?.read(&request))
 }
 
-/// Changes a category; its version must be sent in If-Match.
+/// Changes a category, also where it stands; its version must be sent in If-Match.
 #[utoipa::path(tag = "catalog", request_body = CategoryChangeBody, params(("id" = String, Path), ("If-Match" = String, Header)), responses(
     (status = 200, description = "The category after the change", body = CategoryBody),
-    (status = 409, description = "The name is in use, or the tree would close a circle", body = ErrorBody),
+    (status = 409, description = "The name is in use, or the tree would close a circle or be too deep", body = ErrorBody),
     (status = 412, description = "It has changed meanwhile", body = ErrorBody),
 ))]
 #[patch("/api/v1/categories/{id}")]
@@ -84,8 +84,8 @@ pub(crate) async fn change_category(
     version: ReadVersion,
     body: Body<CategoryChangeBody>,
 ) -> Result<HttpResponse, HttpError> {
-    let category = app.change_category(id.0, version.0, body.into_inner().into()).await?;
-    Ok(represent(category)?.changed())
+    let placed = app.change_category(id.0, version.0, body.into_inner().into()).await?;
+    Ok(represent(placed)?.changed())
 }
 
 /// Deletes a category that nothing is in.

@@ -20,7 +20,7 @@ const ATTRIBUTE: &str = "attr.";
 pub(super) struct ProductFilter {
     /// Words that name or description must hold, all of them; 1 to 64 characters.
     search: Option<String>,
-    /// Products of this category.
+    /// Products of this category and of all below it.
     category: Option<CategoryId>,
     /// Least price of the default variant, minor units.
     min_price: Option<i64>,
@@ -51,8 +51,8 @@ impl ListQuery {
             Place::Page(_) => sort.unwrap_or_default(),
             Place::After(cursor) => cursor.sort,
         };
-        let attributes = self.attributes;
-        Ok((Search { words: search, category, min_price, max_price, in_stock, attributes, sort }, place))
+        let (attributes, categories) = (self.attributes, category.into_iter().collect());
+        Ok((Search { words: search, categories, min_price, max_price, in_stock, attributes, sort }, place))
     }
 }
 

@@ -1,15 +1,17 @@
 //! Categories in MongoDB. Whoever puts something into a category, or rests a decision on where it stands, writes to it in
 //! the same transaction (`touch`): so what holds when a write commits was not made untrue by a write beside it.
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
+use serde::Deserialize;
 use shop_mongo::{Claim, Collection, Error, Txn, UpdateOp, idempotency};
 use shop_types::CategoryId;
 
-use super::documents::CategoryDocument;
-use super::{CATEGORIES, Inserted, Moved, NAME_INDEX, PRODUCTS, Removed, Store, taken, touch, touching};
-use crate::domain::{Category, CategoryChange};
+use super::documents::{CategoryDocument, Unreadable};
+use super::{CATEGORIES, Inserted, Moved, NAME_INDEX, PRODUCTS, Removed, Store, taken, touching};
+use crate::domain::tree::MOST_LEVELS;
+use crate::domain::{Above, Category, CategoryChange, Placed, Tree, category};
 
 impl Store {
     fn category_collection(&self) -> Collection<CategoryDocument> {
@@ -21,22 +23,28 @@ impl Store {
         &self,
         category: Category,
         claim: Option<Claim>,
-    ) -> Result<Inserted<Category>, Error> {
+    ) -> Result<Inserted<Placed>, Error> {
         let start = claim.map(|claim| claim.start(category.id.to_string()));
         let document = document_of(&category, "insert category")?;
         let inserted = self.mongo.transact("insert category", move |txn| {
             let (category, document, start) = (category.clone(), document.clone(), start.clone());
             Box::pin(async move {
-                if let Some(parent) = category.parent
-                    && !touch(txn, parent).await?
-                {
+                let stored = all_in(txn).await?;
+                let tree = tree_of(&stored);
+                if category.parent.is_some_and(|parent| !tree.has(parent)) {
                     return Ok(Inserted::NoCategory);
                 }
+                if let Err(broken) = tree.check_new(category.parent) {
+                    return Ok(Inserted::Refused(broken));
+                }
+                // All above it: whoever moves one of them meanwhile would not know how deep this one makes it.
+                let above = category.parent.map(|parent| tree.lineage(parent)).unwrap_or_default();
+                txn.update_each(CATEGORIES, above.into_iter().map(touching).collect()).await?;
                 if let Some(start) = start {
                     idempotency::insert(txn, &[start]).await?;
                 }
                 txn.insert_many(CATEGORIES, vec![document]).await?;
-                Ok(Inserted::Done(category))
+                Ok(Inserted::Done(placed_among(stored, category)))
             })
         });
         taken(inserted.await)
@@ -84,13 +92,26 @@ impl Store {
             .await
     }
 
-    pub(crate) async fn category(&self, id: CategoryId) -> Result<Option<Category>, Error> {
-        let (categories, filter) = (self.category_collection(), doc! { "_id": id.to_string() });
-        let found = self.mongo.run("find category", async move { categories.find_one(filter).await }).await?;
-        found.map(|stored| read(stored, "find category")).transpose()
+    /// One category and those above it.
+    pub(crate) async fn category(&self, id: CategoryId) -> Result<Option<Placed>, Error> {
+        const WHAT: &str = "find category";
+        let (categories, pipeline) = (self.category_collection(), with_those_above(id));
+        let found = self.mongo.run(WHAT, async move { categories.aggregate(pipeline).await?.try_next().await }).await?;
+        found.map(|found| read_placed(found).map_err(|error| Error::corrupt(WHAT, error))).transpose()
     }
 
-    /// All categories by name: a shop has hundreds, not thousands.
+    /// A category and all below it; itself also when it is not there.
+    pub(crate) async fn subtree(&self, id: CategoryId) -> Result<Vec<CategoryId>, Error> {
+        const WHAT: &str = "find subcategories";
+        let (categories, pipeline) = (self.category_collection(), with_those_below(id));
+        let found = self.mongo.run(WHAT, async move { categories.aggregate(pipeline).await?.try_next().await }).await?;
+        let Some(found) = found else { return Ok(vec![id]) };
+        let Below { below } = bson::deserialize_from_document(found).map_err(|error| Error::corrupt(WHAT, error))?;
+        let ids = below.iter().map(|one| one.id.parse().map_err(|error| Error::corrupt(WHAT, error)));
+        std::iter::once(Ok(id)).chain(ids).collect()
+    }
+
+    /// All categories by name, which are a thousand at most.
     pub(crate) async fn categories(&self) -> Result<Vec<Category>, Error> {
         let categories = self.category_collection();
         let found: Vec<CategoryDocument> = self
@@ -114,35 +135,114 @@ async fn change_in(
     if current.version != expected {
         return Ok(Moved::Stale { current: current.version });
     }
-    let ancestors = match change.parent.flatten() {
-        Some(parent) => ancestors(txn, parent).await?,
-        None => Vec::new(),
-    };
-    if change.parent.flatten().is_some() && ancestors.is_empty() {
+    let stored = all_in(txn).await?;
+    let tree = tree_of(&stored);
+    if change.parent.flatten().is_some_and(|parent| !tree.has(parent)) {
         return Ok(Moved::NoParent);
     }
-    let changed = match current.change(change, &ancestors, now) {
+    let changed = match current.change(change, &tree, now) {
         Ok(changed) => changed,
         Err(broken) => return Ok(Moved::Refused(broken)),
     };
     let mut set = document_of(&changed, txn.what())?;
     set.remove("_id");
-    let mut writes: Vec<UpdateOp> = ancestors.into_iter().map(touching).collect();
+    let above = changed.parent.map(|parent| tree.lineage(parent)).unwrap_or_default();
+    let mut writes: Vec<UpdateOp> = above.into_iter().map(touching).collect();
     writes.push(UpdateOp::new(doc! { "_id": id.to_string(), "version": expected }, doc! { "$set": set }));
     txn.update_each(CATEGORIES, writes).await?;
-    Ok(Moved::Done(changed))
+    Ok(Moved::Done(placed_among(stored, changed)))
 }
 
-/// The ids from a category up to its root, itself first; none when it does not exist.
-async fn ancestors(txn: &mut Txn<'_>, from: CategoryId) -> Result<Vec<CategoryId>, Error> {
-    let mut path = Vec::new();
-    let mut next = Some(from);
-    while let Some(id) = next.filter(|id| !path.contains(id)) {
-        let Some(category) = find_in(txn, id).await? else { break };
-        path.push(id);
-        next = category.parent;
-    }
-    Ok(path)
+/// All categories: a move has to know those above and those below, and a thousand small documents are one round trip.
+async fn all_in(txn: &mut Txn<'_>) -> Result<Vec<Category>, Error> {
+    let stored: Vec<CategoryDocument> = txn.find(CATEGORIES, doc! {}).await?;
+    stored.into_iter().map(|stored| read(stored, txn.what())).collect()
+}
+
+fn tree_of(categories: &[Category]) -> Tree {
+    Tree::new(categories.iter().map(|category| (category.id, category.parent)))
+}
+
+/// A category as it was written, in the tree of the others.
+fn placed_among(mut others: Vec<Category>, category: Category) -> Placed {
+    others.retain(|other| other.id != category.id);
+    others.push(category.clone());
+    let placed = category::place(others).into_iter().find(|placed| placed.category.id == category.id);
+    placed.unwrap_or(Placed { category, path: Vec::new() })
+}
+
+#[derive(Debug, Deserialize)]
+struct AboveDocument {
+    #[serde(rename = "_id")]
+    id: String,
+    name: String,
+    steps: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Below {
+    below: Vec<BelowDocument>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BelowDocument {
+    #[serde(rename = "_id")]
+    id: String,
+}
+
+/// Steps that a walk through the tree takes at most.
+fn most_steps() -> i64 {
+    i64::try_from(MOST_LEVELS).unwrap_or(i64::MAX)
+}
+
+fn with_those_above(id: CategoryId) -> Vec<Document> {
+    vec![
+        doc! { "$match": { "_id": id.to_string() } },
+        doc! { "$graphLookup": {
+            "from": CATEGORIES,
+            "startWith": "$parent",
+            "connectFromField": "parent",
+            "connectToField": "_id",
+            "maxDepth": most_steps(),
+            "depthField": "steps",
+            "as": "above",
+        } },
+    ]
+}
+
+fn with_those_below(id: CategoryId) -> Vec<Document> {
+    vec![
+        doc! { "$match": { "_id": id.to_string() } },
+        doc! { "$graphLookup": {
+            "from": CATEGORIES,
+            "startWith": "$_id",
+            "connectFromField": "_id",
+            "connectToField": "parent",
+            "maxDepth": most_steps(),
+            "as": "below",
+        } },
+        doc! { "$project": { "below._id": 1 } },
+    ]
+}
+
+fn read_placed(mut found: Document) -> Result<Placed, Unfit> {
+    let above = found.remove("above").unwrap_or(Bson::Array(Vec::new()));
+    let mut above: Vec<AboveDocument> = bson::deserialize_from_bson(above)?;
+    above.sort_by_key(|one| std::cmp::Reverse(one.steps));
+    let stored: CategoryDocument = bson::deserialize_from_document(found)?;
+    let path = above.into_iter().map(|one| Ok(Above { id: one.id.parse()?, name: one.name }));
+    Ok(Placed { path: path.collect::<Result<_, Unfit>>()?, category: stored.try_into()? })
+}
+
+/// What was read is no category.
+#[derive(Debug, thiserror::Error)]
+enum Unfit {
+    #[error("a stored category has another shape")]
+    Shape(#[from] bson::error::Error),
+    #[error("a stored category has an id that is none")]
+    Id(#[from] shop_types::id::MalformedId),
+    #[error("a stored category cannot be read")]
+    Value(#[from] Unreadable),
 }
 
 async fn find_in(txn: &mut Txn<'_>, id: CategoryId) -> Result<Option<Category>, Error> {

@@ -173,15 +173,16 @@ fn after(cursor: &Cursor) -> Document {
 }
 
 fn filter_of(search: &Search) -> Document {
-    let Search { words, category, min_price, max_price, in_stock, attributes, sort: _ } = search;
+    let Search { words, categories, min_price, max_price, in_stock, attributes, sort: _ } = search;
     let mut filter = doc! { "status": "active" };
     if let Some(words) = words {
         // Each word as a phrase of its own: all of them must be there, and none is an operator.
         let phrases: Vec<_> = search::terms(words).map(|word| format!("\"{word}\"")).collect();
         filter.insert("$text", doc! { "$search": phrases.join(" ") });
     }
-    if let Some(category) = category {
-        filter.insert("category", category.to_string());
+    if !categories.is_empty() {
+        let ids: Vec<_> = categories.iter().map(ToString::to_string).collect();
+        filter.insert("category", doc! { "$in": ids });
     }
     if *in_stock {
         filter.insert("variants.available", doc! { "$gt": 0_i64 });

@@ -78,6 +78,61 @@ async fn no_category_stands_below_itself() {
 }
 
 #[tokio::test]
+async fn every_answer_tells_the_path_from_the_root() {
+    let (shop, _) = catalog().await;
+    let top = category(&shop, "Top", None).await;
+    let middle = category(&shop, "Middle", Some(top.id())).await;
+    let bottom = category(&shop, "Bottom", Some(middle.id())).await;
+    let step = |answer: &Answer, name: &str| json!({ "id": answer.id(), "name": name });
+    assert_eq!(top.body["path"], json!([]));
+    assert_eq!(bottom.body["path"], json!([step(&top, "Top"), step(&middle, "Middle")]));
+    assert_eq!(read(&shop, &of(&bottom)).await.body, bottom.body);
+    patch(&shop, &of(&top), top.etag(), &json!({ "name": "Up" })).await;
+    let again = read(&shop, &of(&bottom)).await;
+    assert_eq!(again.body["path"], json!([step(&top, "Up"), step(&middle, "Middle")]));
+    assert_eq!(again.body["version"], 1);
+    assert_ne!(again.etag(), bottom.etag(), "other bytes, another tag");
+    let moved = patch(&shop, &of(&middle), middle.etag(), &json!({ "parentId": null })).await;
+    assert_eq!((moved.status, &moved.body["path"]), (200, &json!([])));
+    let all = read(&shop, CATEGORIES).await;
+    let paths: Vec<_> = all.body["items"].as_array().unwrap().iter().map(|item| item["path"].clone()).collect();
+    assert_eq!(paths, [json!([step(&middle, "Middle")]), json!([]), json!([])]);
+}
+
+#[tokio::test]
+async fn the_tree_is_at_most_eight_levels_deep() {
+    let (shop, _) = catalog().await;
+    let mut deepest = category(&shop, "Level 1", None).await;
+    let second_root = category(&shop, "Other", None).await;
+    for level in 2..=8 {
+        deepest = category(&shop, &format!("Level {level}"), Some(deepest.id())).await;
+    }
+    let too_deep = post(&shop, CATEGORIES, &json!({ "name": "Level 9", "parentId": deepest.id() })).await;
+    assert_eq!((too_deep.status, too_deep.code()), (409, "category_too_deep"));
+    let first = deepest.body["path"][0]["id"].as_str().unwrap();
+    let pushed_down = json!({ "parentId": second_root.id() });
+    let refused = patch(&shop, &format!("{CATEGORIES}/{first}"), "\"1\"", &pushed_down).await;
+    assert_eq!((refused.status, refused.code()), (409, "category_too_deep"), "what is below it moves along");
+    assert_eq!(patch(&shop, &of(&deepest), deepest.etag(), &pushed_down).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_list_of_a_category_holds_what_is_below_it() {
+    let (shop, _) = catalog().await;
+    let kitchen = category(&shop, "Kitchen", None).await;
+    let mugs = category(&shop, "Mugs", Some(kitchen.id())).await;
+    let art = category(&shop, "Art", None).await;
+    for (name, shelf) in [("Pan", &kitchen), ("Mug", &mugs), ("Print", &art)] {
+        sold(&shop, &with(product(name, 1), json!({ "categoryId": shelf.id() }))).await;
+    }
+    for (shelf, names) in [(&kitchen, vec!["Mug", "Pan"]), (&mugs, vec!["Mug"]), (&art, vec!["Print"])] {
+        let list = read(&shop, &format!("{PRODUCTS}?sort=name&category={}", shelf.id())).await;
+        assert_eq!(list.names(), names, "{}", list.body);
+    }
+    assert!(read(&shop, &format!("{PRODUCTS}?category={NOBODY}")).await.names().is_empty());
+}
+
+#[tokio::test]
 async fn a_category_or_parent_that_is_not_there_is_a_wrong_value() {
     let (shop, _) = catalog().await;
     let mugs = category(&shop, "Mugs", None).await;
