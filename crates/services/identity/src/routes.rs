@@ -22,6 +22,8 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/auth/logout", Access::CUSTOMER),
     (Method::Get, "/api/v1/me", Access::CUSTOMER),
     (Method::Patch, "/api/v1/me", Access::CUSTOMER),
+    (Method::Put, "/api/v1/me/password", Access::CUSTOMER),
+    (Method::Put, "/api/v1/me/email", Access::CUSTOMER),
     (Method::Get, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions/{id}", Access::CUSTOMER),
@@ -42,6 +44,7 @@ pub(crate) const CODES: &[Code] = &[
         401,
         "The refresh token does not count: expired, revoked, used before, or not ours. Log in again.",
     ),
+    ("wrong_password", 403, "The password that was sent to prove who you are is wrong."),
     ("account_deactivated", 403, "An admin has closed this account."),
     ("own_account", 409, "Nobody gives themselves another role, or closes or opens their own account, here."),
     ("email_taken", 409, "Another account has this e-mail address."),
@@ -62,6 +65,8 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(auth::logout)
         .service(me::get_me)
         .service(me::change_me)
+        .service(me::change_password)
+        .service(me::change_email)
         .service(sessions::list_sessions)
         .service(sessions::end_session)
         .service(sessions::end_other_sessions)

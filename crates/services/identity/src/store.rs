@@ -63,6 +63,26 @@ pub(crate) enum Created {
     AdminExists,
 }
 
+/// Another password for an account.
+#[derive(Debug)]
+pub(crate) struct PasswordChange {
+    pub(crate) user: UserId,
+    /// The one that it replaces.
+    pub(crate) old: Hash,
+    pub(crate) new: Hash,
+    pub(crate) now: Timestamp,
+}
+
+/// What became of a new address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EmailChanged {
+    Done(User),
+    /// Another account has the address.
+    Taken,
+    /// The account has another version, or is gone.
+    Missed,
+}
+
 /// What the first admin gets from the Secret of another Shop.
 #[derive(Debug)]
 pub(crate) struct Renewal {

@@ -1,9 +1,11 @@
 //! One's own account.
 
-use shop_types::UserId;
+use shop_types::{Email, SessionId, UserId};
 
+use super::sessions::{Ending, Reason};
 use super::{App, Error};
-use crate::domain::{Name, User};
+use crate::domain::{Name, Password, User};
+use crate::store::{Account, EmailChanged, PasswordChange};
 
 impl App {
     /// One's own account.
@@ -23,5 +25,70 @@ impl App {
             return Ok(user);
         }
         Err(Error::Stale { current: self.user(id).await?.version })
+    }
+
+    /// Changes the password of an account and ends its other sessions.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUser`]; [`Error::WrongPassword`] when the old one is not right; [`Error::Hashing`] when too many
+    /// passwords are being checked.
+    pub(crate) async fn change_password(
+        &self,
+        id: UserId,
+        here: SessionId,
+        old: Password,
+        new: Password,
+    ) -> Result<(), Error> {
+        let account = self.proven(id, old).await?;
+        let hash = self.hashing.hash(new).await?;
+        let Ending { last, before: _ } = self.ending(id, Some(here), Reason::Password).await?;
+        let change = PasswordChange { user: id, old: account.hash, new: hash, now: self.now() };
+        if !self.store.change_password(change, &last).await? {
+            // Somebody else changed it meanwhile: the old one is not right any more.
+            return Err(Error::WrongPassword);
+        }
+        self.ended(&last, Reason::Password);
+        // Those that were opened while it happened.
+        self.end_sessions(id, Some(here), Reason::Password).await?;
+        tracing::info!(user.id = %id, "Changed the password of account {id}");
+        Ok(())
+    }
+
+    /// Changes the e-mail address of an account that is still at `expected`, for whoever knows its password.
+    ///
+    /// # Errors
+    /// As [`Self::change_password`]; [`Error::Stale`]; [`Error::EmailTaken`].
+    pub(crate) async fn change_email(
+        &self,
+        id: UserId,
+        expected: i64,
+        email: Email,
+        password: Password,
+    ) -> Result<User, Error> {
+        let user = self.proven(id, password).await?.user;
+        if user.version != expected {
+            return Err(Error::Stale { current: user.version });
+        }
+        if user.email == email {
+            return Ok(user);
+        }
+        match self.store.change_email(id, expected, &email, self.now()).await? {
+            EmailChanged::Done(user) => {
+                tracing::info!(user.id = %id, "Changed the address of account {id}");
+                Ok(user)
+            }
+            EmailChanged::Taken => Err(Error::EmailTaken),
+            EmailChanged::Missed => Err(Error::Stale { current: self.user(id).await?.version }),
+        }
+    }
+
+    /// The account of whoever has just proved that it is theirs.
+    async fn proven(&self, id: UserId, password: Password) -> Result<Account, Error> {
+        let account = self.store.account_of(id).await?.ok_or(Error::NoSuchUser)?;
+        if self.hashing.is_right(password, Some(&account.hash)).await? {
+            Ok(account)
+        } else {
+            Err(Error::WrongPassword)
+        }
     }
 }

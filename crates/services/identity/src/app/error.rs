@@ -11,6 +11,8 @@ pub(crate) enum Error {
     EmailTaken,
     #[error("e-mail address or password is wrong")]
     WrongCredentials,
+    #[error("the password is wrong")]
+    WrongPassword,
     #[error("the refresh token does not count; log in again")]
     InvalidRefreshToken,
     #[error("this account was closed by an admin")]
@@ -41,7 +43,7 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::EmailTaken | Self::OwnAccount => ErrorKind::Conflict,
-            Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
+            Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
             Self::Sort => ErrorKind::Invalid,
             Self::WrongCredentials | Self::InvalidRefreshToken => ErrorKind::Unauthenticated,
             Self::NoSuchUser | Self::NoSuchSession => ErrorKind::NotFound,
@@ -58,6 +60,7 @@ impl ServiceError for Error {
         match self {
             Self::EmailTaken => "email_taken",
             Self::WrongCredentials => "wrong_credentials",
+            Self::WrongPassword => "wrong_password",
             Self::InvalidRefreshToken => "invalid_refresh_token",
             Self::Deactivated => "account_deactivated",
             Self::NoSuchUser | Self::NoSuchSession => "not_found",
@@ -77,6 +80,7 @@ impl ServiceError for Error {
             Self::Stale { .. } => vec![Detail::new("If-Match", "must be the ETag of the present version")],
             Self::Sort => vec![Detail::new("sort", "must be left out")],
             Self::WrongCredentials
+            | Self::WrongPassword
             | Self::InvalidRefreshToken
             | Self::Deactivated
             | Self::NoSuchUser

@@ -31,6 +31,8 @@ pub(super) enum Reason {
     NewShop,
     /// Its owner ended it from another session.
     Owner,
+    /// The account has another password now.
+    Password,
     /// An admin gave the account another role or closed it.
     Admin,
     /// What proves who owns the account changed while the session was opened.
@@ -44,6 +46,7 @@ impl Reason {
             Self::Reuse => "refresh_token_reused",
             Self::NewShop => "new_shop",
             Self::Owner => "ended_by_owner",
+            Self::Password => "password_changed",
             Self::Admin => "ended_by_admin",
             Self::Overtaken => "overtaken",
         }

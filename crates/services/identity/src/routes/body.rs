@@ -57,6 +57,34 @@ pub(crate) struct MeChangeBody {
     pub(crate) name: Name,
 }
 
+/// Another password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"currentPassword": "correct horse battery", "newPassword": "a staple of another kind"}))]
+pub(crate) struct PasswordChangeBody {
+    /// The one that counts now.
+    #[serde(deserialize_with = "typed_password")]
+    #[schema(value_type = String, format = Password)]
+    pub(crate) current_password: Password,
+    /// Not one of the most common passwords.
+    #[serde(deserialize_with = "chosen_password")]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    pub(crate) new_password: Password,
+}
+
+/// Another e-mail address.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "ada.king@example.org", "password": "correct horse battery"}))]
+pub(crate) struct EmailChangeBody {
+    /// Unique in the shop; upper and lower case are the same.
+    pub(crate) email: Email,
+    /// The password of the account.
+    #[serde(deserialize_with = "typed_password")]
+    #[schema(value_type = String, format = Password)]
+    pub(crate) password: Password,
+}
+
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
     Name::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }

@@ -1,10 +1,10 @@
 //! One's own account.
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get, patch};
+use actix_web::{HttpResponse, get, patch, put};
 use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, reply};
 
-use super::body::{MeChangeBody, UserBody};
+use super::body::{EmailChangeBody, MeChangeBody, PasswordChangeBody, UserBody};
 use crate::app::App;
 
 /// Reads one's own account.
@@ -43,5 +43,47 @@ pub(crate) async fn change_me(
     body: Body<MeChangeBody>,
 ) -> Result<HttpResponse, HttpError> {
     let user = app.rename(id, version.0, &body.name).await?;
+    Ok(reply::with_etag(user.version, &UserBody::from(user)))
+}
+
+/// Changes one's own password and ends one's other sessions. The present password is asked for: a stolen token does not do.
+#[utoipa::path(tag = "identity", request_body = PasswordChangeBody, responses(
+    (status = 204, description = "The new password counts, and the other sessions have ended"),
+    (status = 401, description = "No token, or one that does not hold", body = ErrorBody),
+    (status = 403, description = "The present password is wrong", body = ErrorBody),
+    (status = 422, description = "The new password breaks a rule", body = ErrorBody),
+    (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
+))]
+#[put("/api/v1/me/password")]
+pub(crate) async fn change_password(
+    app: Data<App>,
+    LoggedIn(id, _, here): LoggedIn,
+    body: Body<PasswordChangeBody>,
+) -> Result<HttpResponse, HttpError> {
+    let PasswordChangeBody { current_password, new_password } = body.into_inner();
+    app.change_password(id, here, current_password, new_password).await?;
+    Ok(reply::no_content())
+}
+
+/// Changes one's own e-mail address; the password is asked for, and the version must be sent in If-Match.
+#[utoipa::path(tag = "identity", request_body = EmailChangeBody, params(("If-Match" = String, Header)), responses(
+    (status = 200, description = "The account with its new address", body = UserBody),
+    (status = 401, description = "No token, or one that does not hold", body = ErrorBody),
+    (status = 403, description = "The password is wrong", body = ErrorBody),
+    (status = 409, description = "Another account has the address", body = ErrorBody),
+    (status = 412, description = "The account has changed meanwhile", body = ErrorBody),
+    (status = 422, description = "Not an address", body = ErrorBody),
+    (status = 428, description = "If-Match is missing", body = ErrorBody),
+    (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
+))]
+#[put("/api/v1/me/email")]
+pub(crate) async fn change_email(
+    app: Data<App>,
+    LoggedIn(id, ..): LoggedIn,
+    version: IfMatch,
+    body: Body<EmailChangeBody>,
+) -> Result<HttpResponse, HttpError> {
+    let EmailChangeBody { email, password } = body.into_inner();
+    let user = app.change_email(id, version.0, email, password).await?;
     Ok(reply::with_etag(user.version, &UserBody::from(user)))
 }

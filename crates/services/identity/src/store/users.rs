@@ -8,7 +8,10 @@ use shop_types::{Email, Envelope, Role, UserId};
 
 use super::documents::UserDocument;
 use super::sessions::Ended;
-use super::{Account, Created, FIRST_ADMIN_INDEX, Renewal, Renewed, Revocation, Store, USERS, email};
+use super::{
+    Account, Created, EmailChanged, FIRST_ADMIN_INDEX, PasswordChange, Renewal, Renewed, Revocation, Store, USERS,
+    email,
+};
 use crate::domain::{Name, User};
 
 /// How many Shops are remembered: the present one, and earlier ones of which a pod might still start.
@@ -77,6 +80,53 @@ impl Store {
         let changed =
             self.mongo.run(WHAT, async move { update_versioned(&users, id.to_string(), expected, set).await });
         changed.await?.map(|stored| user(WHAT, stored)).transpose()
+    }
+
+    /// Changes the address of a user who is still at `expected`.
+    pub(crate) async fn change_email(
+        &self,
+        id: UserId,
+        expected: i64,
+        email: &Email,
+        now: Timestamp,
+    ) -> Result<EmailChanged, Error> {
+        const WHAT: &str = "change email";
+        let users = self.users();
+        let set = doc! { email::FIELD: email::stored(email), "updated_at": bson::DateTime::from(now) };
+        let changed =
+            self.mongo.run(WHAT, async move { update_versioned(&users, id.to_string(), expected, set).await });
+        match changed.await {
+            Ok(Some(stored)) => user(WHAT, stored).map(EmailChanged::Done),
+            Ok(None) => Ok(EmailChanged::Missed),
+            Err(error) if error.is_duplicate_of(email::INDEX) => Ok(EmailChanged::Taken),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the password of a user and ends these sessions, if it is still the old one; `false` when it is not.
+    pub(crate) async fn change_password(
+        &self,
+        change: PasswordChange,
+        revocations: &[Revocation],
+    ) -> Result<bool, Error> {
+        let PasswordChange { user, old, new, now } = change;
+        let set = doc! { "password": new.as_str(), "updated_at": bson::DateTime::from(now) };
+        let op = UpdateOp::new(
+            doc! { "_id": user.to_string(), "password": old.as_str() },
+            doc! { "$set": set, "$inc": { "version": 1_i64 } },
+        );
+        let ended = Arc::new(Ended::new(revocations));
+        let changed = self.mongo.transact("change password", move |txn| {
+            let (op, ended) = (op.clone(), Arc::clone(&ended));
+            Box::pin(async move {
+                let is_done = txn.update_many_ops(USERS, vec![op]).await?.matched == 1;
+                if is_done {
+                    ended.write(txn).await?;
+                }
+                Ok(is_done)
+            })
+        });
+        changed.await
     }
 
     /// The account that was made from the mounted Secret, as long as it is an admin's.

@@ -12,6 +12,7 @@ mod logs;
 mod new_shop;
 mod passwords;
 mod plans;
+mod profile;
 mod refresh;
 mod repeats;
 mod revocations;
