@@ -3,6 +3,7 @@
 mod categories;
 mod error;
 mod products;
+mod variants;
 
 use std::sync::Arc;
 

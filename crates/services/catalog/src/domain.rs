@@ -16,7 +16,7 @@ pub(crate) use cursor::{Cursor, Mark};
 pub(crate) use facets::Facets;
 pub(crate) use listing::Listing;
 pub(crate) use offer::Offer;
-pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant};
+pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant, VariantChange};
 pub(crate) use search::{Place, Search, Sort};
 pub(crate) use tree::Tree;
 
@@ -44,6 +44,18 @@ pub(crate) enum Error {
     /// Archived products do not change any more.
     #[error("the product is archived")]
     Archived,
+    /// The product has no variant with this SKU.
+    #[error("there is no such variant")]
+    NoSuchVariant,
+    /// The product's id stands for its default variant.
+    #[error("the default variant cannot be removed")]
+    DefaultVariant,
+    /// A variant of the product has this SKU.
+    #[error("another variant is sold under this SKU")]
+    SkuTaken,
+    /// Variants stand in the document of their product.
+    #[error("the product has 100 variants already")]
+    TooManyVariants,
     /// The parent of a category would be below it.
     #[error("a category cannot be below itself")]
     Cycle,

@@ -5,6 +5,7 @@ mod categories;
 mod filter;
 mod products;
 mod representation;
+mod variants;
 
 use shop_http::Code;
 use shop_http::access::{Access, Method, Route};
@@ -21,6 +22,11 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/products/{id}", Access::PUBLIC),
     (Method::Patch, "/api/v1/products/{id}", Access::STAFF),
     (Method::Delete, "/api/v1/products/{id}", Access::STAFF),
+    (Method::Get, "/api/v1/products/{id}/variants", Access::PUBLIC),
+    (Method::Post, "/api/v1/products/{id}/variants", Access::STAFF),
+    (Method::Get, "/api/v1/products/{id}/variants/{sku}", Access::PUBLIC),
+    (Method::Patch, "/api/v1/products/{id}/variants/{sku}", Access::STAFF),
+    (Method::Delete, "/api/v1/products/{id}/variants/{sku}", Access::STAFF),
     (Method::Get, "/api/v1/categories", Access::PUBLIC),
     (Method::Post, "/api/v1/categories", Access::STAFF),
     (Method::Get, "/api/v1/categories/{id}", Access::PUBLIC),
@@ -31,10 +37,12 @@ pub(crate) const ACCESS: &[Route] = &[
 /// Codes that this service alone answers with.
 pub(crate) const CODES: &[Code] = &[
     ("product_archived", 409, "The product is archived and does not change any more."),
+    ("default_variant", 409, "The product's id stands for its default variant, which cannot be removed."),
+    ("too_many_variants", 409, "The product has 100 variants already."),
     ("category_cycle", 409, "A category cannot be below itself."),
     ("category_too_deep", 409, "Categories stand at most 8 levels deep."),
     ("too_many_categories", 409, "There are 1000 categories already."),
-    ("sku_taken", 409, "Another product is sold under this SKU."),
+    ("sku_taken", 409, "Another product or variant is sold under this SKU."),
     ("slug_taken", 409, "Another product has this slug."),
     ("category_name_taken", 409, "Another category has this name."),
     ("category_in_use", 409, "Products or other categories are in this category."),
@@ -49,6 +57,11 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(products::get_product)
         .service(products::change_product)
         .service(products::archive_product)
+        .service(variants::list_variants)
+        .service(variants::add_variant)
+        .service(variants::get_variant)
+        .service(variants::change_variant)
+        .service(variants::remove_variant)
         .service(categories::list_categories)
         .service(categories::create_category)
         .service(categories::get_category)

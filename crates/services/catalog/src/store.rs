@@ -5,6 +5,7 @@ mod documents;
 mod lists;
 mod products;
 mod stock;
+mod variants;
 
 use bson::doc;
 use shop_mongo::idempotency::{self, Row};
@@ -12,6 +13,7 @@ use shop_mongo::{Claim, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, o
 use shop_types::CategoryId;
 
 pub(crate) use self::lists::Start;
+pub(crate) use self::variants::Addition;
 use crate::domain::{Listing, Placed};
 
 const PRODUCTS: &str = "products";
@@ -50,6 +52,20 @@ pub(crate) enum Saved {
     Stale,
     /// The category that it shall be in is not there.
     NoCategory,
+}
+
+/// What became of a variant to add.
+#[derive(Debug)]
+pub(crate) enum Added {
+    Done(Box<Listing>),
+    /// The product is not there.
+    Missing,
+    /// Another product is sold under this SKU.
+    SkuTaken,
+    /// The idempotency key is in use.
+    KeyTaken,
+    /// The variant breaks a rule.
+    Refused(crate::domain::Error),
 }
 
 /// What became of a change of a category.

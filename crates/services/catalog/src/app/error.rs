@@ -47,6 +47,9 @@ impl ServiceError for Error {
             }
             Self::Domain(
                 domain::Error::Archived
+                | domain::Error::DefaultVariant
+                | domain::Error::SkuTaken
+                | domain::Error::TooManyVariants
                 | domain::Error::Cycle
                 | domain::Error::TooDeep
                 | domain::Error::TooManyCategories,
@@ -55,7 +58,9 @@ impl ServiceError for Error {
             | Self::SlugTaken
             | Self::CategoryNameTaken
             | Self::CategoryInUse => ErrorKind::Conflict,
-            Self::NoSuchProduct | Self::NoSuchCategory => ErrorKind::NotFound,
+            Self::NoSuchProduct | Self::NoSuchCategory | Self::Domain(domain::Error::NoSuchVariant) => {
+                ErrorKind::NotFound
+            }
             Self::Stale { .. } => ErrorKind::Stale,
             // A taken key that nobody has sorted out is our defect, not the caller's conflict.
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => ErrorKind::Unavailable,
@@ -73,8 +78,10 @@ impl ServiceError for Error {
             Self::Domain(domain::Error::Cycle) => "category_cycle",
             Self::Domain(domain::Error::TooDeep) => "category_too_deep",
             Self::Domain(domain::Error::TooManyCategories) => "too_many_categories",
-            Self::NoSuchProduct | Self::NoSuchCategory => "not_found",
-            Self::SkuTaken => "sku_taken",
+            Self::Domain(domain::Error::DefaultVariant) => "default_variant",
+            Self::Domain(domain::Error::TooManyVariants) => "too_many_variants",
+            Self::NoSuchProduct | Self::NoSuchCategory | Self::Domain(domain::Error::NoSuchVariant) => "not_found",
+            Self::SkuTaken | Self::Domain(domain::Error::SkuTaken) => "sku_taken",
             Self::SlugTaken => "slug_taken",
             Self::CategoryNameTaken => "category_name_taken",
             Self::CategoryInUse => "category_in_use",
@@ -96,6 +103,10 @@ impl ServiceError for Error {
             Self::Domain(domain::Error::Parameter { name, rule }) => vec![Detail::new(*name, *rule)],
             Self::Domain(
                 domain::Error::Archived
+                | domain::Error::NoSuchVariant
+                | domain::Error::DefaultVariant
+                | domain::Error::SkuTaken
+                | domain::Error::TooManyVariants
                 | domain::Error::Cycle
                 | domain::Error::TooDeep
                 | domain::Error::TooManyCategories,

@@ -164,13 +164,13 @@ impl App {
     }
 
     /// A product that can be changed, if it is at the version that the caller has read.
-    async fn current(&self, id: ProductId, expected: i64) -> Result<Product, Error> {
+    pub(super) async fn current(&self, id: ProductId, expected: i64) -> Result<Product, Error> {
         let Listing { product, .. } = self.product(&ProductKey::Id(id)).await?;
         if product.version == expected { Ok(product) } else { Err(Error::Stale { current: product.version }) }
     }
 
     /// What to say when somebody else was faster.
-    async fn outrun(&self, id: ProductId) -> Result<Error, Error> {
+    pub(super) async fn outrun(&self, id: ProductId) -> Result<Error, Error> {
         let Listing { product, .. } = self.product(&ProductKey::Id(id)).await?;
         Ok(Error::Stale { current: product.version })
     }

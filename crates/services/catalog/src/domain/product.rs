@@ -1,5 +1,7 @@
 //! Products and their variants.
 
+mod variants;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -30,6 +32,8 @@ pub(crate) enum Status {
 pub(crate) struct Variant {
     pub(crate) sku: Sku,
     pub(crate) name: Option<String>,
+    /// What tells it apart from the other variants: its size, its colour.
+    pub(crate) options: Attributes,
     pub(crate) price: Money,
 }
 
@@ -69,7 +73,18 @@ pub(crate) struct NewProduct {
 pub(crate) struct NewVariant {
     pub(crate) sku: Sku,
     pub(crate) name: Option<String>,
+    pub(crate) options: BTreeMap<String, String>,
     pub(crate) price: Money,
+}
+
+/// What is to change of a variant; absent parts stay as they are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct VariantChange {
+    /// `Some(None)` takes its name away.
+    pub(crate) name: Option<Option<String>>,
+    /// All options that it has from now on.
+    pub(crate) options: Option<BTreeMap<String, String>>,
+    pub(crate) price: Option<Money>,
 }
 
 /// What is to change; absent parts stay as they are.
@@ -93,17 +108,14 @@ impl Product {
             Some(sku) => sku,
             None => id.to_string().parse().map_err(|broken| Error::broken("sku", broken))?,
         };
-        let mut variants = vec![Variant { sku, name: None, price: price("price", new.price, currency)? }];
+        let price = price("price", new.price, currency)?;
+        let mut variants = vec![Variant { sku, name: None, options: Attributes::default(), price }];
         for (n, variant) in new.variants.into_iter().enumerate() {
-            let name = variant
-                .name
-                .map(|name| text(&format!("variants[{n}].name"), &name, 1..=200, Lines::One, NAME))
-                .transpose()?;
-            let price = price(&format!("variants[{n}].price"), variant.price, currency)?;
+            let variant = Variant::create(&format!("variants[{n}]"), variant, currency)?;
             if variants.iter().any(|other| other.sku == variant.sku) {
                 return Err(Error::invalid(format!("variants[{n}].sku"), "must be another one for each variant"));
             }
-            variants.push(Variant { sku: variant.sku, name, price });
+            variants.push(variant);
         }
         if variants.len() > MOST_VARIANTS {
             return Err(Error::invalid("variants", "must be at most 99"));
@@ -137,9 +149,7 @@ impl Product {
     /// Applies a change and counts the version up.
     pub(crate) fn change(mut self, change: ProductChange, currency: Currency, now: Timestamp) -> Result<Self, Error> {
         let ProductChange { name, description: new_description, category, attributes, price: new_price } = change;
-        if self.status == Status::Archived {
-            return Err(Error::Archived);
-        }
+        self.check_active()?;
         if let Some(name) = name {
             self.name = text("name", &name, 1..=200, Lines::One, NAME)?;
         }
@@ -168,9 +178,7 @@ impl Product {
 
     /// Takes the product off sale for good.
     pub(crate) fn archive(mut self, now: Timestamp) -> Result<Self, Error> {
-        if self.status == Status::Archived {
-            return Err(Error::Archived);
-        }
+        self.check_active()?;
         self.status = Status::Archived;
         Ok(self.next(now))
     }

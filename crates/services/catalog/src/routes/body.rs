@@ -1,6 +1,7 @@
 //! What clients send and read. Stored documents never stand here, so that a new stored field is not shown by accident.
 
 mod list;
+mod variant;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use shop_types::{CategoryId, Money, ProductId, Sku};
 use utoipa::ToSchema;
 
 pub(super) use self::list::{BatchGetBody, OfferList, ProductList};
+pub(super) use self::variant::{NewVariantBody, VariantBody, VariantChangeBody, VariantList};
 use crate::domain::{
     Above, Category, CategoryChange, Listing, NewCategory, NewProduct, NewVariant, Placed, ProductChange, Status,
 };
@@ -36,20 +38,10 @@ pub(crate) struct NewProductBody {
     stock: Option<u32>,
 }
 
-/// A further variant of a product to create.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewVariantBody {
-    sku: Sku,
-    name: Option<String>,
-    price: Money,
-}
-
 impl From<NewProductBody> for NewProduct {
     fn from(body: NewProductBody) -> Self {
         let NewProductBody { name, slug, description, category_id, attributes, price, sku, variants, stock } = body;
-        let variants = variants.into_iter().map(|NewVariantBody { sku, name, price }| NewVariant { sku, name, price });
-        let variants = variants.collect();
+        let variants = variants.into_iter().map(NewVariant::from).collect();
         Self { name, slug, description, category: category_id, attributes, price, sku, variants, stock }
     }
 }
@@ -123,20 +115,6 @@ pub(crate) struct ProductBody {
     updated_at: Timestamp,
 }
 
-/// A variant as clients read it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct VariantBody {
-    sku: Sku,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    price: Money,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stock: Option<i64>,
-    /// Whether the product's own id stands for this variant.
-    default: bool,
-}
-
 /// Whether a product can be bought.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -149,12 +127,9 @@ pub(crate) enum StatusBody {
 impl From<Listing> for ProductBody {
     fn from(Listing { product, available }: Listing) -> Self {
         let default = product.default_variant().cloned();
-        let variants = product.variants.into_iter().enumerate().map(|(n, variant)| VariantBody {
-            stock: available.get(&variant.sku).copied(),
-            sku: variant.sku,
-            name: variant.name,
-            price: variant.price,
-            default: n == 0,
+        let variants = product.variants.into_iter().enumerate().map(|(n, variant)| {
+            let stock = available.get(&variant.sku).copied();
+            VariantBody::new(variant, stock, n == 0)
         });
         Self {
             id: product.id,

@@ -19,6 +19,11 @@ fn represent(listing: Listing) -> Result<Representation, HttpError> {
     Representation::of(listing.product.version, &ProductBody::from(listing))
 }
 
+/// What a path segment names: an id, or else a slug.
+pub(super) fn key_of(segment: String) -> ProductKey {
+    segment.parse().map_or_else(|_| ProductKey::Slug(segment), ProductKey::Id)
+}
+
 /// Lists the products for sale, newest first unless `sort` says otherwise (createdAt, price, name; - for descending), and
 /// tells what the list could be narrowed to.
 #[utoipa::path(tag = "catalog", params(
@@ -86,8 +91,7 @@ pub(crate) async fn get_product(
     path: PathText<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let key = path.0.parse().map_or_else(|_| ProductKey::Slug(path.0), ProductKey::Id);
-    Ok(represent(app.product(&key).await?)?.read(&request))
+    Ok(represent(app.product(&key_of(path.0)).await?)?.read(&request))
 }
 
 /// Changes a product; its version must be sent in If-Match.

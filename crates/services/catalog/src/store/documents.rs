@@ -1,6 +1,6 @@
 //! Documents as they are stored, and their way to and from domain values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub(super) struct ProductDocument {
     category: Option<String>,
     #[serde(default)]
     attributes: Vec<AttributeDocument>,
-    /// What lists are narrowed by.
+    /// What lists are narrowed by: the attributes and the options of all variants.
     #[serde(default)]
     facets: Vec<AttributeDocument>,
     variants: Vec<VariantDocument>,
@@ -40,24 +40,30 @@ pub(super) struct ProductDocument {
 }
 
 /// In this order: an index compares it as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct AttributeDocument {
     pub(super) name: String,
     pub(super) value: String,
 }
 
 impl AttributeDocument {
-    pub(super) fn new(name: &str, value: &str) -> Self {
+    fn new((name, value): (&str, &str)) -> Self {
         Self { name: name.to_owned(), value: value.to_owned() }
     }
 }
 
+fn attributes(stored: Vec<AttributeDocument>) -> Attributes {
+    Attributes::from_stored(stored.into_iter().map(|AttributeDocument { name, value }| (name, value)))
+}
+
 #[derive(Debug, Serialize, Deserialize)]
-struct VariantDocument {
+pub(super) struct VariantDocument {
     sku: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    price: i64,
+    pub(super) name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) options: Vec<AttributeDocument>,
+    pub(super) price: i64,
     /// Pieces that can be sold, as inventory told last; absent while it told nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<i64>,
@@ -69,13 +75,32 @@ struct VariantDocument {
 impl ProductDocument {
     /// Takes over what was told of its SKUs before it was there.
     pub(super) fn with_stock(mut self, told: &[StockDocument]) -> Self {
-        for variant in &mut self.variants {
-            if let Some(row) = told.iter().find(|row| row.sku == variant.sku) {
-                variant.available = row.available;
-                variant.stock_version = row.version;
-            }
+        self.variants = self.variants.into_iter().map(|variant| variant.with_stock(told)).collect();
+        self
+    }
+}
+
+impl VariantDocument {
+    /// Takes over what was told of its SKU before it was there.
+    pub(super) fn with_stock(mut self, told: &[StockDocument]) -> Self {
+        if let Some(row) = told.iter().find(|row| row.sku == self.sku) {
+            self.available = row.available;
+            self.stock_version = row.version;
         }
         self
+    }
+}
+
+impl From<&Variant> for VariantDocument {
+    fn from(Variant { sku, name, options, price }: &Variant) -> Self {
+        Self {
+            sku: sku.to_string(),
+            name: name.clone(),
+            options: options.iter().map(AttributeDocument::new).collect(),
+            price: price.amount,
+            available: None,
+            stock_version: None,
+        }
     }
 }
 
@@ -102,7 +127,8 @@ impl From<&Product> for ProductDocument {
             created_at,
             updated_at,
         } = product;
-        let attributes: Vec<_> = attributes.iter().map(|(name, value)| AttributeDocument::new(name, value)).collect();
+        let options = variants.iter().flat_map(|variant| variant.options.iter());
+        let facets: BTreeSet<_> = attributes.iter().chain(options).map(AttributeDocument::new).collect();
         let default = product.default_variant();
         Self {
             id: id.to_string(),
@@ -110,18 +136,9 @@ impl From<&Product> for ProductDocument {
             name: name.clone(),
             description: description.clone(),
             category: category.map(|id| id.to_string()),
-            facets: attributes.clone(),
-            attributes,
-            variants: variants
-                .iter()
-                .map(|Variant { sku, name, price }| VariantDocument {
-                    sku: sku.to_string(),
-                    name: name.clone(),
-                    price: price.amount,
-                    available: None,
-                    stock_version: None,
-                })
-                .collect(),
+            attributes: attributes.iter().map(AttributeDocument::new).collect(),
+            facets: facets.into_iter().collect(),
+            variants: variants.iter().map(VariantDocument::from).collect(),
             price: default.map_or(0, |variant| variant.price.amount),
             currency: default.map_or_else(String::new, |variant| variant.price.currency.to_string()),
             status: match status {
@@ -144,12 +161,13 @@ impl TryFrom<ProductDocument> for Listing {
         let currency: Currency = stored.currency.parse().map_err(|_| Unreadable("currency"))?;
         let mut available = HashMap::new();
         let mut variants = Vec::with_capacity(stored.variants.len());
-        for VariantDocument { sku, name, price, available: pieces, stock_version: _ } in stored.variants {
+        for VariantDocument { sku, name, options, price, available: pieces, stock_version: _ } in stored.variants {
             let sku: Sku = sku.parse().map_err(|_| Unreadable("variants.sku"))?;
             if let Some(pieces) = pieces {
                 available.insert(sku.clone(), pieces);
             }
-            variants.push(Variant { sku, name, price: Money::new(price, currency) });
+            let options = attributes(options);
+            variants.push(Variant { sku, name, options, price: Money::new(price, currency) });
         }
         let product = Product {
             id: stored.id.parse().map_err(|_| Unreadable("_id"))?,
@@ -157,9 +175,7 @@ impl TryFrom<ProductDocument> for Listing {
             name: stored.name,
             description: stored.description,
             category: stored.category.map(|id| id.parse().map_err(|_| Unreadable("category"))).transpose()?,
-            attributes: Attributes::from_stored(
-                stored.attributes.into_iter().map(|AttributeDocument { name, value }| (name, value)),
-            ),
+            attributes: attributes(stored.attributes),
             variants,
             status: match stored.status {
                 StatusDocument::Draft => Status::Draft,

@@ -3,11 +3,12 @@
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
 use shop_mongo::options::ReturnDocument;
-use shop_mongo::{Claim, Collection, Error, UpdateOp, idempotency};
+use shop_mongo::{Claim, Collection, Error, idempotency};
 use shop_types::{CategoryId, ProductId, Sku};
 
-use super::documents::{ProductDocument, StockDocument};
-use super::{Inserted, PRODUCTS, STOCK, Saved, Store, taken, touch};
+use super::documents::{ProductDocument, VariantDocument};
+use super::stock::meet_stock;
+use super::{Inserted, PRODUCTS, Saved, Store, taken, touch};
 use crate::domain::{Listing, Product, Status};
 
 impl Store {
@@ -35,10 +36,7 @@ impl Store {
                     idempotency::insert(txn, &[start]).await?;
                 }
                 let skus = product.variants.iter().map(|variant| variant.sku.as_str());
-                // A write, not a read: a fact that is remembered at the same time either is seen here or sees the product.
-                let meet = |sku| UpdateOp::new(doc! { "_id": sku }, doc! { "$inc": { "products": 1_i64 } }).upsert();
-                txn.update_many_ops(STOCK, skus.clone().map(meet).collect()).await?;
-                let told: Vec<StockDocument> = txn.find_many(STOCK, skus).await?;
+                let told = meet_stock(txn, skus).await?;
                 let stored = ProductDocument::from(&product).with_stock(&told);
                 let document = bson::serialize_to_document(&stored).map_err(|error| Error::corrupt(WHAT, error))?;
                 txn.insert_many(PRODUCTS, vec![document]).await?;
@@ -113,20 +111,29 @@ impl Store {
     }
 }
 
-/// The change that makes a stored product this one. The stock of its variants stays: inventory's facts come in between,
-/// and do not count as versions of the product. SKUs and their order never change.
+/// The change that makes a stored product this one, which has the same SKUs in the same order. The stock of its variants
+/// stays: inventory's facts come in between, and do not count as versions of the product.
 fn change_to(product: &Product) -> Result<Document, bson::error::Error> {
-    let mut set = bson::serialize_to_document(&ProductDocument::from(product))?;
-    set.remove("_id");
-    set.remove("variants");
+    let mut set = set_to(product)?;
     for (n, variant) in product.variants.iter().enumerate() {
-        set.insert(format!("variants.{n}.price"), variant.price.amount);
+        let VariantDocument { name, options, price, .. } = variant.into();
+        set.insert(format!("variants.{n}.name"), name);
+        set.insert(format!("variants.{n}.options"), bson::serialize_to_bson(&options)?);
+        set.insert(format!("variants.{n}.price"), price);
     }
     let mut change = doc! { "$set": set };
     if product.status != Status::Draft {
         change.insert("$unset", doc! { "draft_since": "" });
     }
     Ok(change)
+}
+
+/// All fields of a product but its id and its variants.
+pub(super) fn set_to(product: &Product) -> Result<Document, bson::error::Error> {
+    let mut set = bson::serialize_to_document(&ProductDocument::from(product))?;
+    set.remove("_id");
+    set.remove("variants");
+    Ok(set)
 }
 
 pub(super) fn read(stored: ProductDocument, what: &'static str) -> Result<Listing, Error> {

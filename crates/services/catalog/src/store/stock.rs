@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use bson::{Bson, doc};
-use shop_mongo::{Error, UpdateOp, inbox};
+use shop_mongo::{Error, Txn, UpdateOp, inbox};
 use shop_types::event::StockFact;
 use shop_types::{EventId, Sku};
 
+use super::documents::StockDocument;
 use super::{PRODUCTS, STOCK, Store};
 
 /// The consumer group of this service.
@@ -30,6 +31,17 @@ impl Store {
             })
             .await
     }
+}
+
+/// What was told of SKUs that a product is about to have. A write, not a read: a fact that is remembered at the same time
+/// either is seen here or sees the product.
+pub(super) async fn meet_stock<'a>(
+    txn: &mut Txn<'_>,
+    skus: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Vec<StockDocument>, Error> {
+    let meet = |sku| UpdateOp::new(doc! { "_id": sku }, doc! { "$inc": { "products": 1_i64 } }).upsert();
+    txn.update_many_ops(STOCK, skus.clone().map(meet).collect()).await?;
+    txn.find_many(STOCK, skus).await
 }
 
 /// The newest fact of each SKU.

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shop_testkit::TestShop;
 
-use crate::given::{CATEGORIES, PRODUCTS, answer, anybody, catalog, category, path, product, read, sold};
+use crate::given::{CATEGORIES, PRODUCTS, answer, anybody, catalog, category, path, product, read, sold, with};
 
 struct Route {
     method: Method,
@@ -32,8 +32,13 @@ fn route(method: Method, path: &str, body: Option<Value>, good: u16) -> Route {
     Route { public: method == Method::GET, programs, method, path: path.to_owned(), body, good }
 }
 
+fn mug_to_be() -> Value {
+    with(product("Mug", 1), json!({ "sku": "mug" }))
+}
+
 /// Every route, the deleting ones last.
 fn routes(mug: &str, mugs: &str) -> Vec<Route> {
+    let large = json!({ "sku": "mug-l", "price": { "amount": 2, "currency": "EUR" } });
     vec![
         route(Method::GET, PRODUCTS, None, 200),
         route(Method::GET, mug, None, 200),
@@ -44,6 +49,11 @@ fn routes(mug: &str, mugs: &str) -> Vec<Route> {
         route(Method::POST, CATEGORIES, Some(json!({ "name": "Cups" })), 201),
         route(Method::PATCH, mug, Some(json!({ "name": "Jug" })), 200),
         route(Method::PATCH, mugs, Some(json!({ "name": "Jugs" })), 200),
+        route(Method::GET, &format!("{mug}/variants"), None, 200),
+        route(Method::GET, &format!("{mug}/variants/mug"), None, 200),
+        route(Method::POST, &format!("{mug}/variants"), Some(large), 201),
+        route(Method::PATCH, &format!("{mug}/variants/mug-l"), Some(json!({ "name": "L" })), 200),
+        route(Method::DELETE, &format!("{mug}/variants/mug-l"), None, 204),
         route(Method::DELETE, mug, None, 204),
         route(Method::DELETE, mugs, None, 204),
     ]
@@ -52,7 +62,7 @@ fn routes(mug: &str, mugs: &str) -> Vec<Route> {
 #[tokio::test]
 async fn only_staff_and_admins_write_and_a_bad_token_does_not_even_read() {
     let (shop, _) = catalog().await;
-    let (made, shelf) = (sold(&shop, &product("Mug", 1)).await, category(&shop, "Mugs", None).await);
+    let (made, shelf) = (sold(&shop, &mug_to_be()).await, category(&shop, "Mugs", None).await);
     let (mug, mugs) = (path(PRODUCTS, &made), path(CATEGORIES, &shelf));
     let callers = shop.callers();
     let forged = format!("{}x", callers.admin().bearer());
@@ -87,10 +97,12 @@ async fn only_staff_and_admins_write_and_a_bad_token_does_not_even_read() {
 async fn staff_and_admins_may_do_everything_but_what_is_for_programs() {
     for role in ["staff", "admin"] {
         let (shop, _) = catalog().await;
-        let (made, shelf) = (sold(&shop, &product("Mug", 1)).await, category(&shop, "Mugs", None).await);
+        let (made, shelf) = (sold(&shop, &mug_to_be()).await, category(&shop, "Mugs", None).await);
         let who = if role == "staff" { shop.callers().staff() } else { shop.callers().admin() };
-        for route in routes(&path(PRODUCTS, &made), &path(CATEGORIES, &shelf)) {
-            let version = if route.method == Method::DELETE { "\"2\"" } else { "\"1\"" };
+        let (mug, mugs) = (path(PRODUCTS, &made), path(CATEGORIES, &shelf));
+        for route in routes(&mug, &mugs) {
+            let whole = if route.path.starts_with(&mug) { &mug } else { &mugs };
+            let version = format!("\"{}\"", read(&shop, whole).await.body["version"]);
             let request = route.sent(&shop).header("If-Match", version).header("Authorization", who.bearer());
             let got = answer(request).await;
             let good = if route.programs { 403 } else { route.good };

@@ -10,6 +10,7 @@ mod facets;
 mod given;
 mod inventory;
 mod lists;
+mod options;
 mod plans;
 mod products;
 mod races;

@@ -8,7 +8,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::given::{NOBODY, PRODUCTS, catalog, delete, path, product, sold, with};
 
-async fn client(shop: &TestShop) -> CatalogClient<Channel> {
+/// A client of the catalog's gRPC.
+pub(crate) async fn client(shop: &TestShop) -> CatalogClient<Channel> {
     CatalogClient::new(Endpoint::from_shared(shop.grpc_url()).unwrap().connect().await.unwrap())
 }
 

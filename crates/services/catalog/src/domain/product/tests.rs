@@ -23,6 +23,10 @@ fn a_product() -> NewProduct {
     }
 }
 
+fn a_variant(sku: &str) -> NewVariant {
+    NewVariant { sku: sku.parse().unwrap(), name: None, options: BTreeMap::new(), price: eur(1) }
+}
+
 fn create(new: NewProduct) -> Result<Product, Error> {
     let id = ProductId::from_uuid(Uuid::from_u128(0x1234_5678));
     Product::create(id, new, "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH)
@@ -61,7 +65,7 @@ fn a_product_waits_for_its_stock_which_has_a_bound() {
 
 #[test]
 fn variants_do_not_share_a_sku() {
-    let variant = NewVariant { sku: "red".parse().unwrap(), name: None, price: eur(1) };
+    let variant = a_variant("red");
     let new = NewProduct { sku: Some("red".parse().unwrap()), variants: vec![variant], ..a_product() };
     assert_eq!(field_of(create(new)), "variants[0].sku");
 }
@@ -89,4 +93,33 @@ fn a_change_leaves_absent_parts_alone() {
     let changed = product.clone().change(change, "EUR".parse().unwrap(), Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!(changed.default_variant().unwrap().price, eur(500));
     assert_eq!((changed.name, changed.version), (product.name, 2));
+}
+
+#[test]
+fn variants_are_added_changed_and_removed_but_the_default_one_stays() {
+    let (currency, now) = ("EUR".parse().unwrap(), Timestamp::UNIX_EPOCH);
+    let product = create(NewProduct { sku: Some("mug".parse().unwrap()), ..a_product() }).unwrap();
+    let (mug, large): (Sku, Sku) = ("mug".parse().unwrap(), "mug-l".parse().unwrap());
+    let added = product.add_variant(a_variant("mug-l"), currency, now).unwrap();
+    assert_eq!((added.version, added.variants.len()), (2, 2));
+    assert_eq!(added.clone().add_variant(a_variant("mug"), currency, now), Err(Error::SkuTaken));
+    let options = BTreeMap::from([("size".to_owned(), "L".to_owned())]);
+    let change = VariantChange { options: Some(options), price: Some(eur(7)), ..VariantChange::default() };
+    let changed = added.change_variant(&large, change, currency, now).unwrap();
+    let variant = changed.variant(&large).unwrap();
+    assert_eq!((variant.price, variant.options.iter().collect::<Vec<_>>()), (eur(7), vec![("size", "L")]));
+    assert_eq!(changed.clone().remove_variant(&mug, now), Err(Error::DefaultVariant));
+    assert_eq!(changed.clone().remove_variant(&"x".parse().unwrap(), now), Err(Error::NoSuchVariant));
+    let removed = changed.remove_variant(&large, now).unwrap();
+    assert_eq!((removed.version, removed.variants.len()), (4, 1));
+    let archived = removed.archive(now).unwrap();
+    assert_eq!(archived.add_variant(a_variant("mug-l"), currency, now), Err(Error::Archived));
+}
+
+#[test]
+fn a_product_has_at_most_a_hundred_variants() {
+    let (currency, now) = ("EUR".parse().unwrap(), Timestamp::UNIX_EPOCH);
+    let variants = (1..100).map(|n| a_variant(&format!("v{n}"))).collect();
+    let full = create(NewProduct { variants, ..a_product() }).unwrap();
+    assert_eq!(full.add_variant(a_variant("one-more"), currency, now), Err(Error::TooManyVariants));
 }
