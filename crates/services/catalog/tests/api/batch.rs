@@ -7,7 +7,7 @@ use shop_testkit::TestShop;
 use crate::given::{Answer, NOBODY, PRODUCTS, answer, catalog, delete, path, product, program, sold, with};
 
 async fn ask(shop: &TestShop, body: &Value) -> Answer {
-    answer(program(shop, Method::POST, &format!("{PRODUCTS}/batch-get")).json(body)).await
+    answer(program(shop, Method::POST, "/api/v1/products/batch-get").json(body)).await
 }
 
 #[tokio::test]
