@@ -178,6 +178,19 @@ impl App {
         asked.await.map_err(Error::Broken)?
     }
 
+    /// Looks a payment up once while the provider waits for the answer to its webhook; on a task of its own, likewise.
+    async fn look_in_foreground(self: &Arc<Self>, payment: Payment) -> Result<(), Error> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let app = Arc::clone(self);
+        let looked = context::spawn(self.foreground.track_future(async move {
+            let payment = app.follow_hint(payment, FOREGROUND).await?;
+            drop(place);
+            app.driver.push(payment);
+            Ok(())
+        }));
+        looked.await.map_err(Error::Broken)?
+    }
+
     /// Carries out a command about one payment and gives it back as it stands then.
     async fn follow(&self, id: PaymentId, command: Command) -> Result<Payment, Error> {
         self.submit(command).await?.into_iter().find(|payment| payment.id == id).ok_or(Error::NotFound)

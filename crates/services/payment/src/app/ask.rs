@@ -34,21 +34,19 @@ impl App {
         }
     }
 
-    /// Looks a payment up because somebody said that something has come of it, and settles what follows.
+    /// Looks a payment up because somebody said that something has come of it, and writes down what. What that leads to is
+    /// for the driver.
     ///
     /// # Errors
-    /// As [`Self::settle`].
-    pub(crate) async fn follow_hint(&self, payment: Payment) -> Result<Payment, Error> {
+    /// [`Error::NoAnswer`]; [`Error::Store`]: the answer was not written down.
+    pub(super) async fn follow_hint(&self, payment: Payment, limit: Duration) -> Result<Payment, Error> {
         let id = payment.id;
-        match self.look(&payment, Instant::now() + BACKGROUND).await {
-            Ok(Some(event)) => {
-                let payment = self.follow_answer(id, event).await?;
-                if payment.is_urgent() { self.settle(payment).await } else { Ok(payment) }
-            }
+        match self.look(&payment, Instant::now() + limit).await {
+            Ok(Some(event)) => self.follow_answer(id, event).await,
             Ok(None) => Ok(payment),
             Err(unknown) => {
                 log_unknown(id, "find", &unknown);
-                Ok(payment)
+                Err(Error::NoAnswer(unknown))
             }
         }
     }

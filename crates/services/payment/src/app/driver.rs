@@ -30,17 +30,7 @@ const FINISH: Duration = Duration::from_secs(6);
 #[derive(Debug)]
 pub(crate) struct Due {
     payment: Payment,
-    why: Why,
     span: Span,
-}
-
-/// Why a payment is asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// It is not at rest.
-    Unsettled,
-    /// Somebody said that something has come of it.
-    Hinted,
 }
 
 /// Where payments are handed to the driver.
@@ -64,19 +54,11 @@ impl Queue {
     /// Hands a payment over, unless it is at rest, waits for its buyer, or was postponed just now. Without room it falls
     /// due later.
     pub(super) fn push(&self, payment: Payment) {
-        if payment.is_urgent() && payment.tries == 0 {
-            self.send(payment, Why::Unsettled);
+        if !payment.is_urgent() || payment.tries > 0 {
+            return;
         }
-    }
-
-    /// Hands a payment over to be looked up. Without room it falls due later, unless it was at rest.
-    pub(super) fn push_hint(&self, payment: Payment) {
-        self.send(payment, Why::Hinted);
-    }
-
-    fn send(&self, payment: Payment, why: Why) {
         let id = payment.id;
-        if self.0.try_send(Due { payment, why, span: Span::current() }).is_err() {
+        if self.0.try_send(Due { payment, span: Span::current() }).is_err() {
             tracing::warn!(payment.id = %id, "The driver is busy or stopping; payment {id} falls due later");
         }
     }
@@ -93,7 +75,7 @@ pub(crate) async fn drive(app: Arc<App>, mut work: Work, stop: CancellationToken
             () = stop.cancelled() => break,
             Some(ended) = asking.join_next() => report(ended),
             Some(due) = work.queue.recv(), if free > 0 => {
-                asking.spawn(settle(Arc::clone(&app), due.payment, due.why).instrument(due.span));
+                asking.spawn(settle(Arc::clone(&app), due.payment).instrument(due.span));
             }
             _ = look.tick(), if free > 0 => {
                 if take_over(&app, free, &mut asking).await >= free {
@@ -121,7 +103,7 @@ async fn take_over(app: &Arc<App>, most: usize, asking: &mut JoinSet<()>) -> usi
             let count = payments.len();
             for payment in payments {
                 let span = tracing::info_span!("settle_payment", payment.id = %payment.id);
-                asking.spawn(settle(Arc::clone(app), payment, Why::Unsettled).instrument(span));
+                asking.spawn(settle(Arc::clone(app), payment).instrument(span));
             }
             count
         }
@@ -132,13 +114,9 @@ async fn take_over(app: &Arc<App>, most: usize, asking: &mut JoinSet<()>) -> usi
     }
 }
 
-async fn settle(app: Arc<App>, payment: Payment, why: Why) {
+async fn settle(app: Arc<App>, payment: Payment) {
     let id: PaymentId = payment.id;
-    let settled = match why {
-        Why::Unsettled => app.settle(payment).await,
-        Why::Hinted => app.follow_hint(payment).await,
-    };
-    match settled {
+    match app.settle(payment).await {
         Ok(payment) => {
             let state = payment.state.kind().word();
             tracing::info!(payment.id = %id, state, "Payment {id} is {state}");

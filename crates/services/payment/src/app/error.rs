@@ -5,7 +5,7 @@ use shop_types::{Detail, ErrorKind, Money, ServiceError};
 
 use crate::domain::batch::Refusal;
 use crate::domain::{Illegal, Unrefundable};
-use crate::peers::Untrusted;
+use crate::peers::{Unknown, Untrusted};
 
 /// A broken rule, the store, or a defect.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,12 @@ pub(crate) enum Error {
     /// The task that asked the provider broke off; the payment stays due.
     #[error("the task that asked the provider broke off")]
     Broken(#[source] tokio::task::JoinError),
+    /// The provider did not say how a payment stands.
+    #[error("the payment provider gave no answer")]
+    NoAnswer(#[source] Unknown),
+    /// As many callers ask the provider already as may.
+    #[error("too many questions to the payment provider are open")]
+    Busy,
     /// A test made the outcome unknown.
     #[error("a test made the outcome unknown")]
     Injected(#[from] shop_faults::Injected),
@@ -81,7 +87,7 @@ impl ServiceError for Error {
             Self::TooLarge => ErrorKind::TooLarge,
             Self::Store(error) => error.kind(),
             Self::Broken(_) => ErrorKind::Internal,
-            Self::Injected(_) => ErrorKind::Unavailable,
+            Self::NoAnswer(_) | Self::Busy | Self::Injected(_) => ErrorKind::Unavailable,
         }
     }
 
@@ -100,7 +106,7 @@ impl ServiceError for Error {
             Self::BrokenBody => "bad_request",
             Self::Invalid { .. } => "invalid_field",
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => "unavailable",
-            Self::Injected(_) => "unavailable",
+            Self::NoAnswer(_) | Self::Busy | Self::Injected(_) => "unavailable",
             Self::Store(_) | Self::Broken(_) => "internal",
         }
     }
@@ -118,6 +124,8 @@ impl ServiceError for Error {
             | Self::BrokenBody
             | Self::Store(_)
             | Self::Broken(_)
+            | Self::NoAnswer(_)
+            | Self::Busy
             | Self::Injected(_) => Vec::new(),
         }
     }

@@ -1,30 +1,34 @@
 //! What the provider tells by itself. A webhook is only a hint: what a look-up says counts.
 
+use std::sync::Arc;
+
 use super::{App, Error};
 use crate::domain::{Kind, Payment};
 use crate::peers::Webhook;
 
 impl App {
-    /// Takes a webhook: checks it, remembers its event, and has the payment looked up that it is about. An event that was
-    /// told before does nothing.
+    /// Takes a webhook: checks it, looks up the payment that it is about, and remembers its event only when that ended well:
+    /// what breaks off before is told again by the provider. An event that is remembered does nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a provider that this shop does not use; [`Error::Untrusted`]; [`Error::Store`]: the
-    /// provider must tell it again.
-    pub(crate) async fn hear(&self, provider: &str, webhook: Webhook<'_>) -> Result<(), Error> {
+    /// [`Error::NotFound`] for a provider that this shop does not use; [`Error::Untrusted`]; [`Error::NoAnswer`] and
+    /// [`Error::Store`]: the provider must tell it again.
+    pub(crate) async fn hear(self: &Arc<Self>, provider: &str, webhook: Webhook<'_>) -> Result<(), Error> {
         if provider != self.provider.name() {
             return Err(Error::NotFound);
         }
         let hint = self.provider.hint(webhook, self.clock.now()).inspect_err(|_| self.calls.heard("refused"))?;
-        if !self.store.note_event(provider, &hint.event, hint.payment).await? {
+        if self.store.knows_event(provider, &hint.event).await? {
             self.calls.heard("repeated");
             return Ok(());
         }
-        self.calls.heard("taken");
-        let Some(id) = hint.payment else { return Ok(()) };
-        if let Some(payment) = self.store.find(id).await?.filter(is_curious) {
-            self.driver.push_hint(payment);
+        if let Some(id) = hint.payment
+            && let Some(payment) = self.store.find(id).await?.filter(is_curious)
+        {
+            self.look_in_foreground(payment).await?;
         }
+        let first = self.store.note_event(provider, &hint.event, hint.payment).await?;
+        self.calls.heard(if first { "taken" } else { "repeated" });
         Ok(())
     }
 }

@@ -19,6 +19,14 @@ pub(super) fn setup() -> Setup {
 }
 
 impl Store {
+    /// Whether an event of a provider was told before.
+    pub(crate) async fn knows_event(&self, provider: &str, event: &str) -> Result<bool, Error> {
+        let events = self.mongo.collection::<Document>(EVENTS);
+        let id = doc! { "_id": format!("{provider}:{event}") };
+        let found = self.mongo.run("find provider event", async move { events.find_one(id).await }).await?;
+        Ok(found.is_some())
+    }
+
     /// Remembers an event of a provider; `false` when it was told before. When this returns, it is durable.
     pub(crate) async fn note_event(
         &self,

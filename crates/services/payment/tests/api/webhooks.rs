@@ -74,6 +74,20 @@ async fn a_replay_is_answered_well_and_does_nothing() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_cannot_be_followed_is_not_remembered_so_that_it_is_told_again() {
+    let given = Given::new().await;
+    let order = an_order();
+    given.authorize(order, "tok_requires_action").await;
+    let body = event("evt_1", &format!("{order}:1"));
+    let Given { shop, mongo, psp, .. } = given;
+    psp.stop().await.unwrap();
+
+    assert_eq!(send(&shop, PATH, &body).await, (503, "unavailable".to_owned()));
+
+    assert!(documents(&mongo, "provider_events", doc! {}).await.is_empty());
+}
+
+#[tokio::test]
 async fn the_same_webhook_twenty_times_at_once_counts_once() {
     let given = Given::new().await;
     let body = event("evt_1", "x");
