@@ -11,6 +11,7 @@ mod pubsub;
 mod stream;
 mod watch;
 
+pub use bytes::Bytes;
 pub use cache::{Cache, Hit};
 pub use client::Redis;
 pub use error::Error;
