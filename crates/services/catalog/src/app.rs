@@ -1,5 +1,6 @@
 //! The operations of the catalog: load, decide by the rules of `domain`, save.
 
+mod cache;
 mod categories;
 mod error;
 mod products;
@@ -10,10 +11,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::{Timestamp, Unit};
 use shop_mongo::Claim;
+use shop_redis::Cache;
 use shop_service::Service;
 use shop_types::event::StockFact;
-use shop_types::{Clock, Currency, EventId, Id};
+use shop_types::{Clock, Currency, EventId, Id, Sku};
 
+pub(crate) use self::cache::Reading;
 pub(crate) use self::error::Error;
 pub(crate) use self::products::ProductKey;
 use crate::peers::Inventory;
@@ -23,6 +26,7 @@ use crate::store::Store;
 pub(crate) struct App {
     store: Store,
     inventory: Inventory,
+    cache: Cache,
     clock: Arc<dyn Clock>,
     currency: Currency,
 }
@@ -33,6 +37,7 @@ impl App {
         Ok(Self {
             store: Store::new(service.mongo()?),
             inventory: Inventory::new(service.mesh()),
+            cache: service.redis()?.cache("catalog", cache::CAPACITY).context("failed to make the cache")?,
             clock: service.clock(),
             currency: service.config().currency.parse().context("SHOPMESH_CURRENCY is not a currency")?,
         })
@@ -48,11 +53,16 @@ impl App {
     /// # Errors
     /// [`Error::Store`].
     pub(crate) async fn remember_stock(&self, facts: Vec<(EventId, StockFact)>) -> Result<(), Error> {
-        Ok(self.store.remember_stock(facts).await?)
+        let skus: Vec<Sku> = facts.iter().map(|(_, fact)| fact.sku.clone()).collect();
+        self.store.remember_stock(facts).await?;
+        // Also of facts that were known: who remembered them may have ended before this.
+        let shown = self.store.products_with(&skus, &[]).await?;
+        self.stale_products(&shown).forget().await;
+        Ok(())
     }
 
     /// The time, as exact as it is stored: so that what is answered now is what is read later.
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         now.round(Unit::Millisecond).unwrap_or(now)
     }

@@ -3,6 +3,7 @@
 mod body;
 mod categories;
 mod filter;
+mod kept;
 mod products;
 mod representation;
 mod variants;

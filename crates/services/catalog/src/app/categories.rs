@@ -34,7 +34,10 @@ impl App {
             return Ok(made);
         }
         let category = Category::create(CategoryId::from_uuid(self.clock.new_id()), &new, self.now())?;
-        match self.store.insert_category(category, claim.clone()).await? {
+        let stale = self.stale_categories();
+        let inserted = self.store.insert_category(category, claim.clone()).await?;
+        stale.forget().await;
+        match inserted {
             Inserted::Done(placed) => Ok(placed),
             Inserted::NameTaken | Inserted::SkuTaken => Err(Error::CategoryNameTaken),
             Inserted::NoCategory => Err(Error::unknown_category("parentId")),
@@ -61,7 +64,10 @@ impl App {
         expected: i64,
         change: CategoryChange,
     ) -> Result<Placed, Error> {
-        match self.store.change_category(id, expected, change, self.now()).await? {
+        let stale = self.stale_categories();
+        let changed = self.store.change_category(id, expected, change, self.now()).await?;
+        stale.forget().await;
+        match changed {
             Moved::Done(placed) => Ok(placed),
             Moved::Missing => Err(Error::NoSuchCategory),
             Moved::Stale { current } => Err(Error::Stale { current }),
@@ -76,7 +82,10 @@ impl App {
     /// # Errors
     /// [`Error::NoSuchCategory`], [`Error::Stale`], [`Error::CategoryInUse`] while products or other categories name it.
     pub(crate) async fn delete_category(&self, id: CategoryId, expected: i64) -> Result<(), Error> {
-        match self.store.delete_category(id, expected).await? {
+        let stale = self.stale_categories();
+        let removed = self.store.delete_category(id, expected).await?;
+        stale.forget().await;
+        match removed {
             Removed::Done => Ok(()),
             Removed::Missing => Err(Error::NoSuchCategory),
             Removed::Stale { current } => Err(Error::Stale { current }),

@@ -1,7 +1,7 @@
 //! What can be done with products.
 
 use shop_mongo::Claim;
-use shop_types::{Page, ProductId, Sku};
+use shop_types::{CategoryId, Page, ProductId, Sku};
 
 use super::{App, Error};
 use crate::domain::{
@@ -41,7 +41,10 @@ impl App {
             Earlier::Expired(id) => (id, None),
         };
         let product = Product::create(id, new, self.currency, self.now())?;
-        let listing = match self.store.insert_product(product, unwritten).await? {
+        let stale = self.stale_products([&product]);
+        let inserted = self.store.insert_product(product, unwritten).await?;
+        stale.forget().await;
+        let listing = match inserted {
             Inserted::Done(listing) => listing,
             Inserted::SkuTaken => return Err(Error::SkuTaken),
             Inserted::NameTaken => return Err(Error::SlugTaken),
@@ -79,7 +82,7 @@ impl App {
         };
         self.inventory.set_on_hand(&default.sku, quantity, &product.id.to_string()).await?;
         let (id, expected) = (product.id, product.version);
-        match self.store.save_product(listing.product.publish(self.now()), expected, None).await? {
+        match self.save(listing.product.publish(self.now()), expected, None).await? {
             Saved::Done(listing) => Ok(*listing),
             // Another repeat of the same key was faster.
             Saved::Stale | Saved::NoCategory => self.store.product(id).await?.ok_or(Error::NoSuchProduct),
@@ -144,7 +147,7 @@ impl App {
     ) -> Result<Listing, Error> {
         let category = change.category.flatten();
         let product = self.current(id, expected).await?.change(change, self.currency, self.now())?;
-        match self.store.save_product(product, expected, category).await? {
+        match self.save(product, expected, category).await? {
             Saved::Done(listing) => Ok(*listing),
             Saved::NoCategory => Err(Error::unknown_category("categoryId")),
             Saved::Stale => Err(self.outrun(id).await?),
@@ -157,10 +160,23 @@ impl App {
     /// [`Error::NoSuchProduct`], [`Error::Stale`], [`Error::Domain`] when it is archived already.
     pub(crate) async fn archive_product(&self, id: ProductId, expected: i64) -> Result<(), Error> {
         let product = self.current(id, expected).await?.archive(self.now())?;
-        match self.store.save_product(product, expected, None).await? {
+        match self.save(product, expected, None).await? {
             Saved::Done(_) => Ok(()),
             Saved::Stale | Saved::NoCategory => Err(self.outrun(id).await?),
         }
+    }
+
+    /// Writes a product that is still at `expected`; readers are given it from then on.
+    pub(super) async fn save(
+        &self,
+        product: Product,
+        expected: i64,
+        category: Option<CategoryId>,
+    ) -> Result<Saved, Error> {
+        let stale = self.stale_products([&product]);
+        let saved = self.store.save_product(product, expected, category).await?;
+        stale.forget().await;
+        Ok(saved)
     }
 
     /// A product that can be changed, if it is at the version that the caller has read.

@@ -35,8 +35,12 @@ impl App {
         if let Some(listing) = self.added_before(claim.as_ref(), &sku).await? {
             return Ok(listing);
         }
+        let before = self.product(&ProductKey::Id(product)).await?;
         let addition = Addition { product, new, currency: self.currency, now: self.now() };
-        match self.store.add_variant(addition, claim.clone()).await? {
+        let stale = self.stale_products([&before.product]);
+        let added = self.store.add_variant(addition, claim.clone()).await?;
+        stale.forget().await;
+        match added {
             Added::Done(listing) => Ok(*listing),
             Added::Missing => Err(Error::NoSuchProduct),
             Added::SkuTaken => Err(Error::SkuTaken),
@@ -67,7 +71,7 @@ impl App {
     ) -> Result<Listing, Error> {
         self.variant(&ProductKey::Id(id), sku).await?;
         let product = self.current(id, expected).await?.change_variant(sku, change, self.currency, self.now())?;
-        match self.store.save_product(product, expected, None).await? {
+        match self.save(product, expected, None).await? {
             Saved::Done(listing) => Ok(*listing),
             Saved::Stale | Saved::NoCategory => Err(self.outrun(id).await?),
         }
@@ -80,7 +84,10 @@ impl App {
     pub(crate) async fn remove_variant(&self, id: ProductId, sku: &Sku, expected: i64) -> Result<(), Error> {
         self.variant(&ProductKey::Id(id), sku).await?;
         let product = self.current(id, expected).await?.remove_variant(sku, self.now())?;
-        match self.store.remove_variant(product, expected, sku).await? {
+        let stale = self.stale_products([&product]);
+        let saved = self.store.remove_variant(product, expected, sku).await?;
+        stale.forget().await;
+        match saved {
             Saved::Done(_) => Ok(()),
             Saved::Stale | Saved::NoCategory => Err(self.outrun(id).await?),
         }

@@ -11,8 +11,9 @@ use shop_types::id::CategoryKind;
 use utoipa::ToSchema;
 
 use super::body::{CategoryBody, CategoryChangeBody, NewCategoryBody};
+use super::kept;
 use super::representation::{ReadVersion, Representation};
-use crate::app::App;
+use crate::app::{App, Reading};
 use crate::domain::Placed;
 
 fn represent(placed: Placed) -> Result<Representation, HttpError> {
@@ -32,8 +33,11 @@ pub(crate) struct CategoryList {
 ))]
 #[get("/api/v1/categories")]
 pub(crate) async fn list_categories(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-    let items = app.categories().await?.into_iter().map(CategoryBody::from).collect();
-    Ok(Representation::of_list(&CategoryList { items })?.read(&request))
+    let load = async || {
+        let items = app.categories().await?.into_iter().map(CategoryBody::from).collect();
+        Representation::of_list(&CategoryList { items })
+    };
+    kept::answer(&app, &request, Reading::Categories, load).await
 }
 
 /// Creates a category.
@@ -68,7 +72,8 @@ pub(crate) async fn get_category(
     id: PathId<CategoryKind>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    Ok(represent(app.category(id.0).await?)?.read(&request))
+    let load = async || represent(app.category(id.0).await?);
+    kept::answer(&app, &request, Reading::Category(id.0), load).await
 }
 
 /// Changes a category, also where it stands; its version must be sent in If-Match.

@@ -11,8 +11,9 @@ use shop_types::id::ProductKind;
 
 use super::body::{BatchGetBody, NewProductBody, OfferList, ProductBody, ProductChangeBody, ProductList};
 use super::filter::{ListQuery, ProductFilter};
+use super::kept;
 use super::representation::{ReadVersion, Representation};
-use crate::app::{App, ProductKey};
+use crate::app::{App, ProductKey, Reading};
 use crate::domain::Listing;
 
 fn represent(listing: Listing) -> Result<Representation, HttpError> {
@@ -43,8 +44,12 @@ pub(crate) async fn list_products(
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let (search, place) = query.understand(page.page, page.sort.as_deref()).map_err(crate::app::Error::from)?;
-    let (found, facets) = app.products(search, place, page.size).await?;
-    Ok(Representation::of_list(&ProductList::new(found, facets))?.read(&request))
+    let reading = Reading::Products { search: &search, place: &place, size: page.size };
+    let load = async || {
+        let (found, facets) = app.products(search.clone(), place.clone(), page.size).await?;
+        Representation::of_list(&ProductList::new(found, facets))
+    };
+    kept::answer(&app, &request, reading, load).await
 }
 
 /// Looks up what is sold under SKUs and as default variants of products, at which price and version.
@@ -91,7 +96,8 @@ pub(crate) async fn get_product(
     path: PathText<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    Ok(represent(app.product(&key_of(path.0)).await?)?.read(&request))
+    let key = key_of(path.0);
+    kept::answer(&app, &request, Reading::Product(&key), async || represent(app.product(&key).await?)).await
 }
 
 /// Changes a product; its version must be sent in If-Match.

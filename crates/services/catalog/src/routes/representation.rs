@@ -9,10 +9,12 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
+use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use shop_http::HttpError;
 use shop_http::extract::IfMatch;
+use shop_redis::Bytes;
 use shop_types::idempotency::hex;
 
 /// Anybody may keep it, and asks each time whether it still holds.
@@ -20,9 +22,12 @@ const ASK_EACH_TIME: &str = "public, no-cache";
 /// Bytes of the digest that stand in a tag.
 const DIGEST: usize = 12;
 
+/// Bytes before the tag in what is kept: the time and the length of the tag.
+const KEPT_HEAD: usize = 9;
+
 /// What is sent, and its tag.
 pub(super) struct Representation {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     tag: String,
 }
 
@@ -38,10 +43,31 @@ impl Representation {
     }
 
     fn tagged(prefix: &str, body: &impl Serialize) -> Result<Self, HttpError> {
-        let bytes = serde_json::to_vec(body).map_err(HttpError::internal)?;
+        let bytes = Bytes::from(serde_json::to_vec(body).map_err(HttpError::internal)?);
         let digest = Sha256::digest(&bytes);
         let digest = hex(digest.get(..DIGEST).unwrap_or(&digest));
         Ok(Self { tag: format!("\"{prefix}{digest}\""), bytes })
+    }
+
+    /// The form that is kept: when it was made, its tag, its bytes.
+    pub(super) fn keep(&self, made: Timestamp) -> Bytes {
+        let mut kept = Vec::with_capacity(KEPT_HEAD + self.tag.len() + self.bytes.len());
+        kept.extend_from_slice(&made.as_millisecond().to_be_bytes());
+        // Tags of ours are shorter than 64 bytes.
+        kept.push(u8::try_from(self.tag.len()).unwrap_or(u8::MAX));
+        kept.extend_from_slice(self.tag.as_bytes());
+        kept.extend_from_slice(&self.bytes);
+        kept.into()
+    }
+
+    /// What was kept, and when it was made; `None` for what [`Self::keep`] did not write.
+    pub(super) fn kept(kept: &Bytes) -> Option<(Self, Timestamp)> {
+        let (made, rest) = kept.split_first_chunk::<8>()?;
+        let made = Timestamp::from_millisecond(i64::from_be_bytes(*made)).ok()?;
+        let (length, rest) = rest.split_first()?;
+        let (tag, bytes) = rest.split_at_checked(usize::from(*length))?;
+        let tag = std::str::from_utf8(tag).ok().filter(|tag| tag.starts_with('"') && tag.ends_with('"'))?;
+        Some((Self { tag: tag.to_owned(), bytes: kept.slice_ref(bytes) }, made))
     }
 
     /// 200, or 304 when the caller has it already.
@@ -116,6 +142,24 @@ mod tests {
         assert_eq!(version_of(&representation.tag), Some(7));
         let other = Representation::of(7, &serde_json::json!({ "stock": 2 })).unwrap();
         assert_ne!(representation.tag, other.tag);
+    }
+
+    #[test]
+    fn what_is_kept_is_what_is_sent() {
+        let made = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
+        let representation = Representation::of(7, &serde_json::json!({ "stock": 3 })).unwrap();
+        let kept = representation.keep(made);
+        let (again, when) = Representation::kept(&kept).unwrap();
+        assert_eq!((again.tag, again.bytes, when), (representation.tag, representation.bytes, made));
+    }
+
+    #[test]
+    fn what_was_kept_by_somebody_else_is_not_taken() {
+        for foreign in
+            [&b""[..], b"{\"id\":1}", b"\0\0\0\0\0\0\0\0", b"\0\0\0\0\0\0\0\0\xff\"x\"", b"\0\0\0\0\0\0\0\0\x01x"]
+        {
+            assert!(Representation::kept(&Bytes::from_static(foreign)).is_none(), "{foreign:?}");
+        }
     }
 
     #[test]

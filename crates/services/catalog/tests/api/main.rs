@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod batch;
+mod cache;
 mod categories;
 mod creating;
 mod facets;

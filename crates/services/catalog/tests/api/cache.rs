@@ -1,0 +1,103 @@
+//! Answers that are kept: told as such, the same for all pods, and old as soon as somebody writes.
+
+use reqwest::Method;
+use serde_json::json;
+use shop_testkit::TestShop;
+
+use crate::given::{
+    Answer, CATEGORIES, PRODUCTS, answer, catalog, category, delete, eventually, patch, path, post, product, read,
+    read_again, sold, with,
+};
+
+fn found(answer: &Answer) -> &str {
+    assert!(answer.header("age").parse::<u64>().is_ok_and(|age| age <= 20), "{answer:?}");
+    answer.header("x-cache")
+}
+
+#[tokio::test]
+async fn a_second_read_is_answered_from_what_is_kept() {
+    let (shop, _) = catalog().await;
+    let shelf = category(&shop, "Mugs", None).await;
+    let mug = sold(&shop, &with(product("Mug", 1), json!({ "slug": "mug" }))).await;
+    for read_often in [
+        PRODUCTS.to_owned(),
+        format!("{PRODUCTS}?search=mug"),
+        path(PRODUCTS, &mug),
+        format!("{PRODUCTS}/mug"),
+        CATEGORIES.to_owned(),
+        path(CATEGORIES, &shelf),
+    ] {
+        let (first, second) = (read(&shop, &read_often).await, read(&shop, &read_often).await);
+        assert_eq!((found(&first), found(&second)), ("MISS", "HIT"), "{read_often}");
+        assert_eq!((&first.body, first.etag()), (&second.body, second.etag()));
+        let known = read_again(&shop, &read_often, first.etag()).await;
+        assert_eq!((known.status, found(&known)), (304, "HIT"));
+    }
+    let other_order = read(&shop, &format!("{PRODUCTS}?size=20&page=1")).await;
+    assert_eq!(found(&other_order), "HIT", "what is asked for counts, not how it is written");
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_at_once() {
+    let (shop, _) = catalog().await;
+    let shelf = category(&shop, "Mugs", None).await;
+    let mut mug = sold(&shop, &with(product("Mug", 1), json!({ "slug": "mug", "sku": "mug" }))).await;
+    let (one, of_shelf) = (path(PRODUCTS, &mug), format!("{PRODUCTS}?category={}", shelf.id()));
+    let everything = [one.as_str(), &format!("{PRODUCTS}/mug"), PRODUCTS, &of_shelf, CATEGORIES];
+    for round in 0..3 {
+        for read_often in everything {
+            read(&shop, read_often).await;
+        }
+        let change = json!({ "name": format!("Mug {round}"), "categoryId": shelf.id() });
+        mug = patch(&shop, &one, mug.etag(), &change).await;
+        assert_eq!(read(&shop, &one).await.body, mug.body);
+        assert_eq!(read(&shop, &format!("{PRODUCTS}/mug")).await.body, mug.body);
+        for list in [PRODUCTS, &of_shelf] {
+            assert_eq!(read(&shop, list).await.body["items"], json!([mug.body]), "{list}");
+        }
+    }
+    let large = json!({ "sku": "mug-l", "price": { "amount": 2, "currency": "EUR" } });
+    let variant = post(&shop, &format!("{one}/variants"), &large).await;
+    assert_eq!(read(&shop, &one).await.body["variants"].as_array().unwrap().len(), 2);
+    delete(&shop, variant.header("location"), variant.etag()).await;
+    mug = read(&shop, &one).await;
+    assert_eq!(mug.body["variants"].as_array().unwrap().len(), 1);
+    sold(&shop, &product("Cup", 1)).await;
+    assert_eq!(read(&shop, PRODUCTS).await.names().len(), 2);
+    assert_eq!(delete(&shop, &one, mug.etag()).await.status, 204);
+    assert_eq!(read(&shop, PRODUCTS).await.names(), ["Cup"]);
+    assert_eq!(read(&shop, &format!("{PRODUCTS}/mug")).await.status, 404);
+    assert_eq!(read(&shop, &one).await.body["status"], "archived");
+
+    let below = category(&shop, "Small mugs", Some(shelf.id())).await;
+    assert_eq!(read(&shop, CATEGORIES).await.names(), ["Mugs", "Small mugs"]);
+    patch(&shop, &path(CATEGORIES, &shelf), shelf.etag(), &json!({ "name": "Cups" })).await;
+    let below = read(&shop, &path(CATEGORIES, &below)).await;
+    assert_eq!(below.body["path"][0]["name"], "Cups", "a category shows the names of those above it");
+    assert_eq!(delete(&shop, &path(CATEGORIES, &below), below.etag()).await.status, 204);
+    assert_eq!(read(&shop, &path(CATEGORIES, &below)).await.status, 404);
+    assert_eq!(read(&shop, CATEGORIES).await.names(), ["Cups"]);
+}
+
+/// Reads from another pod of the same shop.
+async fn read_there(shop: &TestShop, pod: &shop_service::Running, path: &str) -> Answer {
+    answer(shop.client().request(Method::GET, format!("http://{}{path}", pod.http))).await
+}
+
+#[tokio::test]
+async fn pods_share_what_is_kept_and_hear_of_what_is_written() {
+    let (shop, _) = catalog().await;
+    let service = catalog::service(shop.config()).await.unwrap();
+    let other = shop_service::launch(vec![service]).await.unwrap();
+    let mug = sold(&shop, &product("Mug", 1)).await;
+    let one = path(PRODUCTS, &mug);
+    eventually("the other pod answers", || async { read_there(&shop, &other, &one).await.status == 200 }).await;
+    assert_eq!(found(&read(&shop, &one).await), "HIT", "the other pod has left it in Redis");
+    let changed = patch(&shop, &one, mug.etag(), &json!({ "name": "Cup" })).await;
+    eventually("the other pod has heard of it", || async {
+        read_there(&shop, &other, &one).await.body == changed.body
+    })
+    .await;
+    eventually("its lists, too", || async { read_there(&shop, &other, PRODUCTS).await.names() == ["Cup"] }).await;
+    other.stop().await;
+}
