@@ -181,6 +181,8 @@ fn verdict_of(envelope: &Envelope) -> Option<Command> {
         | Event::PaymentFailed(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
+        | Event::PasswordForgotten(_)
+        | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => return None,
     };
     Some(Command::Obey(batch::Verdict {

@@ -86,6 +86,8 @@ fn command(envelope: &Envelope) -> Option<Member> {
         | Event::PaymentFailed(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
+        | Event::PasswordForgotten(_)
+        | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => return None,
     };
     Some(Member { command, event: Some(envelope.id) })

@@ -224,6 +224,8 @@ pub(super) fn change_of(envelope: &Envelope) -> Option<(OrderId, Change)> {
         | Event::OrderReturned(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
+        | Event::PasswordForgotten(_)
+        | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => return None,
     };
     Some((fact.order_id, change(fact.payment_id.clone(), fact.reason.clone())))

@@ -41,6 +41,8 @@ async fn handle(app: &App, batch: Vec<Envelope>) -> Vec<Result<(), HandleError>>
         | Event::PaymentRefunded(_)
         | Event::PaymentFailed(_)
         | Event::UserCreated(_)
+        | Event::PasswordForgotten(_)
+        | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => None,
     });
     let outcome = app.remember_stock(facts.collect()).await;

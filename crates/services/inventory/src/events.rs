@@ -39,6 +39,8 @@ async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
         | Event::PaymentFailed(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
+        | Event::PasswordForgotten(_)
+        | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => return Ok(()),
     };
     app.obey(envelope.id, command).await.map_err(HandleError::of)

@@ -42,6 +42,8 @@ async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
         | Event::OrderReturned(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
+        | Event::PasswordForgotten(_)
+        | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => {
             return Err(HandleError::Poison("order listens to payment alone".into()));
         }

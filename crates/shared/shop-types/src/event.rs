@@ -2,11 +2,13 @@
 //!
 //! A payload says what has happened and carries what its consumers need, so that they ask nobody back.
 
+mod letter;
 mod topic;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::letter::{LetterFact, LetterSecret};
 pub use self::topic::{Audience, Topic};
 use crate::{CartId, EventId, Money, OrderId, Quantity, SessionId, Sku, UserId};
 
@@ -165,6 +167,12 @@ pub enum Event {
     /// See [`Topic::UserCreated`].
     #[serde(rename = "user.created")]
     UserCreated(UserFact),
+    /// See [`Topic::PasswordForgotten`].
+    #[serde(rename = "password.forgotten")]
+    PasswordForgotten(LetterFact),
+    /// See [`Topic::EmailEntered`].
+    #[serde(rename = "email.entered")]
+    EmailEntered(LetterFact),
     /// See [`Topic::SessionRevoked`].
     #[serde(rename = "session.revoked")]
     SessionRevoked(RevocationFact),
@@ -193,6 +201,8 @@ impl Event {
             Self::PaymentFailed(_) => Topic::PaymentFailed,
             Self::StockChanged(_) => Topic::StockChanged,
             Self::UserCreated(_) => Topic::UserCreated,
+            Self::PasswordForgotten(_) => Topic::PasswordForgotten,
+            Self::EmailEntered(_) => Topic::EmailEntered,
             Self::SessionRevoked(_) => Topic::SessionRevoked,
         }
     }

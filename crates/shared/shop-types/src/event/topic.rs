@@ -59,6 +59,12 @@ pub enum Topic {
     /// Somebody registered.
     #[serde(rename = "user.created")]
     UserCreated,
+    /// Somebody wants to choose another password, and must prove that they read the account's address.
+    #[serde(rename = "password.forgotten")]
+    PasswordForgotten,
+    /// Somebody gave an address that nobody has verified yet.
+    #[serde(rename = "email.entered")]
+    EmailEntered,
     /// A session ended before its tokens expired (ruling 26).
     #[serde(rename = "session.revoked")]
     SessionRevoked,
@@ -75,7 +81,7 @@ pub enum Audience {
 
 impl Topic {
     /// Every topic there is.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::OrderCreated,
         Self::OrderConfirmed,
         Self::OrderRejected,
@@ -94,6 +100,8 @@ impl Topic {
         Self::PaymentFailed,
         Self::StockChanged,
         Self::UserCreated,
+        Self::PasswordForgotten,
+        Self::EmailEntered,
         Self::SessionRevoked,
     ];
 
@@ -119,6 +127,8 @@ impl Topic {
             Self::PaymentFailed => "payment.failed",
             Self::StockChanged => "stock.changed",
             Self::UserCreated => "user.created",
+            Self::PasswordForgotten => "password.forgotten",
+            Self::EmailEntered => "email.entered",
             Self::SessionRevoked => "session.revoked",
         }
     }
@@ -150,7 +160,7 @@ impl Topic {
             | Self::PaymentRefunded
             | Self::PaymentFailed => "payment",
             Self::StockChanged => "inventory",
-            Self::UserCreated | Self::SessionRevoked => "identity",
+            Self::UserCreated | Self::PasswordForgotten | Self::EmailEntered | Self::SessionRevoked => "identity",
         }
     }
 
@@ -165,6 +175,8 @@ impl Topic {
             | Self::OrderDelivered
             | Self::OrderReturned
             | Self::UserCreated
+            | Self::PasswordForgotten
+            | Self::EmailEntered
             | Self::SessionRevoked => Audience::Outward,
             Self::OrderConfirmed
             | Self::OrderRejected
