@@ -5,6 +5,7 @@ mod error;
 mod first_admin;
 pub(crate) mod hashing;
 mod keys;
+mod letters;
 mod sessions;
 mod users;
 
@@ -22,14 +23,19 @@ use shop_service::Service;
 use shop_telemetry::context;
 use shop_types::event::UserFact;
 use shop_types::{Clock, Email, Envelope, Event, EventId, IdempotencyKey, Role, UserId};
+use tokio::sync::Semaphore;
 
 pub(crate) use self::error::Error;
 use self::first_admin::FirstAdmin;
 use self::hashing::Hashing;
 use self::keys::{Keys, PublishedKeys};
 pub(crate) use self::sessions::Tokens;
+use crate::domain::letter::Purpose;
 use crate::domain::{Lifetimes, Name, Password, User};
 use crate::store::{Account, Created, Registration, Store};
+
+/// Letters that are written at once while nobody waits.
+const LETTERS: usize = 50;
 
 /// The operations of identity over its own database.
 pub(crate) struct App {
@@ -42,6 +48,8 @@ pub(crate) struct App {
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
     first_admin: Option<FirstAdmin>,
+    /// Places for letters that are written while nobody waits.
+    letters: Arc<Semaphore>,
     logins: IntCounterVec,
     revoked: IntCounterVec,
 }
@@ -79,6 +87,7 @@ impl App {
             clock,
             lifetimes,
             first_admin: FirstAdmin::from_config(&config.identity)?,
+            letters: Arc::new(Semaphore::new(LETTERS)),
             logins: metrics.counter("logins_total", "Attempts to log in", &["result"])?,
             revoked: metrics.counter("sessions_revoked_total", "Sessions ended before their time", &["reason"])?,
         })
@@ -106,7 +115,8 @@ impl App {
         let user = self.new_user(email, name, Role::Customer).await?;
         let event = self.user_created(&user);
         let account = Account { user: user.clone(), hash, registration: registration.clone(), shops: Vec::new() };
-        match self.store.create_user(&account, event).await? {
+        let letter = self.posted(&account.user, Purpose::Verification)?;
+        match self.store.create_user(&account, event, Some(letter)).await? {
             Created::Done => {}
             // Somebody was faster, perhaps this very registration on its first way.
             Created::EmailTaken | Created::AdminExists => {
@@ -145,7 +155,7 @@ impl App {
     async fn new_user(&self, email: Email, name: Name, role: Role) -> Result<User, Error> {
         let id = UserId::from_uuid(self.clock.new_id());
         let (number, created_at) = (self.numbers.next().await?, self.now());
-        Ok(User { id, number, email, name, role, version: 1, created_at, deactivated_at: None })
+        Ok(User { id, number, email, name, role, version: 1, created_at, is_verified: false, deactivated_at: None })
     }
 
     /// The public keys of access tokens, for verifiers outside of the shop.

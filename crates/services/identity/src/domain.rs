@@ -3,6 +3,7 @@
 //! clock, no chance: all three are arguments.
 
 pub(crate) mod audit;
+pub(crate) mod letter;
 pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod search;

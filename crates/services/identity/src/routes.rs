@@ -20,10 +20,14 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/auth/login", Access::PUBLIC),
     (Method::Post, "/api/v1/auth/refresh", Access::PUBLIC),
     (Method::Post, "/api/v1/auth/logout", Access::CUSTOMER),
+    (Method::Post, "/api/v1/auth/password/forgot", Access::PUBLIC),
+    (Method::Post, "/api/v1/auth/password/reset", Access::PUBLIC),
+    (Method::Post, "/api/v1/auth/email/verify", Access::PUBLIC),
     (Method::Get, "/api/v1/me", Access::CUSTOMER),
     (Method::Patch, "/api/v1/me", Access::CUSTOMER),
     (Method::Put, "/api/v1/me/password", Access::CUSTOMER),
     (Method::Put, "/api/v1/me/email", Access::CUSTOMER),
+    (Method::Post, "/api/v1/me/email/verification", Access::CUSTOMER),
     (Method::Get, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions/{id}", Access::CUSTOMER),
@@ -48,7 +52,8 @@ pub(crate) const CODES: &[Code] = &[
     ("account_deactivated", 403, "An admin has closed this account."),
     ("own_account", 409, "Nobody gives themselves another role, or closes or opens their own account, here."),
     ("email_taken", 409, "Another account has this e-mail address."),
-    ("busy", 503, "Too many passwords are being checked; try again."),
+    ("token_spent", 410, "The token of the letter does not count: used, expired, not ours, or of an earlier address."),
+    ("busy", 503, "Too many passwords are being checked, or letters written; try again."),
 ];
 
 /// These lists have one sequence each.
@@ -63,10 +68,14 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(auth::login)
         .service(auth::refresh)
         .service(auth::logout)
+        .service(auth::forgot_password)
+        .service(auth::reset_password)
+        .service(auth::verify_email)
         .service(me::get_me)
         .service(me::change_me)
         .service(me::change_password)
         .service(me::change_email)
+        .service(me::verify_again)
         .service(sessions::list_sessions)
         .service(sessions::end_session)
         .service(sessions::end_other_sessions)

@@ -3,6 +3,7 @@
 mod audit;
 mod documents;
 mod email;
+mod letters;
 mod pages;
 mod sessions;
 mod staff;
@@ -15,6 +16,7 @@ use shop_types::{Email, Envelope, UserId};
 use subtle::ConstantTimeEq as _;
 
 pub(crate) use self::audit::AuditFilter;
+pub(crate) use self::letters::{Posted, Reset};
 pub(crate) use self::staff::{AccountChange, Changed};
 use crate::app::hashing::Hash;
 use crate::domain::User;
@@ -148,6 +150,6 @@ impl Store {
         );
         let users = users.validated(documents::user_rules());
         let sessions = sessions.validated(documents::session_rules());
-        self.mongo.ensure(&[users, sessions, audit::setup(), outbox::setup()]).await
+        self.mongo.ensure(&[users, sessions, letters::setup(), audit::setup(), outbox::setup()]).await
     }
 }

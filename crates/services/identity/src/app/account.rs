@@ -4,6 +4,7 @@ use shop_types::{Email, SessionId, UserId};
 
 use super::sessions::{Ending, Reason};
 use super::{App, Error};
+use crate::domain::letter::Purpose;
 use crate::domain::{Name, Password, User};
 use crate::store::{Account, EmailChanged, PasswordChange};
 
@@ -54,7 +55,8 @@ impl App {
         Ok(())
     }
 
-    /// Changes the e-mail address of an account that is still at `expected`, for whoever knows its password.
+    /// Changes the e-mail address of an account that is still at `expected`, for whoever knows its password, and sends a
+    /// letter there to verify it.
     ///
     /// # Errors
     /// As [`Self::change_password`]; [`Error::Stale`]; [`Error::EmailTaken`].
@@ -72,7 +74,9 @@ impl App {
         if user.email == email {
             return Ok(user);
         }
-        match self.store.change_email(id, expected, &email, self.now()).await? {
+        let changed = User { email, is_verified: false, version: expected.saturating_add(1), ..user };
+        let letter = self.posted(&changed, Purpose::Verification)?;
+        match self.store.change_email(changed, letter, self.now()).await? {
             EmailChanged::Done(user) => {
                 tracing::info!(user.id = %id, "Changed the address of account {id}");
                 Ok(user)

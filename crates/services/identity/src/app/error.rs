@@ -11,6 +11,10 @@ pub(crate) enum Error {
     EmailTaken,
     #[error("e-mail address or password is wrong")]
     WrongCredentials,
+    #[error("the token does not count: used, expired, or not ours")]
+    SpentToken,
+    #[error("too many letters are being written")]
+    Busy,
     #[error("the password is wrong")]
     WrongPassword,
     #[error("the refresh token does not count; log in again")]
@@ -45,10 +49,11 @@ impl ServiceError for Error {
             Self::EmailTaken | Self::OwnAccount => ErrorKind::Conflict,
             Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
             Self::Sort => ErrorKind::Invalid,
+            Self::SpentToken => ErrorKind::Gone,
             Self::WrongCredentials | Self::InvalidRefreshToken => ErrorKind::Unauthenticated,
             Self::NoSuchUser | Self::NoSuchSession => ErrorKind::NotFound,
             Self::Stale { .. } => ErrorKind::Stale,
-            Self::Hashing(hashing::Error::Busy) => ErrorKind::Unavailable,
+            Self::Busy | Self::Hashing(hashing::Error::Busy) => ErrorKind::Unavailable,
             Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => ErrorKind::Internal,
             // The one unique key that a caller chooses is the e-mail address, which is sorted out before.
             Self::Store(error) if error.is_duplicate() => ErrorKind::Internal,
@@ -68,7 +73,8 @@ impl ServiceError for Error {
             Self::NoLongerAdmin => "forbidden",
             Self::Sort => "invalid_parameter",
             Self::Stale { .. } => "version_conflict",
-            Self::Hashing(hashing::Error::Busy) => "busy",
+            Self::Busy | Self::Hashing(hashing::Error::Busy) => "busy",
+            Self::SpentToken => "token_spent",
             Self::Store(_) if self.kind() == ErrorKind::Unavailable => "unavailable",
             Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) | Self::Store(_) => "internal",
         }
@@ -80,6 +86,8 @@ impl ServiceError for Error {
             Self::Stale { .. } => vec![Detail::new("If-Match", "must be the ETag of the present version")],
             Self::Sort => vec![Detail::new("sort", "must be left out")],
             Self::WrongCredentials
+            | Self::SpentToken
+            | Self::Busy
             | Self::WrongPassword
             | Self::InvalidRefreshToken
             | Self::Deactivated

@@ -85,7 +85,7 @@ impl App {
         let event = self.user_created(&user);
         let id = user.id;
         let account = Account { user, hash, registration: None, shops: mounted.shop.iter().cloned().collect() };
-        let why = match self.store.create_user(&account, event).await? {
+        let why = match self.store.create_user(&account, event, None).await? {
             Created::Done => {
                 tracing::info!(user.id = %id, "Created the first admin");
                 return Ok(());

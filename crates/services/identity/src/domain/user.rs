@@ -18,6 +18,8 @@ pub(crate) struct User {
     /// Grows with every change; also the `ETag`.
     pub(crate) version: i64,
     pub(crate) created_at: Timestamp,
+    /// Whether somebody proved that they read the address.
+    pub(crate) is_verified: bool,
     /// Since when an admin keeps it closed.
     pub(crate) deactivated_at: Option<Timestamp>,
 }

@@ -4,7 +4,9 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 use shop_http::{Body, ErrorBody, HttpError, LoggedIn, MaybeKey, reply};
 
-use super::body::{LoginBody, RefreshBody, RegisterBody, SessionBody, TokensBody};
+use super::body::{
+    ForgottenBody, LoginBody, RefreshBody, RegisterBody, ResetBody, SessionBody, TokensBody, VerificationBody,
+};
 use crate::app::{App, Register};
 
 /// Opens an account and a session for it. Tells whether an address has an account, as every registration that answers at
@@ -62,5 +64,43 @@ pub(crate) async fn refresh(app: Data<App>, body: Body<RefreshBody>) -> Result<H
 pub(crate) async fn logout(app: Data<App>, caller: LoggedIn) -> Result<HttpResponse, HttpError> {
     let LoggedIn(_, _, session) = caller;
     app.logout(session).await?;
+    Ok(reply::no_content())
+}
+
+/// Sends a letter to an address with which its owner can choose another password. The answer is the same whether the address
+/// has an account or not.
+#[utoipa::path(tag = "identity", request_body = ForgottenBody, responses(
+    (status = 202, description = "If the address has an account, a letter is on its way"),
+    (status = 422, description = "Not an address", body = ErrorBody),
+    (status = 503, description = "Too many letters are being written", body = ErrorBody),
+))]
+#[post("/api/v1/auth/password/forgot")]
+pub(crate) async fn forgot_password(app: Data<App>, body: Body<ForgottenBody>) -> Result<HttpResponse, HttpError> {
+    app.into_inner().forgot_password(body.into_inner().email)?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// Chooses another password with the token of a letter, which counts once and for 15 minutes. All sessions end.
+#[utoipa::path(tag = "identity", request_body = ResetBody, responses(
+    (status = 204, description = "The new password counts"),
+    (status = 410, description = "The token does not count: used, expired, or not ours", body = ErrorBody),
+    (status = 422, description = "The password breaks a rule", body = ErrorBody),
+    (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
+))]
+#[post("/api/v1/auth/password/reset")]
+pub(crate) async fn reset_password(app: Data<App>, body: Body<ResetBody>) -> Result<HttpResponse, HttpError> {
+    let ResetBody { token, password } = body.into_inner();
+    app.reset_password(&token, password).await?;
+    Ok(reply::no_content())
+}
+
+/// Verifies the address of an account with the token of a letter, which counts once and for 15 minutes.
+#[utoipa::path(tag = "identity", request_body = VerificationBody, responses(
+    (status = 204, description = "The address is verified"),
+    (status = 410, description = "The token does not count: used, expired, not ours, or of an earlier address", body = ErrorBody),
+))]
+#[post("/api/v1/auth/email/verify")]
+pub(crate) async fn verify_email(app: Data<App>, body: Body<VerificationBody>) -> Result<HttpResponse, HttpError> {
+    app.verify_email(&body.token).await?;
     Ok(reply::no_content())
 }

@@ -85,6 +85,36 @@ pub(crate) struct EmailChangeBody {
     pub(crate) password: Password,
 }
 
+/// Whose password is forgotten.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "ada@example.org"}))]
+pub(crate) struct ForgottenBody {
+    pub(crate) email: Email,
+}
+
+/// A password that takes the place of a forgotten one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "Zm9yZ290dGVuIGZvcmdvdHRlbiBmb3Jnb3R0ZW4gZm8", "password": "a staple of another kind"}))]
+pub(crate) struct ResetBody {
+    /// The one in the letter.
+    pub(crate) token: String,
+    /// Not one of the most common passwords.
+    #[serde(deserialize_with = "chosen_password")]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    pub(crate) password: Password,
+}
+
+/// A token that verifies an address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "dmVyaWZpZWQgdmVyaWZpZWQgdmVyaWZpZWQgdmVyaWY"}))]
+pub(crate) struct VerificationBody {
+    /// The one in the letter.
+    pub(crate) token: String,
+}
+
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
     Name::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
@@ -125,6 +155,8 @@ pub(crate) struct UserBody {
     /// The number that people use.
     number: i64,
     email: Email,
+    /// Whether somebody proved that they read the address.
+    email_verified: bool,
     name: String,
     role: Role,
     /// Grows with every change; also the `ETag`.
@@ -148,7 +180,16 @@ impl From<(User, Tokens)> for SessionBody {
 
 impl From<User> for UserBody {
     fn from(user: User) -> Self {
-        let User { id, number, email, name, role, version, created_at, deactivated_at: _ } = user;
-        Self { id, number, email, name: name.as_str().to_owned(), role, version, created_at }
+        let User { id, number, email, name, role, version, created_at, is_verified, deactivated_at: _ } = user;
+        Self {
+            id,
+            number,
+            email,
+            email_verified: is_verified,
+            name: name.as_str().to_owned(),
+            role,
+            version,
+            created_at,
+        }
     }
 }

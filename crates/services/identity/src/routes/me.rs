@@ -1,7 +1,7 @@
 //! One's own account.
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get, patch, put};
+use actix_web::{HttpResponse, get, patch, post, put};
 use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, reply};
 
 use super::body::{EmailChangeBody, MeChangeBody, PasswordChangeBody, UserBody};
@@ -86,4 +86,16 @@ pub(crate) async fn change_email(
     let EmailChangeBody { email, password } = body.into_inner();
     let user = app.change_email(id, version.0, email, password).await?;
     Ok(reply::with_etag(user.version, &UserBody::from(user)))
+}
+
+/// Sends another letter to one's own address to verify it, unless it is verified or enough letters are on their way.
+#[utoipa::path(tag = "identity", responses(
+    (status = 202, description = "A letter is on its way, or none is needed"),
+    (status = 401, description = "No token, or one that does not hold", body = ErrorBody),
+    (status = 404, description = "The account is gone", body = ErrorBody),
+))]
+#[post("/api/v1/me/email/verification")]
+pub(crate) async fn verify_again(app: Data<App>, LoggedIn(id, ..): LoggedIn) -> Result<HttpResponse, HttpError> {
+    app.verify_again(id).await?;
+    Ok(HttpResponse::Accepted().finish())
 }

@@ -29,6 +29,9 @@ pub(super) struct UserDocument {
     version: i64,
     created_at: DateTime,
     updated_at: DateTime,
+    /// Whether somebody proved that they read the address.
+    #[serde(default)]
+    email_verified: bool,
     /// Since when an admin keeps it closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deactivated_at: Option<DateTime>,
@@ -64,6 +67,7 @@ pub(super) fn user_rules() -> Document {
             "role": { "enum": ["customer", "staff", "admin"] },
             "password": { "bsonType": "string", "pattern": r"^\$argon2id\$" },
             "shops": { "bsonType": "array", "items": { "bsonType": "string" } },
+            "email_verified": { "bsonType": "bool" },
             "deactivated_at": { "bsonType": "date" },
             "version": { "bsonType": "long", "minimum": 1_i64 },
         },
@@ -73,7 +77,7 @@ pub(super) fn user_rules() -> Document {
 impl UserDocument {
     pub(super) fn new(account: &Account) -> Self {
         let Account { user, hash, registration, shops } = account;
-        let User { id, number, email, name, role, version, created_at, deactivated_at } = user;
+        let User { id, number, email, name, role, version, created_at, is_verified, deactivated_at } = user;
         Self {
             id: id.to_string(),
             number: *number,
@@ -84,6 +88,7 @@ impl UserDocument {
             version: *version,
             created_at: (*created_at).into(),
             updated_at: (*created_at).into(),
+            email_verified: *is_verified,
             deactivated_at: deactivated_at.map(DateTime::from),
             // No other account is opened as an admin's.
             first_admin: (*role == Role::Admin).then_some(true),
@@ -101,6 +106,7 @@ impl UserDocument {
             role: self.role,
             version: self.version,
             created_at: self.created_at.to_jiff(),
+            is_verified: self.email_verified,
             deactivated_at: self.deactivated_at.map(DateTime::to_jiff),
         };
         let registration = self.registration.map(|stored| bytes(&stored, "registration")).transpose()?;

@@ -9,8 +9,8 @@ use shop_types::{Email, Envelope, Role, UserId};
 use super::documents::UserDocument;
 use super::sessions::Ended;
 use super::{
-    Account, Created, EmailChanged, FIRST_ADMIN_INDEX, PasswordChange, Renewal, Renewed, Revocation, Store, USERS,
-    email,
+    Account, Created, EmailChanged, FIRST_ADMIN_INDEX, PasswordChange, Posted, Renewal, Renewed, Revocation, Store,
+    USERS, email, letters,
 };
 use crate::domain::{Name, User};
 
@@ -22,17 +22,26 @@ impl Store {
         self.mongo.collection(USERS)
     }
 
-    /// Writes a new account and the event that tells of it.
-    pub(crate) async fn create_user(&self, account: &Account, event: Envelope) -> Result<Created, Error> {
+    /// Writes a new account, the event that tells of it, and a letter to its owner if there is one.
+    pub(crate) async fn create_user(
+        &self,
+        account: &Account,
+        event: Envelope,
+        letter: Option<Posted>,
+    ) -> Result<Created, Error> {
         const WHAT: &str = "create user";
         let document = UserDocument::new(account);
         let document = bson::serialize_to_document(&document).map_err(|error| corrupt(WHAT, error))?;
-        let event = Arc::new([event]);
+        let (event, letter) = (Arc::new([event]), Arc::new(letter));
         let created = self.mongo.transact(WHAT, move |txn| {
-            let (document, event) = (document.clone(), Arc::clone(&event));
+            let (document, event, letter) = (document.clone(), Arc::clone(&event), Arc::clone(&letter));
             Box::pin(async move {
                 txn.insert_many(USERS, vec![document]).await?;
-                outbox::append(txn, &*event).await
+                outbox::append(txn, &*event).await?;
+                match &*letter {
+                    Some(letter) => letters::write(txn, letter).await,
+                    None => Ok(()),
+                }
             })
         });
         match created.await {
@@ -82,22 +91,34 @@ impl Store {
         changed.await?.map(|stored| user(WHAT, stored)).transpose()
     }
 
-    /// Changes the address of a user who is still at `expected`.
+    /// Gives a user who is still at the version before this one another address, and posts a letter there.
     pub(crate) async fn change_email(
         &self,
-        id: UserId,
-        expected: i64,
-        email: &Email,
+        changed: User,
+        letter: Posted,
         now: Timestamp,
     ) -> Result<EmailChanged, Error> {
-        const WHAT: &str = "change email";
-        let users = self.users();
-        let set = doc! { email::FIELD: email::stored(email), "updated_at": bson::DateTime::from(now) };
-        let changed =
-            self.mongo.run(WHAT, async move { update_versioned(&users, id.to_string(), expected, set).await });
-        match changed.await {
-            Ok(Some(stored)) => user(WHAT, stored).map(EmailChanged::Done),
-            Ok(None) => Ok(EmailChanged::Missed),
+        let set = doc! {
+            email::FIELD: email::stored(&changed.email),
+            "email_verified": changed.is_verified,
+            "version": changed.version,
+            "updated_at": bson::DateTime::from(now),
+        };
+        let guard = doc! { "_id": changed.id.to_string(), "version": changed.version.saturating_sub(1) };
+        let (op, letter) = (UpdateOp::new(guard, doc! { "$set": set }), Arc::new(letter));
+        let done = self.mongo.transact("change email", move |txn| {
+            let (op, letter) = (op.clone(), Arc::clone(&letter));
+            Box::pin(async move {
+                let is_done = txn.update_many_ops(USERS, vec![op]).await?.matched == 1;
+                if is_done {
+                    letters::write(txn, &letter).await?;
+                }
+                Ok(is_done)
+            })
+        });
+        match done.await {
+            Ok(true) => Ok(EmailChanged::Done(changed)),
+            Ok(false) => Ok(EmailChanged::Missed),
             Err(error) if error.is_duplicate_of(email::INDEX) => Ok(EmailChanged::Taken),
             Err(error) => Err(error),
         }

@@ -9,15 +9,19 @@ use shop_types::Role;
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
 /// Every route, whom it lets in, and what it answers them when they have no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 18] = [
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 22] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
     ("POST", "/api/v1/auth/logout", Who::People, 204, None),
+    ("POST", "/api/v1/auth/password/forgot", Who::Everybody, 202, None),
+    ("POST", "/api/v1/auth/password/reset", Who::Everybody, 410, Some("token_spent")),
+    ("POST", "/api/v1/auth/email/verify", Who::Everybody, 410, Some("token_spent")),
     ("GET", "/api/v1/me", Who::People, 404, Some("not_found")),
     ("PATCH", "/api/v1/me", Who::People, 404, Some("not_found")),
     ("PUT", "/api/v1/me/password", Who::People, 404, Some("not_found")),
     ("PUT", "/api/v1/me/email", Who::People, 404, Some("not_found")),
+    ("POST", "/api/v1/me/email/verification", Who::People, 404, Some("not_found")),
     ("GET", "/api/v1/me/sessions", Who::People, 200, None),
     ("DELETE", "/api/v1/me/sessions", Who::People, 204, None),
     ("DELETE", "/api/v1/me/sessions/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
@@ -61,6 +65,9 @@ fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuil
             call.json(&json!({ "email": format!("n{number}@example.org"), "password": PASSWORD, "name": "N" }))
         }
         "/api/v1/auth/login" => call.json(&json!({ "email": "ada@example.org", "password": PASSWORD })),
+        "/api/v1/auth/password/forgot" => call.json(&json!({ "email": "nobody@example.org" })),
+        "/api/v1/auth/password/reset" => call.json(&json!({ "token": "A".repeat(43), "password": PASSWORD })),
+        "/api/v1/auth/email/verify" => call.json(&json!({ "token": "A".repeat(43) })),
         "/api/v1/auth/refresh" => call.json(&json!({ "refreshToken": "A".repeat(70) })),
         "/api/v1/me" if method == "PATCH" => call.header("If-Match", "\"1\"").json(&json!({ "name": "N" })),
         "/api/v1/me/password" => call.json(&json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD })),

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
-use crate::given::{Answer, identity_with, login, logout, post, refresh, request};
+use crate::given::{Answer, events, eventually, identity_with, login, logout, post, refresh, request};
 
 /// Everything of ours, and what a pod shows by default of the rest.
 const FILTER: &str = "info,identity=trace,shop_auth=trace,shop_events=trace,shop_http=trace,shop_mongo=trace,\
@@ -53,6 +53,17 @@ async fn no_log_line_shows_an_address_a_password_or_a_token() {
     logout(&shop, &access).await.must_be(401, "invalid_token");
     let elsewhere = login(&shop, email, password).await.text("token");
     assert_eq!(logout(&shop, &elsewhere).await.status, 204);
+    assert_eq!(post(&shop, "/api/v1/auth/password/forgot", &json!({ "email": email })).await.status, 202);
+    let mongo = shop.mongo("identity").await;
+    eventually("the letter is on its way", async || !events(&mongo, "password.forgotten").await.is_empty()).await;
+    let letters = [events(&mongo, "password.forgotten").await, events(&mongo, "email.entered").await].concat();
+    let letters = letters.iter().map(|letter| letter["body"]["token"].as_str().unwrap().to_owned());
+    let letters: Vec<String> = letters.collect();
+    let chosen = json!({ "token": letters[0], "password": "canary-chosen-4" });
+    assert_eq!(post(&shop, "/api/v1/auth/password/reset", &chosen).await.status, 204);
+    let spent = post(&shop, "/api/v1/auth/password/reset", &chosen).await;
+    spent.must_be(410, "token_spent");
+    assert!(!spent.body.to_string().contains(&letters[0]), "{spent:?}");
     let odd =
         request(&shop, Method::POST, "/api/v1/auth/login").json(&json!({ "email": email, "password": [password] }));
     assert_eq!(Answer::of(odd.send().await.unwrap()).await.status, 400);
@@ -66,6 +77,7 @@ async fn no_log_line_shows_an_address_a_password_or_a_token() {
         password.into(),
         mounted.into(),
         wrong.into(),
+        "canary-chosen-4".into(),
         "argon2id".into(),
         first[22..].into(),
         second[22..].into(),
@@ -73,7 +85,7 @@ async fn no_log_line_shows_an_address_a_password_or_a_token() {
         signature(&access),
         signature(&elsewhere),
     ];
-    for secret in secrets {
+    for secret in secrets.into_iter().chain(letters) {
         let lines: Vec<_> = text.lines().filter(|line| line.contains(&secret)).collect();
         assert!(lines.is_empty(), "{secret}: {lines:#?}");
     }

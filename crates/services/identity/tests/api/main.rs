@@ -8,6 +8,7 @@ mod first_admin;
 mod given;
 mod input;
 mod keys;
+mod letters;
 mod logs;
 mod new_shop;
 mod passwords;

@@ -19,6 +19,7 @@ async fn every_query_uses_an_index() {
     assert_eq!(refresh(&shop, &ada.text("refreshToken")).await.status, 200);
     let calls = [
         (Method::GET, "/api/v1/me".to_owned(), &token),
+        (Method::POST, "/api/v1/me/email/verification".into(), &token),
         (Method::GET, "/api/v1/me/sessions".into(), &token),
         (Method::DELETE, "/api/v1/me/sessions".into(), &token),
         (Method::GET, "/api/v1/users".into(), &admin),
@@ -38,7 +39,7 @@ async fn every_query_uses_an_index() {
     }
 
     mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
-    let own = ["users", "sessions", "audit"].map(|name| format!("{}.{name}", mongo.database().name()));
+    let own = ["users", "sessions", "letters", "audit"].map(|name| format!("{}.{name}", mongo.database().name()));
     let profile = mongo.collection::<Document>("system.profile");
     let filter = doc! { "ns": { "$in": own.as_slice() }, "planSummary": { "$exists": true } };
     let mut rows = profile.find(filter).await.unwrap();
@@ -58,6 +59,7 @@ async fn every_query_uses_an_index() {
         "IXSCAN { created_at: -1, _id: -1 }",
         "IXSCAN { role: 1, created_at: -1, _id: -1 }",
         "IXSCAN { user: 1, refreshed_at: -1, _id: -1 }",
+        "COUNT_SCAN { user: 1, purpose: 1, expires_at: 1 }",
         "IXSCAN { at: -1, _id: -1 }",
         "IXSCAN { user: 1, at: -1, _id: -1 }",
         "IXSCAN { actor: 1, at: -1, _id: -1 }",

@@ -1,0 +1,184 @@
+//! Letters in MongoDB: digests of their tokens, until they are used or expire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bson::DateTime;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shop_mongo::options::IndexOptions;
+use shop_mongo::{Bson, Collection, Document, Error, IndexModel, Setup, Txn, UpdateOp, doc, outbox};
+use shop_types::Envelope;
+
+use super::documents::Unreadable;
+use super::sessions::Ended;
+use super::users::corrupt;
+use super::{Revocation, Store, USERS, email};
+use crate::app::hashing::Hash;
+use crate::domain::letter::{AT_ONCE, Letter, LetterDigest, Purpose};
+
+const LETTERS: &str = "letters";
+
+/// A letter and the event that tells of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Posted {
+    pub(crate) letter: Letter,
+    pub(crate) event: Envelope,
+}
+
+/// Another password by a letter.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    pub(crate) letter: Letter,
+    pub(crate) hash: Hash,
+    pub(crate) now: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LetterDocument {
+    /// Digest of the token, in hex.
+    #[serde(rename = "_id")]
+    id: String,
+    purpose: String,
+    user: String,
+    email: String,
+    expires_at: DateTime,
+}
+
+pub(super) fn setup() -> Setup {
+    let index = |keys, options| IndexModel::builder().keys(keys).options(options).build();
+    let forget = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    let indexes = [
+        index(doc! { "expires_at": 1 }, forget),
+        index(doc! { "user": 1, "purpose": 1, "expires_at": 1 }, IndexOptions::default()),
+    ];
+    Setup::new(LETTERS, indexes).validated(doc! { "$jsonSchema": {
+        "required": ["_id", "purpose", "user", email::FIELD, "expires_at"],
+        "properties": {
+            "_id": { "bsonType": "string", "pattern": "^[0-9a-f]{64}$" },
+            "purpose": { "enum": ["reset", "verification"] },
+            "user": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
+            "expires_at": { "bsonType": "date" },
+        },
+    } })
+}
+
+impl Store {
+    /// Writes a letter and the event that tells of it; `false` when the account has enough that count.
+    pub(crate) async fn post(&self, posted: Posted, now: Timestamp) -> Result<bool, Error> {
+        const WHAT: &str = "post letter";
+        let letters: Collection<Document> = self.mongo.collection(LETTERS);
+        let mut live = of_user(&posted.letter);
+        live.insert("expires_at", doc! { "$gt": DateTime::from(now) });
+        let count = self.mongo.run("count letters", async move { letters.count_documents(live).await });
+        if count.await? >= AT_ONCE {
+            return Ok(false);
+        }
+        let posted = Arc::new(posted);
+        let written = self.mongo.transact(WHAT, move |txn| {
+            let posted = Arc::clone(&posted);
+            Box::pin(async move { write(txn, &posted).await })
+        });
+        written.await.map(|()| true)
+    }
+
+    /// The letter of a token, if it counts.
+    pub(crate) async fn letter(
+        &self,
+        digest: LetterDigest,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<Letter>, Error> {
+        const WHAT: &str = "find letter";
+        let letters: Collection<LetterDocument> = self.mongo.collection(LETTERS);
+        let filter = counting(digest, purpose, now);
+        let found = self.mongo.run(WHAT, async move { letters.find_one(filter).await }).await?;
+        let read = |stored: LetterDocument| {
+            let user = stored.user.parse().map_err(|_| Unreadable("user"))?;
+            let (email, expires_at) = (email::read(&stored.email)?, stored.expires_at.to_jiff());
+            Ok(Letter { digest, purpose, user, email, expires_at })
+        };
+        found.map(|stored| read(stored).map_err(|error: Unreadable| corrupt(WHAT, error))).transpose()
+    }
+
+    /// Uses a letter up, gives its account another password and ends these sessions; `false` when the letter does not count
+    /// any more, or the account is closed or gone.
+    pub(crate) async fn reset_password(&self, reset: Reset, revocations: &[Revocation]) -> Result<bool, Error> {
+        let Reset { letter, hash, now } = reset;
+        let account = UpdateOp::new(
+            doc! { "_id": letter.user.to_string(), "deactivated_at": Bson::Null },
+            doc! {
+                "$set": { "password": hash.as_str(), "updated_at": DateTime::from(now) },
+                "$inc": { "version": 1_i64 },
+            },
+        );
+        let ended = Arc::new(Ended::new(revocations));
+        let (this, all) = (counting(letter.digest, letter.purpose, now), of_user(&letter));
+        let changed = self.mongo.transact("reset password", move |txn| {
+            let (this, all, account, ended) = (this.clone(), all.clone(), account.clone(), Arc::clone(&ended));
+            Box::pin(async move {
+                let is_done = use_up(txn, this, all, account).await?;
+                if is_done {
+                    ended.write(txn).await?;
+                }
+                Ok(is_done)
+            })
+        });
+        changed.await
+    }
+
+    /// Uses a letter up and notes that its address is verified; `false` when the letter does not count any more, or the
+    /// account has another address.
+    pub(crate) async fn verify_email(&self, letter: Letter, now: Timestamp) -> Result<bool, Error> {
+        let mut owner = email::filter(&letter.email);
+        owner.insert("_id", letter.user.to_string());
+        let set = doc! { "email_verified": true, "updated_at": DateTime::from(now) };
+        let account = UpdateOp::new(owner, doc! { "$set": set, "$inc": { "version": 1_i64 } });
+        let (this, all) = (counting(letter.digest, letter.purpose, now), of_user(&letter));
+        let verified = self.mongo.transact("verify email", move |txn| {
+            let (this, all, account) = (this.clone(), all.clone(), account.clone());
+            Box::pin(async move { use_up(txn, this, all, account).await })
+        });
+        verified.await
+    }
+}
+
+/// Writes a letter and the event that tells of it.
+pub(super) async fn write(txn: &mut Txn<'_>, posted: &Posted) -> Result<(), Error> {
+    let Posted { letter, event } = posted;
+    let document = LetterDocument {
+        id: id(letter.digest),
+        purpose: letter.purpose.word().to_owned(),
+        user: letter.user.to_string(),
+        email: email::stored(&letter.email),
+        expires_at: letter.expires_at.into(),
+    };
+    let document = bson::serialize_to_document(&document).map_err(|error| corrupt(txn.what(), error))?;
+    txn.insert_many(LETTERS, vec![document]).await?;
+    outbox::append(txn, std::slice::from_ref(event)).await
+}
+
+/// Changes the account of a letter and removes all letters of its kind to it; `false`, and nothing written, when the letter or
+/// the account is not there.
+async fn use_up(txn: &mut Txn<'_>, this: Document, all: Document, account: UpdateOp) -> Result<bool, Error> {
+    let found: Vec<Document> = txn.find(LETTERS, this).await?;
+    // Two uses at once meet at the account; the one that comes later begins again and finds no letter.
+    if found.is_empty() || txn.update_many_ops(USERS, vec![account]).await?.matched == 0 {
+        return Ok(false);
+    }
+    let letters: Collection<Document> = txn.collection(LETTERS);
+    letters.delete_many(all).session(&mut *txn.session).await.map_err(|error| txn.sort(error))?;
+    Ok(true)
+}
+
+fn id(digest: LetterDigest) -> String {
+    shop_types::idempotency::hex(&digest.0)
+}
+
+fn counting(digest: LetterDigest, purpose: Purpose, now: Timestamp) -> Document {
+    doc! { "_id": id(digest), "purpose": purpose.word(), "expires_at": { "$gt": DateTime::from(now) } }
+}
+
+fn of_user(letter: &Letter) -> Document {
+    doc! { "user": letter.user.to_string(), "purpose": letter.purpose.word() }
+}
