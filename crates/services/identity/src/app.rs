@@ -1,6 +1,7 @@
 //! The operations of identity: load, decide by the rules of `domain`, save.
 
 mod account;
+mod addresses;
 mod error;
 mod first_admin;
 pub(crate) mod hashing;

@@ -2,6 +2,7 @@
 //! holder, what is written down. No I/O, no
 //! clock, no chance: all three are arguments.
 
+pub(crate) mod address;
 pub(crate) mod audit;
 pub(crate) mod letter;
 pub(crate) mod password;

@@ -1,5 +1,6 @@
 //! HTTP in: parse, call [`App`], respond. `configure` at the bottom is the URL table, [`ACCESS`] says who may call.
 
+mod addresses;
 mod auth;
 mod body;
 mod keys;
@@ -7,6 +8,8 @@ mod me;
 mod sessions;
 mod users;
 
+use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use shop_http::{Access, Code, HttpError, Method, PageQuery, Route};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -31,6 +34,11 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions/{id}", Access::CUSTOMER),
+    (Method::Get, "/api/v1/me/addresses", Access::CUSTOMER),
+    (Method::Post, "/api/v1/me/addresses", Access::CUSTOMER),
+    (Method::Get, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
+    (Method::Patch, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
+    (Method::Delete, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
     (Method::Get, "/api/v1/users", Access::ADMIN),
     (Method::Get, "/api/v1/users/{id}", Access::STAFF_OR_SERVICE),
     (Method::Put, "/api/v1/users/{id}/roles", Access::ADMIN),
@@ -51,10 +59,19 @@ pub(crate) const CODES: &[Code] = &[
     ("wrong_password", 403, "The password that was sent to prove who you are is wrong."),
     ("account_deactivated", 403, "An admin has closed this account."),
     ("own_account", 409, "Nobody gives themselves another role, or closes or opens their own account, here."),
+    ("too_many_addresses", 409, "There are as many addresses as there may be: 20."),
+    ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
     ("email_taken", 409, "Another account has this e-mail address."),
     ("token_spent", 410, "The token of the letter does not count: used, expired, not ours, or of an earlier address."),
     ("busy", 503, "Too many passwords are being checked, or letters written; try again."),
 ];
+
+/// Says that the answer is of an earlier request with the same key.
+fn said_before(mut response: HttpResponse) -> HttpResponse {
+    let name = HeaderName::from_static("idempotency-replayed");
+    response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    response
+}
 
 /// These lists have one sequence each.
 fn unsorted(page: &PageQuery) -> Result<(), HttpError> {
@@ -79,6 +96,11 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(sessions::list_sessions)
         .service(sessions::end_session)
         .service(sessions::end_other_sessions)
+        .service(addresses::list_addresses)
+        .service(addresses::add_address)
+        .service(addresses::get_address)
+        .service(addresses::change_address)
+        .service(addresses::remove_address)
         .service(users::list_users)
         .service(users::get_user)
         .service(users::set_role)

@@ -1,5 +1,6 @@
 //! MongoDB out: accounts, sessions, what was done to them. Documents never leave this file and its folder.
 
+mod addresses;
 mod audit;
 mod documents;
 mod email;
@@ -10,7 +11,7 @@ mod staff;
 mod users;
 
 use jiff::Timestamp;
-use shop_mongo::{Error, IndexModel, Mongo, Setup, doc, options::IndexOptions, outbox};
+use shop_mongo::{Error, IndexModel, Mongo, Setup, doc, idempotency, options::IndexOptions, outbox};
 use shop_types::event::RevocationFact;
 use shop_types::{Email, Envelope, UserId};
 use subtle::ConstantTimeEq as _;
@@ -150,6 +151,7 @@ impl Store {
         );
         let users = users.validated(documents::user_rules());
         let sessions = sessions.validated(documents::session_rules());
-        self.mongo.ensure(&[users, sessions, letters::setup(), audit::setup(), outbox::setup()]).await
+        let others = [letters::setup(), addresses::setup(), audit::setup(), outbox::setup(), idempotency::setup()];
+        self.mongo.ensure(&[users, sessions].into_iter().chain(others).collect::<Vec<_>>()).await
     }
 }

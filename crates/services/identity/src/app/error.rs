@@ -25,6 +25,12 @@ pub(crate) enum Error {
     NoSuchUser,
     #[error("there is no such session")]
     NoSuchSession,
+    #[error("there is no such address")]
+    NoSuchAddress,
+    #[error("there are as many addresses as there may be")]
+    TooManyAddresses,
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
     #[error("nobody gives themselves another role or closes their own account here")]
     OwnAccount,
     #[error("your account is not an admin's any more")]
@@ -46,12 +52,12 @@ pub(crate) enum Error {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken | Self::OwnAccount => ErrorKind::Conflict,
+            Self::EmailTaken | Self::OwnAccount | Self::TooManyAddresses => ErrorKind::Conflict,
             Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
-            Self::Sort => ErrorKind::Invalid,
+            Self::Sort | Self::KeyReused => ErrorKind::Invalid,
             Self::SpentToken => ErrorKind::Gone,
             Self::WrongCredentials | Self::InvalidRefreshToken => ErrorKind::Unauthenticated,
-            Self::NoSuchUser | Self::NoSuchSession => ErrorKind::NotFound,
+            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress => ErrorKind::NotFound,
             Self::Stale { .. } => ErrorKind::Stale,
             Self::Busy | Self::Hashing(hashing::Error::Busy) => ErrorKind::Unavailable,
             Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => ErrorKind::Internal,
@@ -68,7 +74,9 @@ impl ServiceError for Error {
             Self::WrongPassword => "wrong_password",
             Self::InvalidRefreshToken => "invalid_refresh_token",
             Self::Deactivated => "account_deactivated",
-            Self::NoSuchUser | Self::NoSuchSession => "not_found",
+            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress => "not_found",
+            Self::TooManyAddresses => "too_many_addresses",
+            Self::KeyReused => "idempotency_key_reused",
             Self::OwnAccount => "own_account",
             Self::NoLongerAdmin => "forbidden",
             Self::Sort => "invalid_parameter",
@@ -93,6 +101,9 @@ impl ServiceError for Error {
             | Self::Deactivated
             | Self::NoSuchUser
             | Self::NoSuchSession
+            | Self::NoSuchAddress
+            | Self::TooManyAddresses
+            | Self::KeyReused
             | Self::OwnAccount
             | Self::NoLongerAdmin
             | Self::Hashing(_)

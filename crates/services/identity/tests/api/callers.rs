@@ -9,7 +9,7 @@ use shop_types::Role;
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
 /// Every route, whom it lets in, and what it answers them when they have no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 22] = [
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 27] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
@@ -25,6 +25,11 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 22] = [
     ("GET", "/api/v1/me/sessions", Who::People, 200, None),
     ("DELETE", "/api/v1/me/sessions", Who::People, 204, None),
     ("DELETE", "/api/v1/me/sessions/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
+    ("GET", "/api/v1/me/addresses", Who::People, 200, None),
+    ("POST", "/api/v1/me/addresses", Who::People, 404, Some("not_found")),
+    ("GET", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
+    ("PATCH", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
+    ("DELETE", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
     ("GET", "/api/v1/users", Who::Admins, 200, None),
     ("GET", "/api/v1/users/00000000-0000-0000-0000-000000000001", Who::StaffAndPrograms, 404, Some("not_found")),
     ("PUT", "/api/v1/users/00000000-0000-0000-0000-000000000001/roles", Who::Admins, 404, Some("not_found")),
@@ -74,6 +79,10 @@ fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuil
         "/api/v1/me/email" => {
             call.header("If-Match", "\"1\"").json(&json!({ "email": "n@example.org", "password": PASSWORD }))
         }
+        "/api/v1/me/addresses" if method == "POST" => {
+            call.json(&json!({ "name": "N", "line1": "1", "city": "C", "country": "DE" }))
+        }
+        _ if method == "PATCH" => call.header("If-Match", "\"1\"").json(&json!({ "city": "C" })),
         _ if method == "PUT" => call.header("If-Match", "\"1\"").json(&json!({ "role": "staff" })),
         _ => call,
     }

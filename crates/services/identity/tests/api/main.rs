@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod accounts;
+mod addresses;
 mod callers;
 mod first_admin;
 mod given;

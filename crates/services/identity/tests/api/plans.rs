@@ -20,6 +20,7 @@ async fn every_query_uses_an_index() {
     let calls = [
         (Method::GET, "/api/v1/me".to_owned(), &token),
         (Method::POST, "/api/v1/me/email/verification".into(), &token),
+        (Method::GET, "/api/v1/me/addresses".into(), &token),
         (Method::GET, "/api/v1/me/sessions".into(), &token),
         (Method::DELETE, "/api/v1/me/sessions".into(), &token),
         (Method::GET, "/api/v1/users".into(), &admin),
@@ -39,7 +40,8 @@ async fn every_query_uses_an_index() {
     }
 
     mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
-    let own = ["users", "sessions", "letters", "audit"].map(|name| format!("{}.{name}", mongo.database().name()));
+    let own = ["users", "sessions", "letters", "addresses", "audit"]
+        .map(|name| format!("{}.{name}", mongo.database().name()));
     let profile = mongo.collection::<Document>("system.profile");
     let filter = doc! { "ns": { "$in": own.as_slice() }, "planSummary": { "$exists": true } };
     let mut rows = profile.find(filter).await.unwrap();
