@@ -1,24 +1,19 @@
-"""Clients that send the same kind of request again and again over connections of their own, and what came of it.
+"""What clients are told to send, and what came of it. The clients are a program of their own (bench/load)."""
 
-Python is slow for this: the clients take processor time from the shop, so the report says how much. They run in a few
-processes of several threads each.
-"""
-
-import collections
 import concurrent.futures
 import http.client
-import itertools
 import json
-import multiprocessing
 import os
 import secrets
-import threading
+import subprocess
 import time
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-PROCESSES = 4
 PRODUCTS = 64
+# Accounts cost a password hash each; clients beyond these share them.
+CUSTOMERS = 32
+WARM_UP_SECONDS = 3
 
 
 @dataclass
@@ -26,102 +21,60 @@ class Job:
     """A request that one client repeats. `keyed`: each with a new Idempotency-Key."""
 
     method: str
-    paths: list
-    body: bytes = None
+    targets: list
+    body: str = None
     token: str = None
     keyed: bool = False
-    wanted: int = 200
-
-    def headers(self):
-        headers = {"Content-Type": "application/json"} if self.body else {}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        if self.keyed:
-            headers["Idempotency-Key"] = secrets.token_hex(16)
-        return headers
 
 
-@dataclass
 class Result:
-    """Seconds that each good answer took; how often there was another one; processor seconds of the clients."""
+    """The report of the clients; `wanted` is the answer that counts."""
 
-    seconds: float = 0.0
-    good: list = field(default_factory=list)
-    other: collections.Counter = field(default_factory=collections.Counter)
-    cpu: float = 0.0
+    def __init__(self, report, wanted):
+        self.seconds, self.cpu = report["seconds"], report["cpu_seconds"]
+        answers = report["answers"]
+        self.good = answers.pop(wanted, {"count": 0})
+        self.other = {answer: times["count"] for answer, times in answers.items()}
 
-
-def repeat(base, job, until, result, lock):
-    """One client."""
-    host = urllib.parse.urlsplit(base).netloc
-    connection = http.client.HTTPConnection(host, timeout=30)
-    good, other = [], collections.Counter()
-    for path in itertools.cycle(job.paths):
-        began = time.monotonic()
-        if began >= until:
-            break
-        try:
-            connection.request(job.method, path, job.body, job.headers())
-            reply = connection.getresponse()
-            text = reply.read()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            other[type(error).__name__] += 1
-            continue
-        if reply.status == job.wanted:
-            good.append(time.monotonic() - began)
-        else:
-            other[f"{reply.status} {code_of(text)}"] += 1
-    connection.close()
-    with lock:
-        result.good += good
-        result.other += other
+    @property
+    def per_second(self):
+        return self.good["count"] / self.seconds
 
 
-def code_of(text):
-    try:
-        return json.loads(text).get("code", "")
-    except (ValueError, AttributeError):
-        return ""
+def run(url, jobs, clients, seconds, wanted="200", warm_up=WARM_UP_SECONDS):
+    """Lets so many clients work for so long."""
+    plan = {
+        "address": urllib.parse.urlsplit(url).netloc,
+        "warm_up_seconds": warm_up,
+        "seconds": seconds,
+        "rate": None,
+        "clients": [vars(jobs[n % len(jobs)]) for n in range(clients)],
+    }
+    path = os.path.join(os.environ["DIR"], "plan.json")
+    with open(path, "w") as file:
+        json.dump(plan, file)
+    return Result(program("http", path), wanted)
 
 
-def share(base, jobs, seconds):
-    """The clients of one process."""
-    result, lock = Result(), threading.Lock()
-    busy = time.process_time()
-    until = time.monotonic() + seconds
-    threads = [threading.Thread(target=repeat, args=(base, job, until, result, lock)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    result.cpu = time.process_time() - busy
-    return result
+def program(*arguments):
+    done = subprocess.run([os.environ["LOAD"], *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"bench: the clients failed: {done.stderr.strip()}")
+    return json.loads(done.stdout)
 
 
-def run(base, jobs, clients, seconds):
-    """Lets all clients work for so long."""
-    shares = [jobs[n::PROCESSES] for n in range(PROCESSES)]
-    total = Result()
-    with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
-        began = time.monotonic()
-        parts = pool.starmap(share, [(base, part, seconds) for part in shares])
-        total.seconds = time.monotonic() - began
-    for part in parts:
-        total.good += part.good
-        total.other += part.other
-        total.cpu += part.cpu
-    return total
+def order_of(product, **more):
+    return json.dumps({"items": [{"productId": product, "quantity": 1}], **more})
 
 
 class Scene:
-    """Products on sale, and a customer for each client."""
+    """Products on sale, and customers."""
 
     def __init__(self, base, staff, products, customers):
         self.base, self.staff, self.products, self.customers = base, staff, products, customers
 
     @classmethod
-    def prepare(cls, base, clients):
+    def prepare(cls, base):
         def secret(name):
             with open(os.path.join(os.environ["DIR"], name)) as file:
                 return file.read()
@@ -133,7 +86,7 @@ class Scene:
         def product(n):
             price = {"amount": 1000 + n, "currency": "EUR"}
             body = {"name": f"Product {n} {run}", "sku": f"sku-{n}-{run}", "price": price, "stock": 1_000_000}
-            return call(base, "POST", "/api/v1/products", body, staff, secrets.token_hex(8))
+            return call(base, "POST", "/api/v1/products", body, staff, secrets.token_hex(8))["id"]
 
         def customer(n):
             body = {"email": f"{n}-{run}@bench.example", "password": secrets.token_urlsafe(16), "name": "Ada"}
@@ -141,23 +94,22 @@ class Scene:
 
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             products = list(pool.map(product, range(PRODUCTS)))
-            customers = list(pool.map(customer, range(clients)))
+            customers = list(pool.map(customer, range(CUSTOMERS)))
         return cls(base, staff, products, customers)
 
     def reads(self):
-        paths = [f"/api/v1/products/{product['id']}" for product in self.products]
-        return [Job("GET", paths[n % PRODUCTS :] + paths[: n % PRODUCTS]) for n in range(len(self.customers))]
+        paths = [f"/api/v1/products/{product}" for product in self.products]
+        return [Job("GET", paths[n:] + paths[:n]) for n in range(PRODUCTS)]
 
     def lists(self):
-        return [Job("GET", ["/api/v1/products?size=20"]) for _ in self.customers]
+        return [Job("GET", ["/api/v1/products?size=20"])]
 
     def orders(self):
-        def job(n, token):
-            line = {"productId": self.products[n % PRODUCTS]["id"], "quantity": 1}
-            body = json.dumps({"items": [line], "payment": {"method": "tok_visa"}}).encode()
-            return Job("POST", ["/api/v1/orders"], body, token, keyed=True, wanted=201)
-
-        return [job(n, token) for n, token in enumerate(self.customers)]
+        paid = {"payment": {"method": "tok_visa"}}
+        bodies = [order_of(product, **paid) for product in self.products]
+        return [
+            Job("POST", ["/api/v1/orders"], bodies[n], self.customers[n % CUSTOMERS], keyed=True) for n in range(PRODUCTS)
+        ]
 
     def wait_until_paid(self, seconds):
         """Whether no order is on its way to paid any more, in time."""

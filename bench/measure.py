@@ -7,10 +7,12 @@ import sys
 import time
 
 import cluster
+import hot
 import load
+import orders
+from pods import SERVICES
 from programs import Program
 
-SERVICES = ["identity", "catalog", "inventory", "cart", "payment", "order", "edge"]
 STARTS = 5
 IDLE_SECONDS = 5
 # How long the consumers of events may take after the last order.
@@ -18,7 +20,7 @@ CALM_SECONDS = 120
 
 
 def figure(name, value):
-    print(f"{name:<48} {value}", flush=True)
+    print(f"{name:<60} {value}", flush=True)
 
 
 def heading(text):
@@ -34,7 +36,7 @@ def machine():
     figure("program", f"{program}, {os.path.getsize(program) / 1e6:.0f} MB")
 
 
-def starts():
+def starts(figure, heading):
     """The first start of each makes its collections and indexes; those that follow find them."""
     heading(f"process started -> /readyz says ready: first, then median of {STARTS}; memory {IDLE_SECONDS} s later")
     for name in [*SERVICES, "all"]:
@@ -49,22 +51,21 @@ def starts():
         figure(name, f"first {first:5.0f} ms   again {statistics.median(again):5.0f} ms   {memory / 1e6:5.1f} MB")
 
 
-def loads():
-    clients, seconds = int(os.environ["BENCH_CLIENTS"]), int(os.environ["BENCH_SECONDS"])
+def loads(figure, heading):
+    clients, seconds = int(os.environ["BENCH_CLIENTS"]), float(os.environ["BENCH_SECONDS"])
     with Program("sandbox-psp") as provider, Program("all", payment_url=provider.url) as shop:
         heading(f"`shopmesh all` with the payment provider beside it, {clients} clients")
         figure("memory before the first request", f"{shop.memory() / 1e6:.1f} MB")
-        scene = load.Scene.prepare(shop.url, clients)
-        figure(f"memory after {load.PRODUCTS} products and {clients} registrations", f"{shop.memory() / 1e6:.1f} MB")
-        load.run(shop.url, scene.reads(), clients, 2)
-        for name, jobs, length in [
-            ("GET one product", scene.reads(), seconds / 2),
-            ("GET 20 products", scene.lists(), seconds / 2),
-            ("POST an order of one line", scene.orders(), seconds),
+        scene = load.Scene.prepare(shop.url)
+        figure(f"memory after {load.PRODUCTS} products and {load.CUSTOMERS} registrations", f"{shop.memory() / 1e6:.1f} MB")
+        for name, jobs, wanted, length in [
+            ("GET one product", scene.reads(), "200", seconds / 2),
+            ("GET 20 products", scene.lists(), "200", seconds / 2),
+            ("POST an order of one line", scene.orders(), "201", seconds),
         ]:
             heading(f"{name}, {length:.0f} s")
             before = shop.cpu_seconds()
-            result = load.run(shop.url, jobs, clients, length)
+            result = load.run(shop.url, jobs, clients, length, wanted)
             report(result, shop.cpu_seconds() - before)
         began = time.monotonic()
         paid = scene.wait_until_paid(CALM_SECONDS)
@@ -73,22 +74,27 @@ def loads():
 
 
 def report(result, cpu):
-    done = len(result.good)
-    asked = done + sum(result.other.values())
-    figure("per second", f"{done / result.seconds:.0f}")
-    if done:
-        cuts = sorted(1000 * took for took in result.good)
-        figure("answered within", f"{cuts[done // 2]:.1f} ms half of them, {cuts[done * 99 // 100]:.1f} ms 99 %")
-    if asked:
+    figure("per second", f"{result.per_second:.0f}")
+    if result.good["count"]:
+        figure("ms, half within / 99 % within", f"{result.good['p50']:.1f} / {result.good['p99']:.1f}")
+        # The warm-up was work too.
+        asked = result.good["count"] * (1 + load.WARM_UP_SECONDS / result.seconds)
         figure("processor time of the shop for each request", f"{1000 * cpu / asked:.2f} ms")
     figure("processor time of the clients, share of a core", f"{result.cpu / result.seconds:.0%}")
     for answer, count in sorted(result.other.items()):
         figure(f"answered otherwise: {answer}", count)
 
 
-PARTS = {"start": starts, "load": loads, "cluster": lambda: cluster.measure(figure, heading)}
+PARTS = {
+    "start": starts,
+    "load": loads,
+    "orders": orders.compare,
+    "hot": hot.measure,
+    "growth": orders.grow,
+    "cluster": cluster.measure,
+}
 
 machine()
 for part in sys.argv[1:]:
-    PARTS[part]()
+    PARTS[part](figure, heading)
 figure("\nload of the last minute, after", f"{os.getloadavg()[0]:.1f}")

@@ -1,4 +1,4 @@
-"""Processes of the shop on free ports of this machine: started, watched, ended."""
+"""Processes on this machine: started, watched, ended."""
 
 import os
 import socket
@@ -25,42 +25,19 @@ def free_ports(count):
             each.close()
 
 
-class Program:
-    """One process: a service, `all`, or the payment provider. Ready when it is entered, ended when it is left."""
+class Process:
+    """A command that is ready when a URL answers 200. Ready when it is entered, ended when it is left."""
 
-    def __init__(self, name, payment_url="http://127.0.0.1:1"):
-        http, grpc, admin = free_ports(3)
-        self.name = name
-        self.url = f"http://127.0.0.1:{http}"
-        self.admin = admin
+    def __init__(self, name, command, environment, ready_url):
+        self.name, self.command, self.ready_url = name, command, ready_url
+        self.environment = {"PATH": os.environ["PATH"], **environment}
         self.log = os.path.join(DIR, f"{name}.log")
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "MONGO_URI": os.environ["MONGODB_URI"],
-            "REDIS_URL": os.environ["REDIS_URL"],
-            "SHOPMESH_DATABASE_PREFIX": "bench",
-            "SHOPMESH_REDIS_KEY_PREFIX": "bench:",
-            "SHOPMESH_HTTP_ADDRESS": f"127.0.0.1:{http}",
-            "SHOPMESH_GRPC_ADDRESS": f"127.0.0.1:{grpc}",
-            "SHOPMESH_ADMIN_ADDRESS": f"127.0.0.1:{admin}",
-            "SHOPMESH_PEER_URL": f"http://127.0.0.1:{grpc}",
-            "SHOPMESH_DRAIN_DELAY_SECONDS": "0",
-            "SHOPMESH_KEY_SET_FILE": f"{DIR}/jwks.json",
-            "SHOPMESH_SIGNING_KEY_FILE": f"{DIR}/signing.pem",
-            "SHOPMESH_ADMIN_EMAIL_FILE": f"{DIR}/admin-email",
-            "SHOPMESH_ADMIN_PASSWORD_FILE": f"{DIR}/admin-password",
-            "SHOPMESH_PAYMENT_URL": payment_url,
-            "SHOPMESH_PAYMENT_API_KEY_FILE": f"{DIR}/psp-key",
-            "SANDBOX_PSP_ADDRESS": f"127.0.0.1:{http}",
-            "SANDBOX_PSP_ADMIN_ADDRESS": f"127.0.0.1:{admin}",
-            "SANDBOX_PSP_API_KEY_FILE": f"{DIR}/psp-key",
-        }
 
     def __enter__(self):
         with open(self.log, "w") as log:
             began = time.monotonic()
             self.process = subprocess.Popen(
-                [os.environ["SHOPMESH"], self.name], env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                self.command, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=DIR
             )
         try:
             while not self.ready():
@@ -78,7 +55,7 @@ class Program:
 
     def ready(self):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=5) as reply:
+            with urllib.request.urlopen(self.ready_url, timeout=5) as reply:
                 return reply.status == 200
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
@@ -96,16 +73,79 @@ class Program:
         return memory_of(self.process.pid)
 
     def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Of the process and, for NGINX, of its workers."""
+        return sum(cpu_of(pid) for pid in [self.process.pid, *children_of(self.process.pid)])
 
     def last_words(self):
         with open(self.log) as file:
             return "".join(file.readlines()[-10:])
 
 
+class Program(Process):
+    """A sub-command of shopmesh: a service, `all`, or the payment provider. With an address it has the ports of a pod."""
+
+    def __init__(self, name, payment_url="http://127.0.0.1:1", address=None, peers=None):
+        host = address or "127.0.0.1"
+        http, grpc, admin = (8080, 9090, 9091) if address else free_ports(3)
+        self.url = f"http://{host}:{http}"
+        self.grpc_url = f"http://{host}:{grpc}"
+        self.admin_url = f"http://{host}:{admin}"
+        environment = {
+            "MONGO_URI": os.environ["MONGODB_URI"],
+            "REDIS_URL": os.environ["REDIS_URL"],
+            "SHOPMESH_POD": f"bench-{name}",
+            "SHOPMESH_DATABASE_PREFIX": "bench",
+            "SHOPMESH_REDIS_KEY_PREFIX": "bench:",
+            "SHOPMESH_HTTP_ADDRESS": f"{host}:{http}",
+            "SHOPMESH_GRPC_ADDRESS": f"{host}:{grpc}",
+            "SHOPMESH_ADMIN_ADDRESS": f"{host}:{admin}",
+            "SHOPMESH_PEER_URL": peers or self.grpc_url,
+            "SHOPMESH_DRAIN_DELAY_SECONDS": "0",
+            "SHOPMESH_ACCESS_TOKEN_TTL_SECONDS": "86400",
+            "SHOPMESH_KEY_SET_FILE": f"{DIR}/jwks.json",
+            "SHOPMESH_SIGNING_KEY_FILE": f"{DIR}/signing.pem",
+            "SHOPMESH_ADMIN_EMAIL_FILE": f"{DIR}/admin-email",
+            "SHOPMESH_ADMIN_PASSWORD_FILE": f"{DIR}/admin-password",
+            "SHOPMESH_PAYMENT_URL": payment_url,
+            "SHOPMESH_PAYMENT_API_KEY_FILE": f"{DIR}/psp-key",
+            "SANDBOX_PSP_ADDRESS": f"{host}:{http}",
+            "SANDBOX_PSP_ADMIN_ADDRESS": f"{host}:{admin}",
+            "SANDBOX_PSP_API_KEY_FILE": f"{DIR}/psp-key",
+        }
+        super().__init__(name, [os.environ["SHOPMESH"], name], environment, f"{self.admin_url}/readyz")
+
+    def metric(self, name, labels=""):
+        """The sum of a metric over all label values that contain this text."""
+        with urllib.request.urlopen(f"{self.admin_url}/metrics", timeout=10) as reply:
+            lines = reply.read().decode().splitlines()
+        mine = (line for line in lines if line.startswith((f"{name}{{", f"{name} ")) and labels in line)
+        return sum(float(line.rpartition(" ")[2]) for line in mine)
+
+
+class Running:
+    """A server that somebody else started: tests/servers."""
+
+    def __init__(self, name):
+        self.name = name
+        with open(os.path.join(os.environ["SERVERS_DIR"], "processes")) as file:
+            self.pid = next(int(line.split()[1]) for line in file if line.split()[0] == name)
+
+    def cpu_seconds(self):
+        return cpu_of(self.pid)
+
+
 def memory_of(pid):
     """Resident bytes of a process."""
     with open(f"/proc/{pid}/statm") as file:
         return int(file.read().split()[1]) * PAGE
+
+
+def cpu_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
