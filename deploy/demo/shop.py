@@ -86,7 +86,7 @@ def main():
     print(f"   order {placed['number']} is paid: {placed['total']['amount'] / 100:.2f} {placed['total']['currency']} ({steps})")
 
     _, mug = call("GET", "/api/v1/stock/mug-blue", token=login["token"])
-    print(f"   stock of mug-blue: {mug}")
+    print(f"   stock of mug-blue: available {mug['available']}, reserved {mug['reserved']}, sold {mug['sold']}")
 
 
 main()
