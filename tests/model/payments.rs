@@ -8,8 +8,7 @@ use payment::domain::batch::{
     self, Answer, Change, Command, Known, LEASE, Opening, Outcome, Read, RefundRequest, Reply, Start, Told,
 };
 use payment::domain::{Event as PaymentEvent, Kind, Payment, PaymentId};
-use shop_types::event::OrderFact;
-use shop_types::{Envelope, Event, EventId};
+use shop_types::{Envelope, EventId};
 
 use crate::consumer::Verdict;
 use crate::engine::{Millis, Process, SECOND, Service};
@@ -163,28 +162,7 @@ fn payments_of(reply: Reply) -> Vec<Payment> {
 
 /// What an event of an order asks of its payments.
 fn verdict_of(envelope: &Envelope) -> Option<Command> {
-    let (fact, outcome): (&OrderFact, Outcome) = match &envelope.event {
-        Event::OrderConfirmed(fact) => (fact, Outcome::Confirmed),
-        Event::OrderRejected(fact) => (fact, Outcome::Rejected),
-        Event::OrderCancelling(fact) | Event::OrderReturning(fact) => (fact, Outcome::Undone),
-        Event::OrderCreated(_)
-        | Event::OrderCancelled(_)
-        | Event::OrderPaid(_)
-        | Event::OrderShipped(_)
-        | Event::OrderDelivered(_)
-        | Event::OrderReturned(_)
-        | Event::PaymentAuthorized(_)
-        | Event::PaymentDeclined(_)
-        | Event::PaymentCaptured(_)
-        | Event::PaymentVoided(_)
-        | Event::PaymentRefunded(_)
-        | Event::PaymentFailed(_)
-        | Event::StockChanged(_)
-        | Event::UserCreated(_)
-        | Event::PasswordForgotten(_)
-        | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => return None,
-    };
+    let (outcome, fact) = Outcome::told_by(envelope.event.clone())?;
     Some(Command::Obey(batch::Verdict {
         event: envelope.id,
         order: fact.order_id,

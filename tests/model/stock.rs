@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use inventory::domain::batch::{Changed, Stored, Writes, decide};
-use inventory::domain::{Answer, Command, Error, Lines, Reservation, Scope, State, Stock};
+use inventory::domain::{Answer, Command, Error, Lines, Reservation, State, Stock};
 use shop_faults::Bug;
 use shop_types::event::StockFact;
 use shop_types::{Envelope, Event, EventId, OrderId};
@@ -67,29 +67,7 @@ impl Inventory {
 }
 
 fn command(envelope: &Envelope) -> Option<Member> {
-    let command = match &envelope.event {
-        Event::OrderRejected(fact) | Event::OrderCancelling(fact) | Event::OrderReturning(fact) => {
-            Command::Release { order: fact.order_id, scope: Scope::HoldOrSale }
-        }
-        Event::PaymentCaptured(fact) => Command::Commit { order: fact.order_id },
-        Event::OrderCreated(_)
-        | Event::OrderConfirmed(_)
-        | Event::OrderCancelled(_)
-        | Event::OrderPaid(_)
-        | Event::OrderShipped(_)
-        | Event::OrderDelivered(_)
-        | Event::OrderReturned(_)
-        | Event::PaymentAuthorized(_)
-        | Event::PaymentDeclined(_)
-        | Event::PaymentVoided(_)
-        | Event::PaymentRefunded(_)
-        | Event::PaymentFailed(_)
-        | Event::StockChanged(_)
-        | Event::UserCreated(_)
-        | Event::PasswordForgotten(_)
-        | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => return None,
-    };
+    let command = Command::asked_by(&envelope.event)?;
     Some(Member { command, event: Some(envelope.id) })
 }
 

@@ -5,7 +5,7 @@
 
 pub mod batch;
 
-use shop_types::{Fingerprint, OrderId, Quantity, Sku, UserId};
+use shop_types::{Event, Fingerprint, OrderId, Quantity, Sku, UserId};
 
 /// The location that every shop has; stock is named `<sku>@<location>` (ruling 21).
 pub const LOCATION: &str = "main";
@@ -238,6 +238,37 @@ pub enum Command {
     },
     /// Adds pieces that came in or takes off pieces that are gone.
     Adjust(Adjustment),
+}
+
+impl Command {
+    /// What an event asks of stock; `None` for one that does not concern it.
+    #[must_use]
+    pub fn asked_by(event: &Event) -> Option<Self> {
+        Some(match event {
+            // Also of a rejected order: staff may have taken its money by hand just before, and that sells.
+            Event::OrderRejected(fact) | Event::OrderCancelling(fact) | Event::OrderReturning(fact) => {
+                Command::Release { order: fact.order_id, scope: Scope::HoldOrSale }
+            }
+            Event::PaymentCaptured(fact) => Command::Commit { order: fact.order_id },
+            Event::OrderCreated(_)
+            | Event::OrderConfirmed(_)
+            | Event::OrderCancelled(_)
+            | Event::OrderPaid(_)
+            | Event::OrderShipped(_)
+            | Event::OrderDelivered(_)
+            | Event::OrderReturned(_)
+            | Event::PaymentAuthorized(_)
+            | Event::PaymentDeclined(_)
+            | Event::PaymentVoided(_)
+            | Event::PaymentRefunded(_)
+            | Event::PaymentFailed(_)
+            | Event::StockChanged(_)
+            | Event::UserCreated(_)
+            | Event::PasswordForgotten(_)
+            | Event::EmailEntered(_)
+            | Event::SessionRevoked(_) => return None,
+        })
+    }
 }
 
 /// A change of the stock by staff.

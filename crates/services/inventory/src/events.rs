@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use shop_events::{HandleError, Handler, each};
-use shop_types::{Envelope, Event, Topic};
+use shop_types::{Envelope, Topic};
 
 use crate::app::App;
-use crate::domain::{Command, Scope};
+use crate::domain::Command;
 
 /// What is consumed.
 pub(crate) const TOPICS: &[Topic] =
@@ -19,29 +19,6 @@ pub(crate) fn handler(app: &Arc<App>) -> Handler {
 }
 
 async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
-    let command = match envelope.event {
-        // Also of a rejected order: staff may have taken its money by hand just before, and that sells.
-        Event::OrderRejected(fact) | Event::OrderCancelling(fact) | Event::OrderReturning(fact) => {
-            Command::Release { order: fact.order_id, scope: Scope::HoldOrSale }
-        }
-        Event::PaymentCaptured(fact) => Command::Commit { order: fact.order_id },
-        Event::OrderCreated(_)
-        | Event::OrderConfirmed(_)
-        | Event::OrderCancelled(_)
-        | Event::OrderPaid(_)
-        | Event::OrderShipped(_)
-        | Event::OrderDelivered(_)
-        | Event::OrderReturned(_)
-        | Event::PaymentAuthorized(_)
-        | Event::PaymentDeclined(_)
-        | Event::PaymentVoided(_)
-        | Event::PaymentRefunded(_)
-        | Event::PaymentFailed(_)
-        | Event::StockChanged(_)
-        | Event::UserCreated(_)
-        | Event::PasswordForgotten(_)
-        | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => return Ok(()),
-    };
+    let Some(command) = Command::asked_by(&envelope.event) else { return Ok(()) };
     app.obey(envelope.id, command).await.map_err(HandleError::of)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shop_events::{HandleError, Handler, each};
 use shop_types::event::OrderFact;
-use shop_types::{Envelope, Event, EventId, Topic};
+use shop_types::{Envelope, EventId, Topic};
 
 use crate::app::App;
 use crate::domain::PaymentId;
@@ -20,28 +20,8 @@ pub(crate) fn handler(app: &Arc<App>) -> Handler {
 }
 
 async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
-    let verdict = match envelope.event {
-        Event::OrderConfirmed(fact) => verdict(envelope.id, fact, Outcome::Confirmed),
-        Event::OrderRejected(fact) => verdict(envelope.id, fact, Outcome::Rejected),
-        Event::OrderCancelling(fact) | Event::OrderReturning(fact) => verdict(envelope.id, fact, Outcome::Undone),
-        Event::OrderCreated(_)
-        | Event::OrderCancelled(_)
-        | Event::OrderPaid(_)
-        | Event::OrderShipped(_)
-        | Event::OrderDelivered(_)
-        | Event::OrderReturned(_)
-        | Event::PaymentAuthorized(_)
-        | Event::PaymentDeclined(_)
-        | Event::PaymentCaptured(_)
-        | Event::PaymentVoided(_)
-        | Event::PaymentRefunded(_)
-        | Event::PaymentFailed(_)
-        | Event::StockChanged(_)
-        | Event::UserCreated(_)
-        | Event::PasswordForgotten(_)
-        | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => return Ok(()),
-    };
+    let Some((outcome, fact)) = Outcome::told_by(envelope.event) else { return Ok(()) };
+    let verdict = verdict(envelope.id, fact, outcome);
     app.obey(verdict?).await.map_err(HandleError::of)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shop_types::event::OrderFact;
 use shop_types::{EventId, Fingerprint, Money, OrderId, UserId};
 
 use crate::domain::{Event, Illegal, Method, Payment, PaymentId, Reason, RefundId, RefundState, Tell, Unrefundable};
@@ -116,6 +117,36 @@ pub enum Outcome {
     Rejected,
     /// It is undone: hold and keep nothing. The order waits for the payment's last word.
     Undone,
+}
+
+impl Outcome {
+    /// What an event tells of the outcome of an order; `None` for one that does not concern its money.
+    #[must_use]
+    pub fn told_by(event: shop_types::Event) -> Option<(Self, OrderFact)> {
+        use shop_types::Event;
+        match event {
+            Event::OrderConfirmed(fact) => Some((Self::Confirmed, fact)),
+            Event::OrderRejected(fact) => Some((Self::Rejected, fact)),
+            Event::OrderCancelling(fact) | Event::OrderReturning(fact) => Some((Self::Undone, fact)),
+            Event::OrderCreated(_)
+            | Event::OrderCancelled(_)
+            | Event::OrderPaid(_)
+            | Event::OrderShipped(_)
+            | Event::OrderDelivered(_)
+            | Event::OrderReturned(_)
+            | Event::PaymentAuthorized(_)
+            | Event::PaymentDeclined(_)
+            | Event::PaymentCaptured(_)
+            | Event::PaymentVoided(_)
+            | Event::PaymentRefunded(_)
+            | Event::PaymentFailed(_)
+            | Event::StockChanged(_)
+            | Event::UserCreated(_)
+            | Event::PasswordForgotten(_)
+            | Event::EmailEntered(_)
+            | Event::SessionRevoked(_) => None,
+        }
+    }
 }
 
 /// What has come of a command; or why nothing has changed.
