@@ -111,12 +111,15 @@ fn load(shop: &World, tables: &Tables) -> Stored {
 fn write(shop: &World, txn: &mut Txn, writes: Writes) {
     let Writes { stock, reservations, movements, done: _ } = writes;
     let mut told = Vec::new();
-    for Changed { before: _, mut after } in stock {
+    for Changed { before, mut after } in stock {
+        let worth_telling = before.as_ref().is_none_or(|before| before.available != after.available);
         if shop.planted(Bug::UnguardedDecrement) {
             after = Stock { available: after.available - PLENTY, received: after.received - PLENTY, ..after };
         }
-        let fact = StockFact { sku: after.sku.clone(), available: after.available, version: after.version };
-        told.push(shop.envelope(after.sku.to_string(), after.version, Event::StockChanged(fact)));
+        if worth_telling {
+            let fact = StockFact { sku: after.sku.clone(), available: after.available, version: after.version };
+            told.push(shop.envelope(after.sku.to_string(), after.version, Event::StockChanged(fact)));
+        }
         if !after.is_balanced() {
             shop.complain(format!("I1: {after:?} does not add up"));
         }

@@ -32,7 +32,8 @@ pub(super) async fn write(
     let event = |change: &Changed<Stock>| {
         stock_changed(clock, now, cause_of(&change.after.sku, &movements, members), &change.after)
     };
-    outbox::append(txn, &stock.iter().map(event).collect::<Vec<_>>()).await
+    let events: Vec<Envelope> = stock.iter().filter(|change| is_worth_telling(change)).map(event).collect();
+    outbox::append(txn, &events).await
 }
 
 /// One guarded write per SKU, in sorted order, so that two pods meet at their first common SKU and not crosswise.
@@ -98,6 +99,11 @@ async fn write_done(txn: &mut Txn<'_>, done: &[Done]) -> Result<(), Error> {
     };
     idempotency::insert(txn, &done.iter().map(start).collect::<Vec<_>>()).await?;
     idempotency::finish(txn, &done.iter().map(finish).collect::<Vec<_>>()).await
+}
+
+/// Others hear of what can be sold. That held pieces are now sold changes nothing for them.
+fn is_worth_telling(Changed { before, after }: &Changed<Stock>) -> bool {
+    before.as_ref().is_none_or(|before| before.available != after.available)
 }
 
 /// What can be sold of a SKU after the whole batch.
