@@ -241,6 +241,7 @@ impl Stream {
 
     /// Takes over up to `count` entries that were given out at least `idle` ago and not acknowledged. `from` is where the
     /// last call ended, [`StreamId::ZERO`] at first; the second value is where this one did, zero after a full round.
+    /// Each says which delivery it is; Redis counts it when told by [`Self::count_delivery`].
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -297,6 +298,23 @@ impl Stream {
             ]);
         }
         self.run("stream_give_back", guarded!("stream/give_back.lua"), arguments).await?.status()
+    }
+
+    /// Notes that an entry of [`Self::claim_idle`] is about to be handled, so that one which takes down whoever handles it
+    /// is given up some day. It stays this consumer's for another `idle`.
+    ///
+    /// # Errors
+    /// As [`Self::give_back`].
+    pub async fn count_delivery(
+        &self,
+        mark: &Mark,
+        group: &str,
+        consumer: &str,
+        idle: Duration,
+        delivery: &Delivery,
+    ) -> Result<(), Error> {
+        let counted = Retry { stream_id: delivery.stream_id, after: idle, deliveries: delivery.deliveries };
+        self.give_back(mark, group, consumer, idle, &[counted]).await
     }
 
     /// Forgets consumers of a group that hold nothing and were not heard of for so long; answers how many.

@@ -73,6 +73,7 @@ impl Source {
                     HashMap::from([(entry.delivery.stream_id, Verdict::Poison(reason))])
                 }
                 Content::Event(_) | Content::NotOurs | Content::Unheard | Content::Unreadable(_) => {
+                    self.count_delivery(mark, &entry.delivery).await;
                     self.hand_over(std::slice::from_ref(&entry)).await
                 }
             };
@@ -81,6 +82,14 @@ impl Source {
             }
         }
         ended
+    }
+
+    /// Redis may be slow to say that it has counted: that delays nothing, and does not count against the event.
+    async fn count_delivery(&self, mark: &Mark, delivery: &Delivery) {
+        let (group, name) = (&self.consumer.service, &self.consumer.name);
+        if let Err(error) = self.stream.count_delivery(mark, group, name, IDLE, delivery).await {
+            tracing::warn!(%error, "{group} could not count a delivery; it is handled all the same");
+        }
     }
 
     fn read(&self, deliveries: Vec<Delivery>) -> Vec<Read> {

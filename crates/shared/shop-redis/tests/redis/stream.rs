@@ -223,6 +223,29 @@ async fn what_a_consumer_did_not_acknowledge_is_claimed_and_counted() {
 }
 
 #[tokio::test]
+async fn a_claim_whose_answer_is_lost_is_no_delivery() {
+    let server = Server::start();
+    let (_redis, stream, mark) = opened(&server).await;
+    stream.ensure_group("payment").await.unwrap();
+    stream.append(&mark, &entries(&["a"])).await.unwrap();
+    stream.read("payment", "one", 1).await.unwrap();
+
+    for _lost in 0..5 {
+        stream.claim_idle("payment", "two", Duration::ZERO, 1, StreamId::ZERO).await.unwrap();
+    }
+    let (second, _) = stream.claim_idle("payment", "two", Duration::ZERO, 1, StreamId::ZERO).await.unwrap();
+    assert_eq!(second.deliveries[0].deliveries, 2);
+
+    for _twice in 0..2 {
+        stream.count_delivery(&mark, "payment", "two", IDLE, &second.deliveries[0]).await.unwrap();
+    }
+    let (at_work, _) = stream.claim_idle("payment", "one", IDLE, 1, StreamId::ZERO).await.unwrap();
+    assert_eq!(event_ids(&at_work), [""; 0], "who counts keeps it for another while");
+    let (third, _) = stream.claim_idle("payment", "one", Duration::ZERO, 1, StreamId::ZERO).await.unwrap();
+    assert_eq!(third.deliveries[0].deliveries, 3);
+}
+
+#[tokio::test]
 async fn what_is_given_back_is_claimed_when_its_time_has_come() {
     let server = Server::start();
     let (_redis, stream, mark) = opened(&server).await;
