@@ -17,7 +17,7 @@ use shop_mongo::{Claim, Error, Group, IndexModel, Mongo, Numbers, Setup, inbox, 
 use shop_types::Clock;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use leases::MOST_OVERDUE;
+pub(crate) use leases::Overdue;
 pub(crate) use queries::{Filter, Viewer};
 pub(crate) use stuck::TRANSIENT;
 pub(crate) use writer::{Answer, Cause, Command, Deed};
@@ -88,7 +88,7 @@ fn orders() -> Setup {
             index(doc! { "state": 1, "created_at": -1, "_id": -1 }),
             index(doc! { "created_at": -1, "_id": -1 }),
             partial(doc! { "lease_until": 1 }, doc! { "phase": Phase::Driving.as_str() }),
-            partial(doc! { "deadline": 1 }, doc! { "state": State::Placed.as_str() }),
+            partial(doc! { "deadline": 1, "_id": 1 }, doc! { "state": State::Placed.as_str() }),
         ],
     )
     .validated(doc! { "$jsonSchema": {

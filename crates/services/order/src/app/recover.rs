@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::App;
 use super::drive::log_standstill;
 use crate::domain::{Change, Order, Rejection, State};
-use crate::store::{Cause, MOST_OVERDUE};
+use crate::store::{Cause, Overdue};
 
 /// Between two looks for orders whose driver is silent or whose deadline has passed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,11 +26,11 @@ type Drives = JoinSet<Option<Order>>;
 impl App {
     /// Until stopped: takes over orders whose driver is silent, and rejects those whose deadline has passed.
     pub(crate) async fn recover(self: Arc<Self>, stop: CancellationToken) {
-        let mut drives = Drives::new();
+        let (mut drives, mut page) = (Drives::new(), None);
         while !stop.is_cancelled() {
-            let more_overdue = self.reject_overdue().await;
+            page = self.reject_overdue(page).await;
             let more_silent = self.take_over_silent(&mut drives).await;
-            if more_overdue {
+            if page.is_some() {
                 continue;
             }
             // After an outage there are thousands: the next one is taken over as soon as one is done.
@@ -56,6 +56,10 @@ impl App {
                     drives.spawn(Arc::clone(self).drive(order, leased));
                 }
                 Ok(None) => return false,
+                // It falls silent again with its new lease; the others must not wait for that.
+                Err(error @ shop_mongo::Error::Corrupt { .. }) => {
+                    error!(error = &error as &dyn std::error::Error, "An order that nobody drives cannot be read");
+                }
                 Err(error) => {
                     warn!(error = &error as &dyn std::error::Error, "Cannot look for orders to take over");
                     return false;
@@ -65,31 +69,24 @@ impl App {
         true
     }
 
-    /// Rejects a batch of orders past their deadline, in one group commit; `true` when there are more.
-    async fn reject_overdue(&self) -> bool {
-        let overdue = match self.store.overdue().await {
-            Ok(overdue) => overdue,
+    /// Rejects a page of orders past their deadline, in one group commit; tells where the next page begins. One that cannot
+    /// be rejected keeps no later one waiting, and comes again with the next round.
+    async fn reject_overdue(&self, after: Option<Overdue>) -> Option<Overdue> {
+        let (overdue, end) = match self.store.overdue(after.as_ref()).await {
+            Ok(page) => page,
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "Cannot look for orders past their deadline");
-                return false;
+                return None;
             }
         };
-        let found = overdue.len();
         let rejections = overdue.into_iter().map(|id| async move {
             match self.change(id, Change::Reject { reason: Rejection::Deadline }, Cause::State).await {
-                Ok(order) => {
-                    info!(order.id = %id, order.state = %order.state, "Deadline of order {id} has passed");
-                    true
-                }
-                Err(error) => {
-                    log_standstill(id, &error);
-                    false
-                }
+                Ok(order) => info!(order.id = %id, order.state = %order.state, "Deadline of order {id} has passed"),
+                Err(error) => log_standstill(id, &error),
             }
         });
-        let rejected = futures::future::join_all(rejections).await;
-        // Those that cannot be rejected now come again with the next look.
-        found == MOST_OVERDUE && rejected.into_iter().all(|rejected| rejected)
+        futures::future::join_all(rejections).await;
+        end
     }
 
     /// Until stopped: counts orders that do not come to rest, in one pod of all.

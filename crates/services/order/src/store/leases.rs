@@ -1,9 +1,10 @@
 //! Who drives an order, by the database's clock: a pod whose own clock jumps neither loses nor steals an order.
 
-use bson::doc;
+use bson::{DateTime, doc};
 use futures::TryStreamExt as _;
+use serde::Deserialize;
 use shop_mongo::options::ReturnDocument;
-use shop_mongo::{Collection, Document, Error};
+use shop_mongo::{Collection, Error};
 use shop_types::OrderId;
 
 use super::documents::OrderDocument;
@@ -14,7 +15,15 @@ use crate::domain::Order;
 pub(super) const LEASE_MILLISECONDS: i64 = 10_000;
 
 /// How many overdue orders are looked for at once: as many as one group takes.
-pub(crate) const MOST_OVERDUE: usize = shop_mongo::group::MOST_MEMBERS;
+const MOST_OVERDUE: usize = shop_mongo::group::MOST_MEMBERS;
+
+/// An order past its deadline: where a page of them ended.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Overdue {
+    #[serde(rename = "_id")]
+    id: String,
+    deadline: DateTime,
+}
 
 impl Store {
     /// Takes over an order whose driver is silent; `None` when there is none, or when `id` is being driven or settled.
@@ -35,18 +44,26 @@ impl Store {
             .transpose()
     }
 
-    /// Orders that are still only placed after their deadline: at most [`MOST_OVERDUE`], the oldest first.
-    pub(crate) async fn overdue(&self) -> Result<Vec<OrderId>, Error> {
-        let orders: Collection<Document> = self.mongo.collection(ORDERS);
+    /// Orders that are still only placed after their deadline: at most [`MOST_OVERDUE`], the oldest first, from after the
+    /// place where the last page ended. The second value is where this one did; `None`: there are no more.
+    pub(crate) async fn overdue(&self, after: Option<&Overdue>) -> Result<(Vec<OrderId>, Option<Overdue>), Error> {
+        let orders: Collection<Overdue> = self.mongo.collection(ORDERS);
         let most = i64::try_from(MOST_OVERDUE).unwrap_or(i64::MAX);
-        let filter = doc! { "state": "placed", "$expr": { "$lt": ["$deadline", "$$NOW"] } };
-        let found: Vec<Document> = self
+        let mut filter = doc! { "state": "placed", "$expr": { "$lt": ["$deadline", "$$NOW"] } };
+        if let Some(Overdue { id, deadline }) = after {
+            let later = doc! { "deadline": { "$gt": *deadline } };
+            filter.insert("$or", vec![later, doc! { "deadline": *deadline, "_id": { "$gt": id } }]);
+        }
+        let oldest = doc! { "deadline": 1, "_id": 1 };
+        let fields = doc! { "deadline": 1 };
+        let mut found: Vec<Overdue> = self
             .mongo
             .run("find overdue orders", async move {
-                let found = orders.find(filter).projection(doc! { "_id": 1 }).sort(doc! { "deadline": 1 }).limit(most);
-                found.await?.try_collect().await
+                orders.find(filter).projection(fields).sort(oldest).limit(most).await?.try_collect().await
             })
             .await?;
-        Ok(found.iter().filter_map(|row| row.get_str("_id").ok()?.parse().ok()).collect())
+        let ids = found.iter().filter_map(|row| row.id.parse().ok()).collect();
+        let end = if found.len() == MOST_OVERDUE { found.pop() } else { None };
+        Ok((ids, end))
     }
 }
