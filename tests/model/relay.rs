@@ -1,7 +1,7 @@
 //! The relay of one service: carries outbox rows into the stream and finds out which of them every consumer has
 //! (shop-events, `relay`).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use shop_config::SERVICES;
 use shop_faults::Bug;
@@ -149,10 +149,11 @@ impl Relay {
         let events: Vec<_> = rows.iter().map(|row| row.envelope.clone()).collect();
         let ids = self.shop.redis.append(self.service, mark, &events).await?;
         self.shop.sim.tell(|| format!("publishes {} events under {mark:?}", ids.len()));
-        let places: BTreeMap<_, _> = rows.iter().map(|row| row.envelope.id).zip(ids).collect();
+        let sent: BTreeSet<_> = rows.iter().map(|row| row.envelope.id).collect();
+        let last = ids.last().copied();
         self.change_rows(|row| {
-            let place = places.get(&row.envelope.id).filter(|_| !row.confirmed)?;
-            Some(Sent { published: Some((mark, *place)), ..row.clone() })
+            let place = last.filter(|_| !row.confirmed && sent.contains(&row.envelope.id))?;
+            Some(Sent { published: Some((mark, place)), ..row.clone() })
         })
         .await
     }

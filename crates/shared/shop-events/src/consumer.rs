@@ -53,6 +53,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const MOST_AT_WORK: usize = 8;
 /// A wake-up may be lost: so often a consumer looks by itself.
 const POLL_EVERY: Duration = Duration::from_millis(250);
+/// What comes sooner after a batch waits for more, so that a busy stream makes large groups and few transactions. An event
+/// that comes alone never waits.
+const PACE: Duration = Duration::from_millis(20);
 const CLAIM_EVERY: Duration = Duration::from_millis(500);
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// A consumer of an ended pod is forgotten after so long.
@@ -191,6 +194,7 @@ impl Source {
         let mut outage = Outage::new(format!("reading of {} by {}", self.stream.producer(), self.consumer.service));
         while !self.consumer.stop.is_cancelled() {
             wake.drain();
+            let began = Instant::now();
             let batch = match self.stream.read(&self.consumer.service, &self.consumer.name, BATCH).await {
                 Ok(batch) => batch,
                 Err(error) => {
@@ -209,6 +213,7 @@ impl Source {
             }
             if !full {
                 self.wait(&mut wake).await;
+                sleep_until(began + PACE).await;
             }
         }
         while at_work.join_next().await.is_some() {}

@@ -142,7 +142,7 @@ pub async fn insert(txn: &mut Txn<'_>, starts: &[Start]) -> Result<(), Error> {
         doc! { "_id": id, "fingerprint": fingerprint.as_str(), "resource": resource }
     };
     let rows: Vec<Document> = starts.iter().map(row).collect();
-    stamped::insert_new(txn, COLLECTION, "started", rows).await
+    stamped::insert(txn, COLLECTION, "started", rows).await
 }
 
 /// Writes how requests ended, in the transaction that ends them. A row that is finished stays as it is, and one that was

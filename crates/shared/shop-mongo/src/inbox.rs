@@ -6,6 +6,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
+use serde::Deserialize;
 use shop_faults::Bug;
 use shop_types::EventId;
 
@@ -56,16 +57,24 @@ pub async fn take_up(txn: &mut Txn<'_>, group: &str, id: EventId) -> Result<(), 
     deleted.map(drop).map_err(|error| txn.sort(error))
 }
 
+#[derive(Deserialize)]
+struct Found {
+    #[serde(rename = "_id")]
+    id: String,
+}
+
 async fn remember(txn: &mut Txn<'_>, group: &str, ids: &[EventId], more: &Document) -> Result<HashSet<EventId>, Error> {
-    let mut known = HashSet::new();
-    let ids: Vec<EventId> = ids.iter().copied().filter(|id| known.insert(*id)).collect();
+    let ids: HashSet<EventId> = ids.iter().copied().collect();
     let row = |id: &EventId| {
         let mut row = doc! { "_id": row_id(group, *id), "group": group };
         row.extend(more.clone());
         row
     };
-    let new = stamped::insert(txn, COLLECTION, "at", ids.iter().map(row).collect()).await?;
-    Ok(ids.into_iter().zip(new).filter(|(_, new)| !new).map(|(id, _)| id).collect())
+    let found: Vec<Found> = txn.find_many(COLLECTION, ids.iter().map(|id| row_id(group, *id))).await?;
+    let found: HashSet<String> = found.into_iter().map(|found| found.id).collect();
+    let (had, new): (Vec<EventId>, Vec<EventId>) = ids.into_iter().partition(|id| found.contains(&row_id(group, *id)));
+    stamped::insert(txn, COLLECTION, "at", new.iter().map(row).collect()).await?;
+    Ok(had.into_iter().collect())
 }
 
 fn row_id(group: &str, id: EventId) -> String {

@@ -17,7 +17,7 @@ use shop_types::Envelope;
 use crate::{Error, Setup, Txn, stamped};
 
 pub use relay::{
-    Backlog, Place, Row, StreamId, Wire, backlog, mark_confirmed_up_to, mark_published, next_unpublished,
+    Backlog, Row, StreamId, Wire, backlog, mark_confirmed_up_to, mark_published, next_unpublished,
     republish_unconfirmed,
 };
 
@@ -50,7 +50,7 @@ pub async fn append(txn: &mut Txn<'_>, events: &[Envelope]) -> Result<(), Error>
     }
     let rows: Vec<Document> = events.iter().map(|event| row(txn.what(), event)).collect::<Result<_, _>>()?;
     txn.will_have_written_events();
-    stamped::insert_new(txn, COLLECTION, "created_at", rows).await
+    stamped::insert(txn, COLLECTION, "created_at", rows).await
 }
 
 fn row(what: &'static str, event: &Envelope) -> Result<Document, Error> {

@@ -2,9 +2,9 @@
 //!
 //! What does not belong here: starting, committing and repeating it (`transaction`, [`crate::Group`]).
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::{ClientSession, Collection, Database};
+use mongodb::{ClientSession, ClusterTime, Collection, Database};
 use serde::de::DeserializeOwned;
 
 use crate::update::{self, UpdateOp, Updated};
@@ -19,11 +19,14 @@ pub struct Txn<'a> {
     database: Database,
     what: &'static str,
     wrote_events: bool,
+    /// What the session had heard of the database's time when the transaction began.
+    began: Option<ClusterTime>,
 }
 
 impl<'a> Txn<'a> {
     pub(crate) fn new(session: &'a mut ClientSession, database: &Database, what: &'static str) -> Self {
-        Self { session, database: database.clone(), what, wrote_events: false }
+        let began = session.cluster_time().cloned();
+        Self { session, database: database.clone(), what, wrote_events: false, began }
     }
 
     /// A collection of this service, read as `T`.
@@ -113,6 +116,23 @@ impl<'a> Txn<'a> {
             return Ok(());
         }
         Err(Error::GuardFailed { what: self.what, expected, matched: updated.matched })
+    }
+
+    /// The time of the database's clock as the replies in this transaction carry it: whole seconds, and behind by as long
+    /// as nothing was written anywhere, 10 s at most. Without a reply yet it asks `collection` for nothing.
+    ///
+    /// # Errors
+    /// As [`Error`] says; [`Error::Failed`] for a server that is no member of a replica set.
+    pub(crate) async fn database_time(&mut self, collection: &str) -> Result<DateTime, Error> {
+        if self.session.cluster_time() == self.began.as_ref() {
+            let _nothing: Vec<Document> = self.find(collection, doc! { "_id": Bson::Null }).await?;
+        }
+        let time = self.session.cluster_time().map(bson::serialize_to_document).transpose();
+        let time = time.map_err(|error| Error::failed(self.what, error))?.unwrap_or_default();
+        match time.get_timestamp("clusterTime") {
+            Ok(time) => Ok(DateTime::from_millis(i64::from(time.time) * 1000)),
+            Err(error) => Err(Error::failed(self.what, error)),
+        }
     }
 
     pub(crate) fn will_have_written_events(&mut self) {

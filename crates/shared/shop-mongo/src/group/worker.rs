@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::load::Load;
 use super::part::{Part, Shared, may_be_of_one_member};
 use super::slow_lane::{self, SlowLane};
-use super::{Decide, LONGEST_SEARCH, MOST_MEMBERS, Member, TRIES_BEFORE_SPLIT};
+use super::{Decide, LONGEST_SEARCH, MOST_MEMBERS, Member, PACE, TRIES_BEFORE_SPLIT};
 use crate::retry::Pauses;
 use crate::{Error, Mongo};
 
@@ -39,10 +39,14 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Worker<C, A> {
                     if count == 0 {
                         break;
                     }
+                    let began = Instant::now();
                     if let Some(part) = Part::of(&self.shared, drained.drain(..)) {
                         self.shared.load.set_busy(true);
                         self.settle(part, &slow_lane).await;
                         self.shared.load.set_busy(false);
+                    }
+                    if count > 1 {
+                        sleep_until(began + PACE).await;
                     }
                 }
             }

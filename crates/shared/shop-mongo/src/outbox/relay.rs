@@ -40,15 +40,6 @@ pub struct Wire {
     pub epoch: String,
 }
 
-/// Where an event stands in its stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Which event.
-    pub event: EventId,
-    /// The id that the stream gave it.
-    pub stream_id: StreamId,
-}
-
 /// An id in a Redis stream, `<milliseconds>-<sequence>`; ordered as the stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
@@ -60,13 +51,6 @@ pub struct StreamId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of a stream entry: must be <milliseconds>-<sequence>")]
 pub struct MalformedStreamId;
-
-impl StreamId {
-    /// The one that Redis gives next within the same millisecond.
-    const fn next(self) -> Self {
-        Self { milliseconds: self.milliseconds, sequence: self.sequence.saturating_add(1) }
-    }
-}
 
 impl FromStr for StreamId {
     type Err = MalformedStreamId;
@@ -137,33 +121,25 @@ pub async fn next_unpublished(mongo: &Mongo, limit: u32) -> Result<Vec<Row>, Err
     Ok(mongo.run("read outbox", work).await?.into_iter().map(Row::from).collect())
 }
 
-/// Notes where events stand in the stream, and in which Redis.
+/// Notes that events were sent in one step, in which Redis, and where the last of them stands in the stream. That one
+/// place does for all: they are confirmed together once it is below what every group has.
 ///
 /// # Errors
 /// As [`Error`] says; then some may be noted and the others will be sent again.
-pub async fn mark_published(mongo: &Mongo, wire: &Wire, places: &[Place]) -> Result<(), Error> {
-    // Events that were sent in one step stand one after another: one write for all of them costs a fifth of one for each.
-    for run in places.chunk_by(|one, other| other.stream_id == one.stream_id.next()) {
-        let [first, ..] = run else { continue };
-        let ids: Vec<String> = run.iter().map(|place| place.event.to_string()).collect();
-        let filter = doc! { "_id": { "$in": &ids }, "confirmed": false };
-        let sequence = doc! { "$add": [
-            { "$literal": first.stream_id.sequence }, { "$indexOfArray": [{ "$literal": ids }, "$_id"] },
-        ] };
-        let literal = doc! {
-            "run_id": &wire.run_id, "epoch": &wire.epoch, "milliseconds": first.stream_id.milliseconds,
-        };
-        let prefix = format!("{}-", first.stream_id.milliseconds);
-        let published = doc! { "$mergeObjects": [{ "$literal": literal }, {
-            "stream_id": { "$concat": [{ "$literal": prefix }, { "$toString": &sequence }] },
-            "sequence": sequence,
-            "at": "$$NOW",
-        }] };
-        let rows = rows::<Document>(mongo);
-        let noting = async move { rows.update_many(filter, vec![doc! { "$set": { "published": published } }]).await };
-        mongo.run("mark published", noting).await?;
-    }
-    Ok(())
+pub async fn mark_published(mongo: &Mongo, wire: &Wire, events: &[EventId], last: StreamId) -> Result<(), Error> {
+    let ids: Vec<String> = events.iter().map(EventId::to_string).collect();
+    let published = doc! {
+        "run_id": { "$literal": &wire.run_id },
+        "epoch": { "$literal": &wire.epoch },
+        "stream_id": { "$literal": last.to_string() },
+        "milliseconds": last.milliseconds,
+        "sequence": last.sequence,
+        "at": "$$NOW",
+    };
+    let filter = doc! { "_id": { "$in": ids }, "confirmed": false };
+    let rows = rows::<Document>(mongo);
+    let noting = async move { rows.update_many(filter, vec![doc! { "$set": { "published": published } }]).await };
+    mongo.run("mark published", noting).await.map(drop)
 }
 
 /// Confirms the rows that stand before `floor` in the stream of this Redis, `floor` itself excluded: give the oldest id
@@ -178,7 +154,7 @@ pub async fn mark_confirmed_up_to(mongo: &Mongo, wire: &Wire, floor: StreamId) -
         { "published.milliseconds": floor.milliseconds, "published.sequence": { "$lt": floor.sequence } },
     ] };
     let filter = doc! { "confirmed": false, "published": { "$ne": Bson::Null }, "$and": [taken_by(wire), before] };
-    let confirm = vec![doc! { "$set": { "confirmed": true, "confirmed_at": "$$NOW" } }];
+    let confirm = doc! { "$set": { "confirmed": true }, "$currentDate": { "confirmed_at": true } };
     let rows = rows::<Document>(mongo);
     let done = mongo.run("mark confirmed", async move { rows.update_many(filter, confirm).await }).await?;
     Ok(done.modified_count)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shop_mongo::outbox::{self, Backlog, Place, StreamId, Wire};
+use shop_mongo::outbox::{self, Backlog, StreamId, Wire};
 use shop_mongo::{Bson, Error, doc};
 use shop_types::event::StockFact;
 use shop_types::{Envelope, Event, EventId};
@@ -39,13 +39,13 @@ fn id(text: &str) -> StreamId {
     text.parse().unwrap()
 }
 
-/// Publishes what waits, at the given places.
+/// Publishes what waits, each by itself at its place.
 async fn publish(store: &Store, wire: &Wire, stream_ids: &[&str]) {
     let waiting = outbox::next_unpublished(&store.mongo, 100).await.unwrap();
-    let places: Vec<Place> =
-        waiting.iter().zip(stream_ids).map(|(row, at)| Place { event: row.id, stream_id: id(at) }).collect();
-    assert_eq!(places.len(), stream_ids.len());
-    outbox::mark_published(&store.mongo, wire, &places).await.unwrap();
+    assert_eq!(waiting.len(), stream_ids.len());
+    for (row, at) in waiting.iter().zip(stream_ids) {
+        outbox::mark_published(&store.mongo, wire, &[row.id], id(at)).await.unwrap();
+    }
 }
 
 async fn backlog(store: &Store) -> (u64, u64) {
@@ -186,25 +186,26 @@ fn stages(plan: &Bson) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_row_is_noted_at_its_own_place() {
+async fn what_was_sent_in_one_step_is_noted_at_the_place_of_the_last() {
     with_store(|store| async move {
         store.mongo.ensure(&[outbox::setup()]).await.unwrap();
-        append(&store, &(1..=6).map(|n| event(u128::try_from(n).unwrap(), n)).collect::<Vec<_>>()).await.unwrap();
-        let places = ["5-7", "5-8", "5-9", "6-0", "6-2", "6-3"];
+        append(&store, &(1..=4).map(|n| event(u128::try_from(n).unwrap(), n)).collect::<Vec<_>>()).await.unwrap();
+        let sent: Vec<EventId> = (1..=3).map(|n| event(n, 0).id).collect();
 
-        publish(&store, &wire("a", "1"), &places).await;
+        outbox::mark_published(&store.mongo, &wire("$a", "$1"), &sent, id("5-9")).await.unwrap();
 
-        for (n, place) in (1..=6).zip(places) {
-            let row = store.get("outbox", &event(n, 0).id.to_string()).await.unwrap();
+        for event in &sent {
+            let row = store.get("outbox", &event.to_string()).await.unwrap();
             let mut published = row.get_document("published").unwrap().clone();
             assert!(published.remove("at").is_some_and(|at| at.as_datetime().is_some()));
-            let (milliseconds, sequence) = place.split_once('-').unwrap();
-            let (milliseconds, sequence): (i64, i64) = (milliseconds.parse().unwrap(), sequence.parse().unwrap());
             let expected = doc! {
-                "run_id": "a", "epoch": "1", "milliseconds": milliseconds, "stream_id": place, "sequence": sequence,
+                "run_id": "$a", "epoch": "$1", "stream_id": "5-9", "milliseconds": 5_i64, "sequence": 9_i64,
             };
             assert_eq!(published, expected);
         }
+        assert_eq!(backlog(&store).await, (1, 3));
+        assert_eq!(outbox::mark_confirmed_up_to(&store.mongo, &wire("$a", "$1"), id("5-9")).await.unwrap(), 0);
+        assert_eq!(outbox::mark_confirmed_up_to(&store.mongo, &wire("$a", "$1"), id("5-10")).await.unwrap(), 3);
     })
     .await;
 }
