@@ -162,7 +162,7 @@ async fn every_question_is_answered_by_an_index(shop: &Shop) {
     let mut profiled = Vec::new();
     for service in ["identity", "catalog", "inventory", "cart", "payment", "order"] {
         let mongo = shop.services.mongo(service).await;
-        mongo.database().run_command(doc! { "profile": 2 }).await.unwrap();
+        mongo.database().run_command(doc! { "profile": 2, "filter": "unset" }).await.unwrap();
         profiled.push(mongo);
     }
     let report = order_check::check(&shop.settings()).await.unwrap();

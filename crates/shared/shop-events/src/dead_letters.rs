@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use shop_mongo::bson::DateTime;
+use shop_mongo::options::Hint;
 use shop_mongo::{Document, Error, IndexModel, Mongo, Setup, UpdateOp, doc, inbox};
 use shop_types::EventId;
 
@@ -72,7 +73,8 @@ pub(crate) async fn keep(mongo: &Mongo, letters: Vec<Letter>) -> Result<(), Erro
 /// How many there are.
 pub(crate) async fn count(mongo: &Mongo) -> Result<u64, Error> {
     let letters = mongo.collection::<Document>(COLLECTION);
-    mongo.run("count dead letters", async move { letters.count_documents(doc! {}).await }).await
+    let by_id = Hint::Keys(doc! { "_id": 1 });
+    mongo.run("count dead letters", async move { letters.count_documents(doc! {}).hint(by_id).await }).await
 }
 
 impl Letter {

@@ -194,24 +194,6 @@ fn authentication() -> Verdict {
     Verdict::new("authentication_failed", "MongoDB refuses the user name or password in the connection string")
 }
 
-/// Drops the databases of a prefix: for tests, which clean up after themselves.
-///
-/// # Errors
-/// As [`crate::Error`] says.
-pub async fn drop_databases(settings: &MongoConfig) -> Result<(), crate::Error> {
-    const WHAT: &str = "drop test databases";
-    let drop_all = async {
-        let client = Client::with_options(ClientOptions::parse(settings.uri.expose()).await?)?;
-        let prefix = format!("{}_", settings.database_prefix);
-        for name in client.list_database_names().await?.into_iter().filter(|name| name.starts_with(&prefix)) {
-            client.database(&name).drop().await?;
-        }
-        client.shutdown().await;
-        Ok::<(), DriverError>(())
-    };
-    drop_all.await.map_err(|error| crate::Error::of(WHAT, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

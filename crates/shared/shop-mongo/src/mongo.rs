@@ -64,7 +64,7 @@ impl Mongo {
         const WHAT: &str = "connect";
         let measures = Measures::register(metrics).map_err(|error| Error::failed(WHAT, error))?;
         let parsed = ClientOptions::parse(config.uri.expose()).await.map_err(|error| Error::of(WHAT, error))?;
-        let options = options(parsed, service, config, &measures);
+        let options = options(parsed, service, pod, config, &measures);
         let name = format!("{}_{service}", config.database_prefix);
         let database = database(&name, options.clone()).map_err(|error| Error::of(WHAT, error))?;
         let line = line(&name, options).map_err(|error| Error::of(WHAT, error))?;
@@ -200,8 +200,15 @@ fn line(name: &str, options: ClientOptions) -> Result<Database, DriverError> {
     Ok(Client::with_options(sessions::line_options(options))?.database(name))
 }
 
-fn options(mut options: ClientOptions, service: &str, config: &MongoConfig, measures: &Measures) -> ClientOptions {
-    options.app_name = Some(format!("shopmesh-{service}"));
+fn options(
+    mut options: ClientOptions,
+    service: &str,
+    pod: &str,
+    config: &MongoConfig,
+    measures: &Measures,
+) -> ClientOptions {
+    // The server takes 128 bytes.
+    options.app_name = Some(format!("shopmesh-{service}/{pod}").chars().filter(char::is_ascii).take(128).collect());
     options.max_pool_size = Some(config.max_pool_size);
     options.read_concern = Some(ReadConcern::majority());
     options.write_concern = Some(majority());

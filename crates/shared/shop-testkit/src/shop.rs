@@ -16,6 +16,8 @@ use tonic::service::Routes;
 use crate::callers::Callers;
 use crate::servers::{mongodb_uri, redis_url};
 
+/// What services call themselves, also to MongoDB; tests that look into databases have another name there.
+const POD: &str = "test-0";
 /// An address where nobody ever listens.
 const NOBODY: ([u8; 4], u16) = ([127, 0, 0, 1], 1);
 
@@ -32,7 +34,8 @@ pub struct Peers {
     pub payment_webhook_secret: Option<String>,
 }
 
-/// One or more services in this process. Ends and drops its databases when it goes out of scope.
+/// One or more services in this process. Ends and drops its databases when it goes out of scope; and fails when a service
+/// has asked something of MongoDB that no index answers.
 pub struct TestShop {
     running: Option<Running>,
     config: Config,
@@ -109,6 +112,8 @@ impl TestShop {
             api_key_file: Some(api_key_file),
             webhook_secret_file: Some(webhook_secret_file),
         };
+        let settings = config.mongodb.as_ref().expect("test shops have a MongoDB");
+        shop_mongo::watch_plans(settings, &service_names(), POD).await.expect("the tests' MongoDB can be used");
         let services =
             build(config.clone()).await.unwrap_or_else(|error| panic!("the service does not start: {error:#}"));
         let running =
@@ -193,7 +198,7 @@ impl TestShop {
     /// When the client cannot be made.
     pub async fn mongo(&self, service: &str) -> shop_mongo::Mongo {
         let settings = self.config.mongodb.as_ref().expect("test shops have a MongoDB");
-        shop_mongo::Mongo::connect(service, settings, &shop_telemetry::metrics::Metrics::new(service))
+        shop_mongo::Mongo::connect_from("looks", service, settings, &shop_telemetry::metrics::Metrics::new(service))
             .await
             .expect("the test's MongoDB can be used")
     }
@@ -219,14 +224,26 @@ impl Drop for TestShop {
         let dropping = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
-            runtime.block_on(shop_mongo::drop_databases(&settings))
+            runtime.block_on(async {
+                let unplanned = shop_mongo::unplanned(&settings, &service_names()).await?;
+                shop_mongo::drop_databases(&settings).await?;
+                Ok::<_, shop_mongo::Error>(unplanned)
+            })
         });
-        match dropping.join() {
-            Ok(Err(error)) if !std::thread::panicking() => panic!("the test's databases could not be dropped: {error}"),
+        let dropped = dropping.join();
+        if std::thread::panicking() {
             // A test that fails already shall tell its own reason.
-            Ok(Ok(()) | Err(_)) | Err(_) => {}
+            return;
         }
+        let unplanned = dropped
+            .expect("the thread that cleans up does not panic")
+            .unwrap_or_else(|error| panic!("the test's databases could not be dropped: {error}"));
+        assert!(unplanned.is_empty(), "asked of MongoDB without an index:\n{}", unplanned.join("\n"));
     }
+}
+
+fn service_names() -> Vec<&'static str> {
+    shop_config::SERVICES.iter().map(|service| service.name).collect()
 }
 
 fn write_keys(directory: &TempDir) -> String {
@@ -244,7 +261,7 @@ fn base_config(directory: &TempDir, grpc: SocketAddr, peers: SocketAddr) -> Conf
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let file = |name: &str| -> PathBuf { directory.path().join(name) };
     Config {
-        pod: "test-0".into(),
+        pod: POD.into(),
         http: any,
         grpc,
         admin: any,

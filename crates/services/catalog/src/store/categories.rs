@@ -155,7 +155,8 @@ async fn change_in(
 
 /// All categories: a move has to know those above and those below, and a thousand small documents are one round trip.
 async fn all_in(txn: &mut Txn<'_>) -> Result<Vec<Category>, Error> {
-    let stored: Vec<CategoryDocument> = txn.find(CATEGORIES, doc! {}).await?;
+    let all = doc! { "_id": { "$gte": "" } };
+    let stored: Vec<CategoryDocument> = txn.find(CATEGORIES, all).await?;
     stored.into_iter().map(|stored| read(stored, txn.what())).collect()
 }
 

@@ -25,7 +25,7 @@ async fn every_list_is_answered_from_an_index() {
     }
     let mongo = shop.mongo("catalog").await;
     let database = mongo.database();
-    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    database.run_command(doc! { "profile": 2, "filter": "unset" }).await.unwrap();
     let of_mugs = format!("category={}", mugs.id());
     let mut queries = Vec::new();
     for sort in ["createdAt", "-createdAt", "price", "-price", "name", "-name"] {

@@ -11,7 +11,7 @@ use crate::given::{PASSWORD, call, identity_with_admin, login, refresh, register
 async fn every_query_uses_an_index() {
     let (shop, boss) = identity_with_admin().await;
     let (mongo, admin) = (shop.mongo("identity").await, boss.text("token"));
-    mongo.database().run_command(doc! { "profile": 2 }).await.unwrap();
+    mongo.database().run_command(doc! { "profile": 2, "filter": "unset" }).await.unwrap();
 
     let ada = register(&shop, "ada@example.org").await;
     let id = ada.body["user"]["id"].as_str().unwrap();

@@ -66,8 +66,9 @@ struct Row {
 
 pub(super) fn setup() -> [Setup; 2] {
     let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
-    let index = IndexModel::builder().keys(doc! { "first_seen": 1, "_id": 1 }).build();
-    let differences = Setup::new(DIFFERENCES, [index]).validated(doc! {
+    let index = |keys| IndexModel::builder().keys(keys).build();
+    let indexes = [index(doc! { "first_seen": 1, "_id": 1 }), index(doc! { "run": 1 })];
+    let differences = Setup::new(DIFFERENCES, indexes).validated(doc! {
         "$jsonSchema": {
             "required": ["kind", "reference", "ours", "theirs", "first_seen", "run"],
             "properties": {
