@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use futures::future::try_join_all;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -102,13 +102,23 @@ struct Sender {
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
+/// What was answered.
+struct Answer {
+    /// The status, and the code of an error.
+    text: String,
+    retry_after: Option<Duration>,
+}
+
 impl Sender {
     async fn run(mut self, pace: Arc<Pace>) -> BTreeMap<String, Vec<u64>> {
         let mut answers = BTreeMap::<String, Vec<u64>>::new();
-        let mut number = 0;
+        let (mut number, mut retry_after) = (0, None);
         while let Some(due) = pace.next().await {
             let answer = match timeout(LONGEST, self.send(number)).await {
-                Ok(Ok(answer)) => answer,
+                Ok(Ok(answer)) => {
+                    retry_after = answer.retry_after;
+                    answer.text
+                }
                 Ok(Err(error)) => {
                     self.connection = None;
                     // A refused connection would else be tried a hundred thousand times a second.
@@ -124,12 +134,15 @@ impl Sender {
             if due >= pace.counts_from {
                 answers.entry(answer).or_default().push(since(due));
             }
+            if let Some(wait) = retry_after.take() {
+                pace.heed(wait).await;
+            }
         }
         answers
     }
 
-    /// Sends the next request and tells what was answered: the status, and the code of an error.
-    async fn send(&mut self, number: usize) -> anyhow::Result<String> {
+    /// Sends the next request and tells what was answered.
+    async fn send(&mut self, number: usize) -> anyhow::Result<Answer> {
         if self.connection.as_ref().is_none_or(SendRequest::is_closed) {
             self.connection = Some(connect(&self.address).await?);
         }
@@ -138,8 +151,10 @@ impl Sender {
         connection.ready().await?;
         let response = connection.send_request(request).await?;
         let status = response.status();
+        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(if status.is_success() { status.as_str().to_owned() } else { refusal(status, &body) })
+        let text = if status.is_success() { status.as_str().to_owned() } else { refusal(status, &body) };
+        Ok(Answer { text, retry_after: seconds.map(Duration::from_secs) })
     }
 
     fn request(&self, number: usize) -> anyhow::Result<Request<Full<Bytes>>> {
@@ -173,6 +188,13 @@ impl Pace {
             }
         };
         (due < self.ends).then_some(due)
+    }
+
+    /// Waits as long as the other side asked for; with a rate the next request has its time already.
+    async fn heed(&self, wait: Duration) {
+        if self.rate.is_none() {
+            sleep_until((Instant::now() + wait).min(self.ends).into()).await;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The clients of `make bench`: what they are told to send, and the one line of JSON that they answer.
 //!
-//! Each client has one connection and one request under way. Without a rate it sends the next when the last is answered
-//! (a closed loop): the figure is what the other side can do with so many clients, and a slow answer delays what would
+//! Each client has one connection and one request under way. Without a rate it sends the next when the last is answered, or
+//! after the pause that a refusal asks for by Retry-After (a closed loop): the figure is what the other side can do with so many clients, and a slow answer delays what would
 //! have come after it, so times under overload look better than strangers would see them. With a rate, requests have
 //! their times beforehand and waiting counts from there, whoever was late.
 
