@@ -102,6 +102,11 @@ class Program(Process):
             "SHOPMESH_PEER_URL": peers or self.grpc_url,
             "SHOPMESH_DRAIN_DELAY_SECONDS": "0",
             "SHOPMESH_ACCESS_TOKEN_TTL_SECONDS": "86400",
+            # All load comes from one address.
+            "SHOPMESH_RATE_LIMIT_REQUESTS": "1000000",
+            "SHOPMESH_RATE_LIMIT_WINDOW_SECONDS": "1",
+            "SHOPMESH_AUTH_RATE_LIMIT_REQUESTS": "1000000",
+            "SHOPMESH_AUTH_RATE_LIMIT_WINDOW_SECONDS": "1",
             "SHOPMESH_KEY_SET_FILE": f"{DIR}/jwks.json",
             "SHOPMESH_SIGNING_KEY_FILE": f"{DIR}/signing.pem",
             "SHOPMESH_ADMIN_EMAIL_FILE": f"{DIR}/admin-email",

@@ -36,6 +36,7 @@ pub(crate) fn mongodb_uri() -> String {
 
 /// What all scenarios ask for, unless they say otherwise.
 pub(crate) fn spec() -> Value {
+    let rate = json!({ "requests": 1_000_000, "windowSeconds": 1 });
     json!({
         "availability": "SingleReplica",
         "currency": "EUR",
@@ -43,6 +44,8 @@ pub(crate) fn spec() -> Value {
         "redis": { "managed": { "maxMemory": "64Mi" } },
         "admin": { "email": "admin@demo.example" },
         "payment": { "provider": "Sandbox" },
+        // All visitors come from one address.
+        "rateLimit": { "general": rate, "authentication": rate },
         "services": [{ "name": "catalog", "replicas": 2 }],
     })
 }

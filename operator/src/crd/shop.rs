@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "KubeSchema repeats each struct, with its visibility, inside a function")]
 
 mod ingress;
+mod limits;
 mod service;
 mod stores;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::ShopStatus;
 
 pub use ingress::{BundledIngress, Ingress, IngressProvider, IngressTimeouts, ServiceType};
+pub use limits::{Rate, RateLimit};
 pub use service::{Amounts, Defaults, EnvVar, LogLevel, Resources, Service};
 pub use stores::{EvictionPolicy, ExternalRedis, ManagedRedis, Mongodb, Redis, RedisMode};
 
@@ -68,6 +70,9 @@ pub struct ShopSpec {
     /// Orders.
     #[serde(default)]
     pub order: Order,
+    /// How often clients may ask.
+    #[serde(default)]
+    pub rate_limit: RateLimit,
     /// The way in from outside.
     #[serde(default)]
     pub ingress: Ingress,

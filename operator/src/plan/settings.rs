@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use shop_config::{Config, MongoConfig, RedisConfig, Secret, ServiceSpec, Store, names as env};
+use shop_config::{
+    Config, LimitsConfig, MongoConfig, RateConfig, RedisConfig, Secret, ServiceSpec, Store, names as env,
+};
 
 use super::{Identity, Located, trace_endpoint};
 use crate::build::names;
 use crate::crd::ShopSpec;
+use crate::crd::shop::{Rate, RateLimit};
 use crate::error::Error;
 use crate::keys;
 use crate::observe::Observed;
@@ -168,7 +171,7 @@ fn scheme(located: &Located, schemes: &[&str], rule: &'static str) -> Result<(),
 /// starts new pods of nobody else.
 ///
 /// # Errors
-/// [`Error::Internal`] if an empty environment is no good configuration.
+/// [`Error::Internal`] if an empty environment is no good configuration; [`Error::Invalid`] if a network is none.
 pub fn service_settings(
     service: &ServiceSpec,
     spec: &ShopSpec,
@@ -195,7 +198,9 @@ fn is_told(service: &str, name: &str) -> bool {
         | env::SHOP_UID
         | env::ACCESS_TOKEN_TTL_SECONDS
         | env::REFRESH_TOKEN_TTL_SECONDS
-        | env::REFRESH_TOKEN_IDLE_SECONDS => service == names::IDENTITY,
+        | env::REFRESH_TOKEN_IDLE_SECONDS
+        | env::AUTH_RATE_LIMIT_REQUESTS
+        | env::AUTH_RATE_LIMIT_WINDOW_SECONDS => service == names::IDENTITY,
         env::PAYMENT_PROVIDER | env::PAYMENT_URL | env::PAYMENT_API_KEY_FILE | env::PAYMENT_WEBHOOK_SECRET_FILE => {
             service == names::PAYMENT
         }
@@ -230,11 +235,26 @@ fn config(service: &ServiceSpec, spec: &ShopSpec, shop: &Identity, prefix: &str)
     config.payment.url = format!("http://{}:{}", names::sandbox_psp(&shop.name), shop_config::HTTP_PORT);
     config.payment.api_key_file = Some(names::PAYMENT_API_KEY_FILE.into());
     config.order_deadline = seconds(spec.order.deadline_seconds);
+    config.limits = limits(&spec.rate_limit)?;
     let log_level = own.and_then(|own| own.log_level).unwrap_or(spec.defaults.log_level);
     log_level.as_str().clone_into(&mut config.telemetry.log);
     config.telemetry.otlp_endpoint = trace_endpoint(spec);
     config.telemetry.sampling_percent = u8::try_from(spec.observability.tracing.sampling_percent).unwrap_or(100);
     Ok(config)
+}
+
+fn limits(limit: &RateLimit) -> Result<LimitsConfig, Error> {
+    let rate =
+        |rate: &Rate| RateConfig { requests: rate.requests.unsigned_abs(), window: seconds(rate.window_seconds) };
+    let network = |text: &String| {
+        let error = || Error::Invalid(format!("spec.rateLimit.trustedProxies: {text} must be a network"));
+        text.parse().map_err(|_| error())
+    };
+    Ok(LimitsConfig {
+        general: rate(&limit.general),
+        authentication: rate(&limit.authentication),
+        trusted_proxies: limit.trusted_proxies.iter().map(network).collect::<Result<_, _>>()?,
+    })
 }
 
 fn issuer(spec: &ShopSpec, shop: &Identity) -> String {

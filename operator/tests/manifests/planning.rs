@@ -207,6 +207,7 @@ fn a_change_starts_new_pods_of_those_alone_who_read_it() {
         ("services: [{name: cart, env: [{name: A, value: b}]}]", &["demo-cart"]),
         ("order: {deadlineSeconds: 60}", &["demo-order"]),
         ("auth: {accessTokenTTLSeconds: 60}", &["demo-identity"]),
+        ("rateLimit: {authentication: {requests: 5}}", &["demo-identity"]),
         ("ingress: {maxBodySize: 2Mi}", &["demo-nginx"]),
         ("redis: {managed: {maxMemory: 128Mi}}", &["demo-redis"]),
         ("admin: {email: ada@example.org}", &[]),

@@ -81,6 +81,8 @@ fn each_optional_field_can_be_left_out() {
             "/spec/payment/provider",
             "/spec/payment/secretRef/name",
             "/spec/payment",
+            "/spec/rateLimit/general/requests",
+            "/spec/rateLimit/authentication/requests",
             "/spec/services/0/name",
             "/spec/services/1/name",
             "/spec/services/1/env/0/name",

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::Secret;
 
 /// Everything a process is told. The same struct is filled from the environment by a pod and written by the operator.
@@ -34,6 +36,8 @@ pub struct Config {
     /// How long an order may wait for its money before it is rejected: 5 s to 24 h (a Shop takes 60 s or more),
     /// 900 s by default (ruling 13).
     pub order_deadline: Duration,
+    /// How often clients may ask.
+    pub limits: LimitsConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// How long after SIGTERM new requests are still taken, so that load balancers notice: 0 to 60 s, 5 s by default (ruling 36).
@@ -112,6 +116,26 @@ pub struct PaymentConfig {
     pub api_key_file: Option<PathBuf>,
     /// The mounted secret that the provider signs its webhooks with; without it webhooks are refused.
     pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// How often clients may ask, and whose word for who they are is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Of most routes: 5,000 in 900 s by default (C17).
+    pub general: RateConfig,
+    /// Of routes that check passwords or send letters: 500 in 900 s by default.
+    pub authentication: RateConfig,
+    /// Proxies in front of the ingress whose `X-Forwarded-For` is believed; none by default.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// So many requests of one client in so much time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateConfig {
+    /// 1 to 1,000,000.
+    pub requests: u32,
+    /// Whole seconds, 1 s to 24 h.
+    pub window: Duration,
 }
 
 /// Logs and traces.

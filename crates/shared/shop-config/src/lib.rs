@@ -9,7 +9,8 @@ pub mod secret;
 pub mod table;
 
 pub use config::{
-    AuthConfig, Config, IdentityConfig, MongoConfig, PaymentConfig, PaymentProvider, RedisConfig, TelemetryConfig,
+    AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
+    RedisConfig, TelemetryConfig,
 };
 pub use environment::{ConfigError, names};
 pub use secret::Secret;

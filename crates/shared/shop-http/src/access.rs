@@ -8,6 +8,8 @@ use shop_types::caller::Role;
 use shop_types::{Caller, ErrorKind, ServiceError};
 use utoipa::openapi::{OpenApi, PathItem};
 
+use crate::limit::Kind;
+
 /// The methods that a route can have. HEAD is served wherever GET is, OPTIONS everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Method {
@@ -66,6 +68,8 @@ impl Access {
     const STAFF_ROLE: u8 = 8;
     const ADMINS: u8 = 16;
     const SERVICES: u8 = 32;
+    /// Not a caller: under which limit requests are counted.
+    const GUESSED: u8 = 64;
 
     /// Everybody, with or without a token. A bad token is refused all the same.
     pub const PUBLIC: Self = Self(63);
@@ -81,6 +85,17 @@ impl Access {
     pub const SERVICE: Self = Self(Self::SERVICES);
     /// Staff, admins, and programs with an API key.
     pub const STAFF_OR_SERVICE: Self = Self(Self::STAFF_ROLE | Self::ADMINS | Self::SERVICES);
+
+    /// The same, for a route that checks a password or sends a letter: its requests fall under the stricter limit, counted
+    /// one by one and by address, since accounts are what is being guessed there.
+    #[must_use]
+    pub const fn guarded_against_guessing(self) -> Self {
+        Self(self.0 | Self::GUESSED)
+    }
+
+    const fn limit(self) -> Kind {
+        if self.0 & Self::GUESSED == 0 { Kind::General } else { Kind::Authentication }
+    }
 
     /// Checks a caller.
     ///
@@ -146,11 +161,13 @@ struct Entry {
     access: Access,
 }
 
-/// What a table says about a request: the verdict, and the first template that fits, for traces and metrics.
+/// What a table says about a request: the verdict, the limit it falls under, and the first template that fits, for traces
+/// and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) verdict: Verdict,
     pub(crate) template: Option<&'static str>,
+    pub(crate) limit: Kind,
 }
 
 /// Whether a request may go on to its handler.
@@ -198,9 +215,13 @@ impl AccessTable {
     /// Where two templates fit one path (`/products/{id}` and `/products/exports`), the caller must be let in by **both**:
     /// so the answer does not depend on the order in which handlers were registered.
     pub(crate) fn check(&self, method: Option<Method>, path: &str, caller: &Caller) -> Found {
-        let mut found = Found { verdict: Verdict::Unknown, template: None };
+        let mut found = Found { verdict: Verdict::Unknown, template: None, limit: Kind::General };
         for entry in self.entries.iter().filter(|entry| entry.fits(path)) {
-            match (method == Some(entry.method), found.verdict) {
+            let has_method = method == Some(entry.method);
+            if has_method && entry.access.limit() == Kind::Authentication {
+                found.limit = Kind::Authentication;
+            }
+            match (has_method, found.verdict) {
                 (true, Verdict::Unknown | Verdict::WrongMethod) => {
                     found.template = Some(entry.template);
                     found.verdict = entry.verdict(caller);
@@ -208,7 +229,7 @@ impl AccessTable {
                 (true, Verdict::Allowed) => found.verdict = entry.verdict(caller),
                 (true, Verdict::Refused(_)) => break,
                 (false, Verdict::Unknown) => {
-                    found = Found { verdict: Verdict::WrongMethod, template: Some(entry.template) };
+                    (found.verdict, found.template) = (Verdict::WrongMethod, Some(entry.template));
                 }
                 (false, Verdict::WrongMethod | Verdict::Allowed | Verdict::Refused(_)) => {}
             }

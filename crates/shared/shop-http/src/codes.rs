@@ -28,6 +28,12 @@ pub const CODES: &[Code] = &[
     ("unknown_parameter", 422, "The query has a parameter that this call does not know."),
     ("invalid_parameter", 422, "A query parameter is missing, sent twice, or its value breaks a rule."),
     ("if_match_required", 428, "This call needs the header If-Match with the ETag that you read."),
+    (
+        "rate_limited",
+        429,
+        "More requests than the limit that `limit` names lets through: try again after Retry-After. Every answer tells \
+         what is left in X-RateLimit-Remaining.",
+    ),
     ("internal", 500, "A defect of ours; it has been logged under the request id."),
     ("overloaded", 503, "Too much is asked at once, and nothing was done: try again after Retry-After."),
     ("unavailable", 503, "Something needed is away for now; try again, with the same Idempotency-Key if you sent one."),

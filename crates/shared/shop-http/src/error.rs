@@ -155,6 +155,12 @@ impl HttpError {
         self
     }
 
+    /// The same with a further field of the body.
+    pub(crate) fn with_extra(mut self, name: &str, value: Value) -> Self {
+        self.0.extra.insert(name.to_owned(), value);
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
         self.0.source = Some(source);
         self

@@ -1,5 +1,5 @@
 //! What every request passes before and after its handler, in one fixed order: request id, token, access table, trace,
-//! overload, deadline, panic, error body, security headers, metrics.
+//! rate limit, overload, deadline, panic, error body, security headers, metrics.
 //!
 //! What does not belong here: what a caller may see (the service decides) and anything that only one service needs.
 
@@ -31,7 +31,8 @@ use self::load::Load;
 use self::observe::{Observation, Recorders};
 use self::request::{Credentials, Facts};
 use crate::access::{Found, Verdict};
-use crate::{AccessTable, HttpError, Method, Mount, Refused};
+use crate::limit::{Client, Kind};
+use crate::{AccessTable, HttpError, Limiter, Method, Mount, Refused};
 
 /// How long a caller is kept waiting. What is called for a request gets what is left of it.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
@@ -46,6 +47,7 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     table: AccessTable,
     recorders: Recorders,
+    limiter: Limiter,
     load: Arc<Load>,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
@@ -67,15 +69,30 @@ enum Admission {
     Fail(HttpError),
 }
 
+/// What is known of a request before it is counted.
+struct Admitted {
+    admission: Admission,
+    /// Whose request it is; `None` for one that does not count.
+    client: Option<Client>,
+    limit: Kind,
+    /// The template of its route, if it has one, for traces and metrics.
+    template: Option<&'static str>,
+}
+
 impl Guard {
     /// A guard before the routes of these mounts.
     ///
     /// # Errors
     /// When a metric cannot be registered.
-    pub fn new(mounts: &[Mount], verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Result<Self, prometheus::Error> {
+    pub fn new(
+        mounts: &[Mount],
+        limiter: Limiter,
+        verifier: Arc<Verifier>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, prometheus::Error> {
         let routes: Vec<_> = mounts.iter().flat_map(Mount::access).copied().collect();
         let (recorders, load) = (Recorders::new(mounts)?, Arc::new(Load::new(mounts)?));
-        Ok(Self(Arc::new(Inner { table: AccessTable::new(&routes), recorders, load, verifier, clock })))
+        Ok(Self(Arc::new(Inner { table: AccessTable::new(&routes), recorders, limiter, load, verifier, clock })))
     }
 
     /// Takes one request through.
@@ -87,10 +104,14 @@ impl Guard {
         request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        let facts = Facts::of(&request, &*self.0.clock);
-        let (admission, template) = self.admit(&request, &facts);
+        let mut facts = Facts::of(&request, &*self.0.clock);
+        let Admitted { admission, client, limit, template } = self.admit(&request, &facts);
         let observation = Observation::start(&facts, template);
         let span = observation.span().clone();
+        let admission = match client {
+            Some(client) => self.count(&mut facts, limit, client, admission).instrument(span.clone()).await,
+            None => admission,
+        };
         let served = match admission {
             Admission::Serve(credentials) => match self.0.load.enter((facts.method(), template.unwrap_or_default())) {
                 Some(_permit) => serve(&facts, credentials, request, next).instrument(span.clone()).await,
@@ -102,13 +123,17 @@ impl Guard {
         span.in_scope(|| self.finish(served, &facts, observation))
     }
 
-    /// Decides on a request; the template of its route, if it has one, goes to traces and metrics.
-    fn admit(&self, request: &ServiceRequest, facts: &Facts) -> (Admission, Option<&'static str>) {
+    /// Decides on a request, before it is counted.
+    fn admit(&self, request: &ServiceRequest, facts: &Facts) -> Admitted {
         let credentials = Credentials::of(request.headers(), &self.0.verifier, self.0.clock.now());
         let caller = credentials.as_ref().map_or(Caller::Anonymous, Credentials::caller);
-        let Found { verdict, template } = self.0.table.check(Method::from_wire(facts.method()), facts.path(), &caller);
+        let Found { verdict, template, limit } =
+            self.0.table.check(Method::from_wire(facts.method()), facts.path(), &caller);
+        // Asking which methods there are does nothing, and browsers do it without being told to.
+        let is_question = facts.method() == "OPTIONS";
+        let client = (!is_question).then(|| self.client(request, limit, &caller));
         let admission = match (credentials, verdict) {
-            (_, _) if facts.method() == "OPTIONS" => self.options(facts.path()),
+            (_, _) if is_question => self.options(facts.path()),
             (Err(refused), _) => Admission::Fail(refused),
             (Ok(credentials), Verdict::Allowed) => Admission::Serve(credentials),
             (Ok(_), Verdict::Refused(refused)) => Admission::Fail(refused.into()),
@@ -123,7 +148,24 @@ impl Guard {
             }
             (Ok(_), Verdict::Unknown) => Admission::Fail(HttpError::not_found()),
         };
-        (admission, template)
+        Admitted { admission, client, limit, template }
+    }
+
+    fn client(&self, request: &ServiceRequest, limit: Kind, caller: &Caller) -> Client {
+        let (peer, headers) = (request.peer_addr().map(|peer| peer.ip()), request.headers());
+        let trusted = self.0.limiter.trusted_proxies();
+        match limit {
+            Kind::General => Client::of(caller, peer, headers, trusted),
+            Kind::Authentication => Client::at(peer, headers, trusted),
+        }
+    }
+
+    /// Counts a request, whatever will come of it: also who asks in vain may not ask for ever.
+    async fn count(&self, facts: &mut Facts, limit: Kind, client: Client, admission: Admission) -> Admission {
+        let standing = self.0.limiter.count(limit, client).await;
+        let refusal = standing.refusal();
+        facts.stand(standing);
+        refusal.map_or(admission, Admission::Fail)
     }
 
     fn options(&self, path: &str) -> Admission {

@@ -1,4 +1,4 @@
-//! HTTP conventions of every service: who may call what, one error body, strict input, replies with a version.
+//! HTTP conventions of every service: who may call what and how often, one error body, strict input, replies with a version.
 //!
 //! The one crate that knows actix-web's insides: middleware, extractors and error rendering live here, so that a handler
 //! only parses, calls its `App` and answers. What does not belong here: routes, what a service does, MongoDB, Redis, gRPC.
@@ -9,6 +9,7 @@ pub mod codes;
 pub mod error;
 pub mod extract;
 pub mod guard;
+pub mod limit;
 pub mod query;
 pub mod reply;
 pub mod server;
@@ -21,5 +22,6 @@ pub use codes::{CODES, Code};
 pub use error::{ErrorBody, HttpError, Problem};
 pub use extract::{IfMatch, Key, LoggedIn, MaybeGuest, MaybeIfNoneMatch, MaybeKey, PathId, PathText, Who};
 pub use guard::Guard;
+pub use limit::{Limiter, Limits};
 pub use query::{PageQuery, Paged, Query};
 pub use server::Mount;

@@ -10,8 +10,6 @@
 //!   generation that its load began in.
 //! - Other processes hear of an invalidation by Pub/Sub; one that may have missed some empties its level.
 
-mod breaker;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +21,9 @@ use prometheus::IntCounterVec;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use crate::breaker::Breaker;
 use crate::client::Lane;
 use crate::{Error, Notice, Redis, Subscription};
-use breaker::Breaker;
 
 /// The longest life in the process.
 const PROCESS_LIFE: Duration = Duration::from_secs(10);

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::pubsub::{self, Listener, Subscription};
-use crate::{Cache, Error, Stream, watch};
+use crate::{Cache, Error, Leases, Stream, watch};
 
 /// No request waits longer for Redis than this.
 pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_millis(100);
@@ -109,6 +109,12 @@ impl Redis {
     /// [`Error::Metrics`] when a metric's name is taken.
     pub fn cache(&self, name: &str, capacity: u64) -> Result<Cache, Error> {
         Cache::new(self.clone(), name, capacity)
+    }
+
+    /// The count of requests that all processes of the shop share.
+    #[must_use]
+    pub fn leases(&self) -> Leases {
+        Leases::new(self.clone())
     }
 
     /// Tells all present subscribers of a channel; at most once, to nobody later.

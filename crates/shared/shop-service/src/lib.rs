@@ -7,6 +7,7 @@
 mod admin;
 mod clock;
 mod database;
+mod limits;
 mod openapi;
 mod pod;
 mod running;

@@ -11,7 +11,7 @@ use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use futures::future::{FutureExt as _, join_all};
 use shop_config::Config;
-use shop_http::Guard;
+use shop_http::{Guard, Limiter};
 use shop_mongo::Mongo;
 use shop_telemetry::logs;
 use tokio::task::{JoinHandle, JoinSet};
@@ -20,7 +20,7 @@ use tracing::{error, info};
 
 use crate::service::Service;
 use crate::startup::{self, Ready};
-use crate::{admin, openapi, pod, skew};
+use crate::{admin, limits, openapi, pod, skew};
 
 /// How long consumers, relays and groups may take to end.
 const TASKS_END: Duration = Duration::from_secs(8);
@@ -121,7 +121,9 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
     }
 
     let ready = Ready::default();
-    let guard = Guard::new(&mounts, verifier, clock).context("failed to register the metrics of HTTP")?;
+    let limiter = limits::limiter(&services)?;
+    let guard =
+        Guard::new(&mounts, limiter.clone(), verifier, clock).context("failed to register the metrics of HTTP")?;
     let http_server = shop_http::server::listen(http, WORKERS, mounts, guard).context("failed to serve HTTP")?;
     let metrics = services.iter().map(|service| service.metrics.clone()).collect();
     let admin_server =
@@ -146,7 +148,7 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
         grpc_stop,
         stops: services.iter().map(Service::stop).collect(),
         databases: services.iter().filter_map(|service| service.mongo.clone()).collect(),
-        work: tokio::spawn(work(services, ready.clone())),
+        work: tokio::spawn(work(services, limiter, ready.clone())),
         ready,
     })
 }
@@ -159,7 +161,7 @@ fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 ///
 /// # Errors
 /// When a task ends before it was told to: a pod whose consumer is gone looks healthy and is not.
-async fn work(mut services: Vec<Service>, ready: Ready) -> anyhow::Result<()> {
+async fn work(mut services: Vec<Service>, limiter: Limiter, ready: Ready) -> anyhow::Result<()> {
     let started = Instant::now();
     let prepared = join_all(services.iter_mut().map(|service| {
         let steps = std::mem::take(&mut service.prepare);
@@ -172,6 +174,9 @@ async fn work(mut services: Vec<Service>, ready: Ready) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     if let Some((mongo, gauge, stop)) = services.iter().find_map(Service::clock_watch) {
         tasks.spawn(skew::watch(mongo, gauge?, ready.clone(), stop).map(Ok));
+    }
+    if let Some(stop) = services.first().map(Service::stop) {
+        tasks.spawn(limits::give_back(limiter, stop).map(Ok));
     }
     for service in services {
         let stop = service.stop();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shop_config::{
-    AuthConfig, Config, IdentityConfig, MongoConfig, PaymentConfig, PaymentProvider, RedisConfig, Secret,
-    TelemetryConfig,
+    AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
+    RedisConfig, Secret, TelemetryConfig,
 };
 use shop_service::{Running, Service, SystemClock};
 use shop_types::Clock as _;
@@ -20,6 +20,9 @@ use crate::servers::{mongodb_uri, redis_url};
 const POD: &str = "test-0";
 /// An address where nobody ever listens.
 const NOBODY: ([u8; 4], u16) = ([127, 0, 0, 1], 1);
+
+/// More than a test can send.
+const UNLIMITED: RateConfig = RateConfig { requests: 1_000_000, window: Duration::from_secs(1) };
 
 /// What stands beside the service under test.
 #[derive(Default)]
@@ -295,6 +298,8 @@ fn base_config(directory: &TempDir, grpc: SocketAddr, peers: SocketAddr) -> Conf
             webhook_secret_file: None,
         },
         order_deadline: Duration::from_secs(900),
+        // All requests of a test come from one address.
+        limits: LimitsConfig { general: UNLIMITED, authentication: UNLIMITED, trusted_proxies: Vec::new() },
         telemetry: TelemetryConfig { log: "warn".into(), otlp_endpoint: None, sampling_percent: 0 },
         drain_delay: Duration::ZERO,
     }

@@ -10,6 +10,7 @@ mod given;
 mod input;
 mod keys;
 mod letters;
+mod limits;
 mod logs;
 mod new_shop;
 mod passwords;

@@ -56,6 +56,16 @@ pub const PAYMENT_API_KEY_FILE: &str = "SHOPMESH_PAYMENT_API_KEY_FILE";
 pub const PAYMENT_WEBHOOK_SECRET_FILE: &str = "SHOPMESH_PAYMENT_WEBHOOK_SECRET_FILE";
 /// Order deadline in seconds.
 pub const ORDER_DEADLINE_SECONDS: &str = "SHOPMESH_ORDER_DEADLINE_SECONDS";
+/// Requests of one client in a window.
+pub const RATE_LIMIT_REQUESTS: &str = "SHOPMESH_RATE_LIMIT_REQUESTS";
+/// The window in seconds.
+pub const RATE_LIMIT_WINDOW_SECONDS: &str = "SHOPMESH_RATE_LIMIT_WINDOW_SECONDS";
+/// The same for routes that check passwords or send letters.
+pub const AUTH_RATE_LIMIT_REQUESTS: &str = "SHOPMESH_AUTH_RATE_LIMIT_REQUESTS";
+/// Their window in seconds.
+pub const AUTH_RATE_LIMIT_WINDOW_SECONDS: &str = "SHOPMESH_AUTH_RATE_LIMIT_WINDOW_SECONDS";
+/// Networks of proxies in front of the ingress.
+pub const TRUSTED_PROXIES: &str = "SHOPMESH_TRUSTED_PROXIES";
 /// Log filter.
 pub const LOG: &str = "SHOPMESH_LOG";
 /// OTLP endpoint (OpenTelemetry's own name).

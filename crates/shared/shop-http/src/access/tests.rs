@@ -37,6 +37,7 @@ fn every_caller_gets_exactly_what_the_access_says() {
         (Access::ADMIN, [who, who, no, no, yes, no]),
         (Access::SERVICE, [who, who, no, no, no, yes]),
         (Access::STAFF_OR_SERVICE, [who, who, no, yes, yes, yes]),
+        (Access::CUSTOMER.guarded_against_guessing(), [who, who, yes, yes, yes, no]),
     ];
     for (access, answers) in expected {
         for (caller, answer) in callers.iter().zip(answers) {
@@ -113,4 +114,20 @@ fn every_difference_is_named() {
             "GET /listed is in the access table but not served",
         ]
     );
+}
+
+#[test]
+fn only_guarded_routes_fall_under_the_stricter_limit() {
+    let table = AccessTable::new(&[
+        (Method::Post, "/login", Access::PUBLIC.guarded_against_guessing()),
+        (Method::Get, "/login", Access::PUBLIC),
+        (Method::Post, "/{any}", Access::PUBLIC),
+    ]);
+    let limit = |method, path| table.check(Method::from_wire(method), path, &Caller::Anonymous).limit;
+    assert_eq!(limit("POST", "/login"), Kind::Authentication);
+    for (method, path) in
+        [("GET", "/login"), ("HEAD", "/login"), ("DELETE", "/login"), ("POST", "/other"), ("GET", "/no/way")]
+    {
+        assert_eq!(limit(method, path), Kind::General, "{method} {path}");
+    }
 }

@@ -27,7 +27,7 @@ pub(super) fn finish(response: ServiceResponse<BoxBody>, facts: &Facts, now: Tim
         return response.into_response(answer.build());
     }
     let mut response = response;
-    protect(response.headers_mut(), facts);
+    protect(response.headers_mut(), facts, now);
     response
 }
 
@@ -65,7 +65,7 @@ impl Answer {
             headers.insert(name.clone(), value.clone());
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-        protect(&mut headers, facts);
+        protect(&mut headers, facts, now);
         Self { status: error.status(), headers, body }
     }
 
@@ -127,7 +127,7 @@ fn json(body: &impl Serialize) -> Vec<u8> {
 }
 
 /// Headers of every answer. A handler that sets its own policy or caching keeps it.
-fn protect(headers: &mut HeaderMap, facts: &Facts) {
+fn protect(headers: &mut HeaderMap, facts: &Facts, now: Timestamp) {
     const ALWAYS: [(HeaderName, &str); 3] = [
         (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -143,6 +143,9 @@ fn protect(headers: &mut HeaderMap, facts: &Facts) {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if let Some(standing) = facts.standing() {
+        standing.write(headers, now);
     }
     if let Ok(id) = HeaderValue::try_from(&*facts.request_id()) {
         headers.insert(REQUEST_ID, id);

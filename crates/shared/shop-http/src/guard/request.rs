@@ -13,6 +13,7 @@ use shop_types::{Caller, Clock};
 
 use crate::HttpError;
 use crate::extract::GUEST_TOKEN;
+use crate::limit::Standing;
 
 /// The header that names a request, in and out.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,6 +29,7 @@ pub(super) struct Facts {
     path: String,
     traceparent: Option<String>,
     wants_problem: bool,
+    standing: Option<Standing>,
 }
 
 impl Facts {
@@ -41,7 +43,18 @@ impl Facts {
             path: request.match_info().unprocessed().to_owned(),
             traceparent: headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned),
             wants_problem: headers.get_all(ACCEPT).any(asks_for_problem),
+            standing: None,
         }
+    }
+
+    /// Keeps where the client stands under its limit.
+    pub(super) fn stand(&mut self, standing: Standing) {
+        self.standing = Some(standing);
+    }
+
+    /// Where the client stands, once its request was counted.
+    pub(super) fn standing(&self) -> Option<&Standing> {
+        self.standing.as_ref()
     }
 
     pub(super) fn request_id(&self) -> Arc<str> {

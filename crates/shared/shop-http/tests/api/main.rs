@@ -5,6 +5,7 @@ mod answers;
 mod bodies;
 mod callers;
 mod headers;
+mod limits;
 mod logs;
 mod routes;
 mod service;

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shop_auth::{Signer, Verifier};
 use shop_config::AuthConfig;
-use shop_http::{Guard, Mount, Route, server};
+use shop_http::{Guard, Limiter, Limits, Mount, Route, server};
 use shop_telemetry::metrics::{self, Metrics};
-use shop_types::{Clock, Role, SessionId, UserId};
+use shop_types::{Clock, Rate, Role, SessionId, UserId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -64,6 +64,13 @@ impl Shop {
 
     /// Starts it with another access table.
     pub(crate) async fn start_with(access: &'static [Route]) -> Self {
+        let unlimited = Rate::new(1_000_000, Duration::from_secs(1)).unwrap();
+        let limits = Limits { general: unlimited, authentication: unlimited, trusted_proxies: Vec::new() };
+        Self::start_limited(access, limits).await
+    }
+
+    /// Starts it with limits that this process counts alone.
+    pub(crate) async fn start_limited(access: &'static [Route], limits: Limits) -> Self {
         let keys = tempfile::NamedTempFile::new().unwrap();
         let auth = AuthConfig {
             key_set_file: keys.path().to_owned(),
@@ -78,7 +85,8 @@ impl Shop {
         let app = Arc::new(App::default());
         let metrics = Metrics::new("sample");
         let mounts = vec![Mount::new("sample", metrics.clone(), &app, access, configure)];
-        let guard = Guard::new(&mounts, Arc::clone(&verifier), Arc::new(StillClock::default())).unwrap();
+        let limiter = Limiter::new(limits, None, &metrics).unwrap();
+        let guard = Guard::new(&mounts, limiter, Arc::clone(&verifier), Arc::new(StillClock::default())).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let server = server::listen(listener, 1, mounts, guard).unwrap();

@@ -10,22 +10,22 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Closed: ask. Open after a failure: do not, for a while.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     start: Instant,
     /// Milliseconds after `start` from which on Redis is asked again.
     opens_until: AtomicU64,
 }
 
 impl Breaker {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { start: Instant::now(), opens_until: AtomicU64::new(0) }
     }
 
-    pub(super) fn allows(&self) -> bool {
+    pub(crate) fn allows(&self) -> bool {
         self.now() >= self.opens_until.load(Ordering::Relaxed)
     }
 
-    pub(super) fn failed(&self) {
+    pub(crate) fn failed(&self) {
         let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
         self.opens_until.store(self.now().saturating_add(pause), Ordering::Relaxed);
     }
