@@ -2,6 +2,7 @@
 
 mod account;
 mod addresses;
+mod api_keys;
 mod error;
 mod first_admin;
 pub(crate) mod hashing;
@@ -26,12 +27,14 @@ use shop_types::event::UserFact;
 use shop_types::{Clock, Email, Envelope, Event, EventId, IdempotencyKey, Role, UserId};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::api_keys::{Grant, NewKey};
 pub(crate) use self::error::Error;
 use self::first_admin::FirstAdmin;
 use self::hashing::Hashing;
 use self::keys::{Keys, PublishedKeys};
 pub(crate) use self::sessions::Tokens;
 use crate::domain::letter::Purpose;
+use crate::domain::secret::{BYTES, Secret};
 use crate::domain::{Lifetimes, Name, Password, User};
 use crate::store::{Account, Created, Registration, Store};
 
@@ -147,10 +150,9 @@ impl App {
         Err(Error::EmailTaken)
     }
 
-    /// The present time as the store keeps it, so that a thing reads the same when it is made and ever after.
+    /// The present time as the store keeps it.
     fn now(&self) -> Timestamp {
-        let now = self.clock.now();
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+        as_stored(self.clock.now())
     }
 
     async fn new_user(&self, email: Email, name: Name, role: Role) -> Result<User, Error> {
@@ -176,6 +178,18 @@ impl App {
         let id = EventId::from_uuid(self.clock.new_id());
         Envelope { id, aggregate, version, occurred_at, traceparent: context::traceparent(), event }
     }
+}
+
+/// A time as the store keeps it, so that a thing reads the same when it is made and ever after.
+fn as_stored(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
+/// A secret that nobody has seen.
+fn new_secret() -> Result<Secret, Error> {
+    let mut random = [0; BYTES];
+    getrandom::fill(&mut random).map_err(Error::Random)?;
+    Ok(Secret::new(random))
 }
 
 /// What is kept of a registration, to know it again. The password is not in it: a fast hash over it would make guessing

@@ -3,16 +3,20 @@
 //! clock, no chance: all three are arguments.
 
 pub(crate) mod address;
+pub(crate) mod api_key;
 pub(crate) mod audit;
 pub(crate) mod letter;
 pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod search;
+pub(crate) mod secret;
 pub(crate) mod session;
+pub(crate) mod token_request;
 pub(crate) mod user;
 
+pub(crate) use api_key::{ApiKey, ProgramRole};
 pub(crate) use password::Password;
 pub(crate) use refresh::{RefreshKey, RefreshToken};
 pub(crate) use search::Search;
 pub(crate) use session::{Lifetimes, Presented, Session};
-pub(crate) use user::{Name, User};
+pub(crate) use user::{Change, Name, User};

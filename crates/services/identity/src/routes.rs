@@ -1,6 +1,7 @@
 //! HTTP in: parse, call [`App`], respond. `configure` at the bottom is the URL table, [`ACCESS`] says who may call.
 
 mod addresses;
+mod api_keys;
 mod auth;
 mod body;
 mod keys;
@@ -23,6 +24,7 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/auth/login", Access::PUBLIC.guarded_against_guessing()),
     (Method::Post, "/api/v1/auth/refresh", Access::PUBLIC),
     (Method::Post, "/api/v1/auth/logout", Access::CUSTOMER),
+    (Method::Post, "/api/v1/auth/token", Access::PUBLIC.guarded_against_guessing()),
     (Method::Post, "/api/v1/auth/password/forgot", Access::PUBLIC.guarded_against_guessing()),
     (Method::Post, "/api/v1/auth/password/reset", Access::PUBLIC.guarded_against_guessing()),
     (Method::Post, "/api/v1/auth/email/verify", Access::PUBLIC.guarded_against_guessing()),
@@ -44,13 +46,21 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Put, "/api/v1/users/{id}/roles", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/deactivate", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/activate", Access::ADMIN),
+    (Method::Get, "/api/v1/api-keys", Access::ADMIN),
+    (Method::Post, "/api/v1/api-keys", Access::ADMIN),
+    (Method::Get, "/api/v1/api-keys/{id}", Access::ADMIN),
+    (Method::Delete, "/api/v1/api-keys/{id}", Access::ADMIN),
     (Method::Get, "/api/v1/audit", Access::ADMIN),
     (Method::Get, "/.well-known/jwks.json", Access::PUBLIC),
 ];
 
 /// The codes of this service beside the shared ones.
 pub(crate) const CODES: &[Code] = &[
+    ("invalid_request", 400, "A parameter of the request for a token is missing or was sent twice."),
+    ("unsupported_grant_type", 400, "The grant_type of a request for a token must be client_credentials."),
+    ("invalid_scope", 400, "The scope of a request for a token must be left out, or be the role of the API key."),
     ("wrong_credentials", 401, "E-mail address or password is wrong."),
+    ("invalid_client", 401, "The id and secret do not name an API key that counts: unknown, wrong, removed or over."),
     (
         "invalid_refresh_token",
         401,
@@ -59,6 +69,7 @@ pub(crate) const CODES: &[Code] = &[
     ("wrong_password", 403, "The password that was sent to prove who you are is wrong."),
     ("account_deactivated", 403, "An admin has closed this account."),
     ("own_account", 409, "Nobody gives themselves another role, or closes or opens their own account, here."),
+    ("no_session", 409, "The tokens of an API key have no session; they end when an admin removes the key."),
     ("too_many_addresses", 409, "There are as many addresses as there may be: 20."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
     ("email_taken", 409, "Another account has this e-mail address."),
@@ -85,6 +96,7 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(auth::login)
         .service(auth::refresh)
         .service(auth::logout)
+        .service(api_keys::exchange_api_key)
         .service(auth::forgot_password)
         .service(auth::reset_password)
         .service(auth::verify_email)
@@ -106,6 +118,10 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(users::set_role)
         .service(users::deactivate_user)
         .service(users::activate_user)
+        .service(api_keys::list_api_keys)
+        .service(api_keys::create_api_key)
+        .service(api_keys::get_api_key)
+        .service(api_keys::remove_api_key)
         .service(users::list_audit)
         .service(keys::key_set);
 }

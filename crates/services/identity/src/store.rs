@@ -1,6 +1,7 @@
 //! MongoDB out: accounts, sessions, what was done to them. Documents never leave this file and its folder.
 
 mod addresses;
+mod api_keys;
 mod audit;
 mod documents;
 mod email;
@@ -151,7 +152,8 @@ impl Store {
         );
         let users = users.validated(documents::user_rules());
         let sessions = sessions.validated(documents::session_rules());
-        let others = [letters::setup(), addresses::setup(), audit::setup(), outbox::setup(), idempotency::setup()];
+        let ours = [letters::setup(), addresses::setup(), audit::setup(), api_keys::setup()];
+        let others = ours.into_iter().chain([outbox::setup(), idempotency::setup()]);
         self.mongo.ensure(&[users, sessions].into_iter().chain(others).collect::<Vec<_>>()).await
     }
 }

@@ -38,7 +38,14 @@ pub const SERVICES: &[ServiceSpec] = &[
     ServiceSpec {
         name: "identity",
         summary: "Customers, staff, sessions, tokens",
-        routes: &["/api/v1/auth", "/api/v1/me", "/api/v1/users", "/api/v1/audit", "/.well-known/jwks.json"],
+        routes: &[
+            "/api/v1/auth",
+            "/api/v1/me",
+            "/api/v1/users",
+            "/api/v1/api-keys",
+            "/api/v1/audit",
+            "/.well-known/jwks.json",
+        ],
         peers: &[],
         consumes: &[],
         stores: &[Store::MongoDb, Store::Redis],

@@ -79,9 +79,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let payload = payload.take();
         Box::pin(async move {
             acceptable?;
-            let bytes = tokio::time::timeout(BODY_TIMEOUT, collect(payload)).await.map_err(|_| {
-                HttpError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
-            })??;
+            let bytes = collect_in_time(payload).await?;
             let json = parse(&bytes).map_err(|error| not_json(&error))?;
             let value = strict::decode(&json).map_err(|fault| not_decoded(&fault))?;
             Ok(Self { value, json })
@@ -90,16 +88,26 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 }
 
 fn check_head(request: &HttpRequest) -> Result<(), HttpError> {
-    let header = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    let is_json = header(CONTENT_TYPE).is_some_and(is_json);
-    let is_plain = header(CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
-    if !is_json || !is_plain {
+    if !header(request, CONTENT_TYPE).is_some_and(is_json) {
         let message = "The body must be application/json in UTF-8, not compressed.";
-        let field = if is_json { "Content-Encoding" } else { "Content-Type" };
         return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
-            .with_detail(field, if is_json { "must be absent" } else { "must be application/json" }));
+            .with_detail("Content-Type", "must be application/json"));
     }
-    let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    check_size_and_coding(request)
+}
+
+fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
+    request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
+}
+
+/// What the head says of any body: that it is not compressed, and not too large.
+pub(crate) fn check_size_and_coding(request: &HttpRequest) -> Result<(), HttpError> {
+    if !header(request, CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity")) {
+        let message = "The body must not be compressed.";
+        return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+            .with_detail("Content-Encoding", "must be absent"));
+    }
+    let announced = header(request, CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) { Err(too_large()) } else { Ok(()) }
 }
 
@@ -112,6 +120,12 @@ fn is_json(content_type: &str) -> bool {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
         })
+}
+
+/// The bytes of a body, of which there are at most [`MAX_BODY_BYTES`].
+pub(crate) async fn collect_in_time(payload: Payload) -> Result<BytesMut, HttpError> {
+    let late = |_| HttpError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.");
+    tokio::time::timeout(BODY_TIMEOUT, collect(payload)).await.map_err(late)?
 }
 
 async fn collect(mut payload: Payload) -> Result<BytesMut, HttpError> {

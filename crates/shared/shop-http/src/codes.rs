@@ -22,7 +22,11 @@ pub const CODES: &[Code] = &[
     ("request_timeout", 408, "The body did not arrive in time."),
     ("version_conflict", 412, "It was changed since you read it: read it again."),
     ("body_too_large", 413, "The body is larger than 64 KiB."),
-    ("unsupported_media_type", 415, "The body must be application/json, not compressed."),
+    (
+        "unsupported_media_type",
+        415,
+        "The body must be application/json unless the call says otherwise, and not compressed.",
+    ),
     ("unknown_field", 422, "The body has a field that this call does not know."),
     ("invalid_field", 422, "A field is missing, or its value breaks a rule."),
     ("unknown_parameter", 422, "The query has a parameter that this call does not know."),

@@ -1,8 +1,10 @@
 //! How an operation of identity can end badly.
 
+use serde_json::{Map, Value};
 use shop_types::{Detail, ErrorKind, ServiceError};
 
 use super::hashing;
+use crate::domain::token_request::Refused;
 
 /// A refusal, the store, or a part of the process. No text here names an address, a password or a token.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,14 @@ pub(crate) enum Error {
     NoSuchSession,
     #[error("there is no such address")]
     NoSuchAddress,
+    #[error("there is no such API key")]
+    NoSuchKey,
+    #[error("an API key cannot end before it begins")]
+    PastExpiry,
+    #[error("the tokens of an API key have no session; they end when an admin removes the key")]
+    NoSession,
+    #[error("there is no token for this request")]
+    Token(#[from] Refused),
     #[error("there are as many addresses as there may be")]
     TooManyAddresses,
     #[error("this Idempotency-Key was used for another request")]
@@ -52,12 +62,15 @@ pub(crate) enum Error {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken | Self::OwnAccount | Self::TooManyAddresses => ErrorKind::Conflict,
+            Self::EmailTaken | Self::OwnAccount | Self::TooManyAddresses | Self::NoSession => ErrorKind::Conflict,
             Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
-            Self::Sort | Self::KeyReused => ErrorKind::Invalid,
+            Self::Sort | Self::KeyReused | Self::PastExpiry => ErrorKind::Invalid,
+            Self::Token(Refused::Parameter(_) | Refused::Grant | Refused::Scope) => ErrorKind::Malformed,
             Self::SpentToken => ErrorKind::Gone,
-            Self::WrongCredentials | Self::InvalidRefreshToken => ErrorKind::Unauthenticated,
-            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress => ErrorKind::NotFound,
+            Self::WrongCredentials | Self::InvalidRefreshToken | Self::Token(Refused::Client) => {
+                ErrorKind::Unauthenticated
+            }
+            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey => ErrorKind::NotFound,
             Self::Stale { .. } => ErrorKind::Stale,
             Self::Busy | Self::Hashing(hashing::Error::Busy) => ErrorKind::Unavailable,
             Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => ErrorKind::Internal,
@@ -74,7 +87,10 @@ impl ServiceError for Error {
             Self::WrongPassword => "wrong_password",
             Self::InvalidRefreshToken => "invalid_refresh_token",
             Self::Deactivated => "account_deactivated",
-            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress => "not_found",
+            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey => "not_found",
+            Self::PastExpiry => "invalid_field",
+            Self::NoSession => "no_session",
+            Self::Token(refused) => refused.word(),
             Self::TooManyAddresses => "too_many_addresses",
             Self::KeyReused => "idempotency_key_reused",
             Self::OwnAccount => "own_account",
@@ -93,6 +109,7 @@ impl ServiceError for Error {
             Self::EmailTaken => vec![Detail::new("email", "is taken")],
             Self::Stale { .. } => vec![Detail::new("If-Match", "must be the ETag of the present version")],
             Self::Sort => vec![Detail::new("sort", "must be left out")],
+            Self::PastExpiry => vec![Detail::new("expiresAt", "must lie in the future")],
             Self::WrongCredentials
             | Self::SpentToken
             | Self::Busy
@@ -102,6 +119,9 @@ impl ServiceError for Error {
             | Self::NoSuchUser
             | Self::NoSuchSession
             | Self::NoSuchAddress
+            | Self::NoSuchKey
+            | Self::NoSession
+            | Self::Token(_)
             | Self::TooManyAddresses
             | Self::KeyReused
             | Self::OwnAccount
@@ -111,5 +131,15 @@ impl ServiceError for Error {
             | Self::Random(_)
             | Self::Store(_) => Vec::new(),
         }
+    }
+
+    /// Clients of OAuth read a word where others read a sentence (RFC 6749 section 5.2).
+    fn client_message(&self) -> String {
+        if let Self::Token(refused) = self { refused.word().to_owned() } else { self.to_string() }
+    }
+
+    fn extra(&self) -> Map<String, Value> {
+        let Self::Token(refused) = self else { return Map::new() };
+        [("error_description".to_owned(), refused.to_string().into())].into_iter().collect()
     }
 }

@@ -8,8 +8,9 @@ use shop_types::event::{LetterFact, LetterSecret};
 use shop_types::{Email, Event, UserId};
 
 use super::sessions::{Ending, Reason};
-use super::{App, Error};
-use crate::domain::letter::{Letter, LetterToken, Purpose};
+use super::{App, Error, new_secret};
+use crate::domain::letter::{Letter, Purpose};
+use crate::domain::secret::Secret;
 use crate::domain::{Password, User};
 use crate::store::{Posted, Reset};
 
@@ -60,9 +61,7 @@ impl App {
 
     /// A new letter, and the event that tells of it.
     pub(super) fn posted(&self, user: &User, purpose: Purpose) -> Result<Posted, Error> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(Error::Random)?;
-        let (token, now) = (LetterToken::new(random), self.now());
+        let (token, now) = (new_secret()?, self.now());
         let letter = Letter::new(&token, purpose, user.id, user.email.clone(), now);
         let fact =
             LetterFact { user_id: user.id, token: LetterSecret::new(token.expose()), expires_at: letter.expires_at };
@@ -104,7 +103,7 @@ impl App {
     }
 
     async fn counting(&self, token: &str, purpose: Purpose) -> Result<Letter, Error> {
-        let token = LetterToken::parse(token).map_err(|_| Error::SpentToken)?;
+        let token = Secret::parse(token).map_err(|_| Error::SpentToken)?;
         self.store.letter(token.digest(), purpose, self.now()).await?.ok_or(Error::SpentToken)
     }
 }

@@ -35,6 +35,8 @@ pub(super) enum Reason {
     Password,
     /// An admin gave the account another role or closed it.
     Admin,
+    /// An admin removed the API key whose tokens had it.
+    KeyRemoved,
     /// What proves who owns the account changed while the session was opened.
     Overtaken,
 }
@@ -48,6 +50,7 @@ impl Reason {
             Self::Owner => "ended_by_owner",
             Self::Password => "password_changed",
             Self::Admin => "ended_by_admin",
+            Self::KeyRemoved => "api_key_removed",
             Self::Overtaken => "overtaken",
         }
     }
@@ -161,9 +164,12 @@ impl App {
     /// Ends the session of an access token: neither that token nor the session's refresh token counts any more.
     ///
     /// # Errors
-    /// [`Error::Store`].
-    pub(crate) async fn logout(&self, id: SessionId) -> Result<(), Error> {
+    /// [`Error::NoSession`] for the token of an API key.
+    pub(crate) async fn logout(&self, user: UserId, id: SessionId) -> Result<(), Error> {
         let session = self.store.session(id).await?;
+        if session.is_none() && self.store.api_key(user).await?.is_some() {
+            return Err(Error::NoSession);
+        }
         self.revoke(id, session.as_ref(), Reason::Logout).await
     }
 
@@ -263,11 +269,14 @@ impl App {
         revocations.len()
     }
 
-    /// The sessions whose access tokens may still be alive although the session was revoked.
+    /// The sessions whose access tokens may still be alive although the session was revoked, also those of API keys.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub(crate) async fn revocations(&self) -> Result<Vec<RevocationFact>, Error> {
-        Ok(self.store.revocations(self.now()).await?)
+        let (mut facts, keys) =
+            tokio::try_join!(self.store.revocations(self.now()), self.store.removed_api_keys(self.now()))?;
+        facts.extend(keys);
+        Ok(facts)
     }
 }

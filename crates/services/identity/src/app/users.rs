@@ -5,7 +5,7 @@ use shop_types::{Page, Role, UserId};
 use super::sessions::{Ending, Reason};
 use super::{App, Error};
 use crate::domain::audit::{Action, AuditId, Entry};
-use crate::domain::{Search, User};
+use crate::domain::{Change, Search, User};
 use crate::store::{AccountChange, AuditFilter, Changed};
 
 impl App {
@@ -35,8 +35,8 @@ impl App {
         if user.role == role {
             return Ok(user);
         }
-        let action = Action::RoleChanged { from: user.role, to: role };
-        match self.change(admin, &user, action).await? {
+        let change = Change::Role { from: user.role, to: role };
+        match self.change(admin, &user, change).await? {
             Some(changed) => Ok(changed),
             None => Err(Error::Stale { current: self.user(id).await?.version }),
         }
@@ -48,7 +48,7 @@ impl App {
     /// # Errors
     /// [`Error::NoSuchUser`], [`Error::OwnAccount`], [`Error::NoLongerAdmin`].
     pub(crate) async fn deactivate(&self, admin: UserId, id: UserId) -> Result<User, Error> {
-        self.switch(admin, id, Action::Deactivated).await
+        self.switch(admin, id, Change::Close).await
     }
 
     /// Opens an account that was closed.
@@ -56,17 +56,17 @@ impl App {
     /// # Errors
     /// As [`Self::deactivate`].
     pub(crate) async fn activate(&self, admin: UserId, id: UserId) -> Result<User, Error> {
-        self.switch(admin, id, Action::Activated).await
+        self.switch(admin, id, Change::Open).await
     }
 
-    async fn switch(&self, admin: UserId, id: UserId, action: Action) -> Result<User, Error> {
+    async fn switch(&self, admin: UserId, id: UserId, change: Change) -> Result<User, Error> {
         // Another turn follows only when somebody else changed the account meanwhile.
         loop {
             let user = self.others_account(admin, id).await?;
-            if user.is_active() == (action == Action::Activated) {
+            if user.is_active() == (change == Change::Open) {
                 return Ok(user);
             }
-            if let Some(changed) = self.change(admin, &user, action).await? {
+            if let Some(changed) = self.change(admin, &user, change).await? {
                 return Ok(changed);
             }
         }
@@ -79,21 +79,26 @@ impl App {
     }
 
     /// Changes an account at the version that was read and ends its sessions; `None` when it has another one.
-    async fn change(&self, admin: UserId, user: &User, action: Action) -> Result<Option<User>, Error> {
+    async fn change(&self, admin: UserId, user: &User, change: Change) -> Result<Option<User>, Error> {
         let Ending { last, before: _ } = self.ending(user.id, None, Reason::Admin).await?;
-        let id = AuditId::from_uuid(self.clock.new_id());
-        let entry = Entry { id, at: self.now(), actor: admin, user: user.id, action };
-        match self.store.change_account(AccountChange { entry, expected: user.version }, &last).await? {
+        let entry = self.entry(admin, user.id, change.action());
+        match self.store.change_account(AccountChange { entry, change, expected: user.version }, &last).await? {
             Changed::Done(changed) => {
                 self.ended(&last, Reason::Admin);
                 // Those that were opened while it happened.
                 self.end_sessions(user.id, None, Reason::Admin).await?;
-                tracing::info!(user.id = %user.id, admin.id = %admin, "Changed account {} ({})", user.id, action.word());
+                let word = entry.action.word();
+                tracing::info!(user.id = %user.id, admin.id = %admin, "Changed account {} ({word})", user.id);
                 Ok(Some(changed))
             }
             Changed::Missed => Ok(None),
             Changed::NoLongerAdmin => Err(Error::NoLongerAdmin),
         }
+    }
+
+    /// What is written down about something that an admin does now.
+    pub(super) fn entry(&self, admin: UserId, user: UserId, action: Action) -> Entry {
+        Entry { id: AuditId::from_uuid(self.clock.new_id()), at: self.now(), actor: admin, user, action }
     }
 
     /// A page of what was done to accounts, the latest first.

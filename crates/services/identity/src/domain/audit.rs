@@ -1,4 +1,4 @@
-//! What is written down when somebody changes another person's account. Entries are never changed or removed.
+//! What is written down when somebody changes another person's or a program's account. Entries are never changed or removed.
 
 use jiff::Timestamp;
 use shop_types::{Id, Role, UserId};
@@ -24,9 +24,16 @@ pub(crate) struct Entry {
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    RoleChanged { from: Role, to: Role },
+    RoleChanged {
+        from: Role,
+        to: Role,
+    },
     Deactivated,
     Activated,
+    /// The account is an API key.
+    KeyCreated,
+    /// The account was an API key.
+    KeyRemoved,
 }
 
 impl Action {
@@ -36,6 +43,8 @@ impl Action {
             Self::RoleChanged { .. } => "role_changed",
             Self::Deactivated => "deactivated",
             Self::Activated => "activated",
+            Self::KeyCreated => "api_key_created",
+            Self::KeyRemoved => "api_key_removed",
         }
     }
 
@@ -43,7 +52,7 @@ impl Action {
     pub(crate) const fn roles(self) -> Option<(Role, Role)> {
         match self {
             Self::RoleChanged { from, to } => Some((from, to)),
-            Self::Deactivated | Self::Activated => None,
+            Self::Deactivated | Self::Activated | Self::KeyCreated | Self::KeyRemoved => None,
         }
     }
 
@@ -53,6 +62,8 @@ impl Action {
             ("role_changed", Some((from, to))) => Some(Self::RoleChanged { from, to }),
             ("deactivated", None) => Some(Self::Deactivated),
             ("activated", None) => Some(Self::Activated),
+            ("api_key_created", None) => Some(Self::KeyCreated),
+            ("api_key_removed", None) => Some(Self::KeyRemoved),
             _ => None,
         }
     }
@@ -65,7 +76,7 @@ mod tests {
     #[test]
     fn every_action_survives_the_store() {
         let roles = Action::RoleChanged { from: Role::Customer, to: Role::Staff };
-        for action in [roles, Action::Deactivated, Action::Activated] {
+        for action in [roles, Action::Deactivated, Action::Activated, Action::KeyCreated, Action::KeyRemoved] {
             assert_eq!(Action::from_stored(action.word(), action.roles()), Some(action));
         }
         assert_eq!(Action::from_stored("role_changed", None), None);

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use shop_types::text::Broken;
 use shop_types::{Email, Role, UserId};
 
+use super::audit::Action;
+
 /// A person with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
@@ -28,6 +30,25 @@ impl User {
     /// Whether its owner may log in.
     pub(crate) const fn is_active(&self) -> bool {
         self.deactivated_at.is_none()
+    }
+}
+
+/// What an admin changes of somebody else's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Role { from: Role, to: Role },
+    Close,
+    Open,
+}
+
+impl Change {
+    /// What is written down about it.
+    pub(crate) const fn action(self) -> Action {
+        match self {
+            Self::Role { from, to } => Action::RoleChanged { from, to },
+            Self::Close => Action::Deactivated,
+            Self::Open => Action::Activated,
+        }
     }
 }
 

@@ -59,11 +59,12 @@ pub(crate) async fn refresh(app: Data<App>, body: Body<RefreshBody>) -> Result<H
 #[utoipa::path(tag = "identity", responses(
     (status = 204, description = "The session has ended"),
     (status = 401, description = "No token, or one that does not hold", body = ErrorBody),
+    (status = 409, description = "The token is one of an API key", body = ErrorBody),
 ))]
 #[post("/api/v1/auth/logout")]
 pub(crate) async fn logout(app: Data<App>, caller: LoggedIn) -> Result<HttpResponse, HttpError> {
-    let LoggedIn(_, _, session) = caller;
-    app.logout(session).await?;
+    let LoggedIn(user, _, session) = caller;
+    app.logout(user, session).await?;
     Ok(reply::no_content())
 }
 

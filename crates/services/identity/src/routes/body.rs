@@ -115,7 +115,7 @@ pub(crate) struct VerificationBody {
     pub(crate) token: String,
 }
 
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
     Name::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct UserFilter {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EntryFilter {
-    /// What was done to this account.
+    /// What was done to this account or API key.
     #[param(value_type = Option<String>)]
     user_id: Option<UserId>,
     /// What was done by this account.
@@ -83,9 +83,9 @@ pub(crate) struct EntryBody {
     at: Timestamp,
     /// Who did it.
     actor_id: UserId,
-    /// Whose account it was done to.
+    /// Whose account, or which API key, it was done to.
     user_id: UserId,
-    /// `role_changed`, `deactivated` or `activated`.
+    /// `role_changed`, `deactivated`, `activated`, `api_key_created` or `api_key_removed`.
     action: &'static str,
     /// The role before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -205,7 +205,7 @@ impl TryFrom<SessionDocument> for Session {
     }
 }
 
-fn binary(bytes: &[u8; 32]) -> Binary {
+pub(super) fn binary(bytes: &[u8; 32]) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
 }
 

@@ -15,7 +15,8 @@ use super::sessions::Ended;
 use super::users::corrupt;
 use super::{Revocation, Store, USERS, email};
 use crate::app::hashing::Hash;
-use crate::domain::letter::{AT_ONCE, Letter, LetterDigest, Purpose};
+use crate::domain::letter::{AT_ONCE, Letter, Purpose};
+use crate::domain::secret::SecretDigest;
 
 const LETTERS: &str = "letters";
 
@@ -85,7 +86,7 @@ impl Store {
     /// The letter of a token, if it counts.
     pub(crate) async fn letter(
         &self,
-        digest: LetterDigest,
+        digest: SecretDigest,
         purpose: Purpose,
         now: Timestamp,
     ) -> Result<Option<Letter>, Error> {
@@ -171,11 +172,11 @@ async fn use_up(txn: &mut Txn<'_>, this: Document, all: Document, account: Updat
     Ok(true)
 }
 
-fn id(digest: LetterDigest) -> String {
+fn id(digest: SecretDigest) -> String {
     shop_types::idempotency::hex(&digest.0)
 }
 
-fn counting(digest: LetterDigest, purpose: Purpose, now: Timestamp) -> Document {
+fn counting(digest: SecretDigest, purpose: Purpose, now: Timestamp) -> Document {
     doc! { "_id": id(digest), "purpose": purpose.word(), "expires_at": { "$gt": DateTime::from(now) } }
 }
 

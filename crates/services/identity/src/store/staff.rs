@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shop_mongo::options::{Collation, CollationStrength};
-use shop_mongo::{Bson, Document, Error, UpdateOp, bson, doc};
+use shop_mongo::{Bson, Document, Error, Txn, UpdateOp, bson, doc};
 use shop_types::Role;
 
 use super::audit::{self, AUDIT};
@@ -11,27 +11,53 @@ use super::documents::UserDocument;
 use super::sessions::Ended;
 use super::users::user;
 use super::{Revocation, Store, USERS, email, pages};
-use crate::domain::audit::{Action, Entry};
-use crate::domain::{Search, User};
+use crate::domain::audit::Entry;
+use crate::domain::{Change, Search, User};
 
 /// What an admin changes of somebody else's account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AccountChange {
     /// Who does what to whom.
     pub(crate) entry: Entry,
+    pub(crate) change: Change,
     /// The version of the account that the admin has seen.
     pub(crate) expected: i64,
 }
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Changed {
-    /// The account afterwards.
-    Done(User),
-    /// It has another version, or is gone; nothing was written.
+pub(crate) enum Changed<T> {
+    /// What it is afterwards.
+    Done(T),
+    /// It has another version, is gone, or was done before; nothing was written.
     Missed,
     /// Whoever wanted it is no admin, or not any more; nothing was written.
     NoLongerAdmin,
+}
+
+/// What an admin does, in the transaction of the change. The admin's own account is written, too: of two admins who take the
+/// role from each other at once, one is too late, so that there is always an admin left.
+pub(super) struct ByAdmin {
+    account: UpdateOp,
+    row: Document,
+}
+
+impl ByAdmin {
+    pub(super) fn new(what: &'static str, entry: &Entry) -> Result<Self, Error> {
+        let open = doc! { "_id": entry.actor.to_string(), "role": Role::Admin.as_str(), "deactivated_at": Bson::Null };
+        let account = UpdateOp::new(open, doc! { "$set": { "acted_at": bson::DateTime::from(entry.at) } });
+        Ok(Self { account, row: audit::document(what, entry)? })
+    }
+
+    /// Whether the account is an open one of an admin.
+    pub(super) async fn is_still_admin(&self, txn: &mut Txn<'_>) -> Result<bool, Error> {
+        Ok(txn.update_many_ops(USERS, vec![self.account.clone()]).await?.matched == 1)
+    }
+
+    /// Writes down what was done.
+    pub(super) async fn write_down(&self, txn: &mut Txn<'_>) -> Result<(), Error> {
+        txn.insert_many(AUDIT, vec![self.row.clone()]).await
+    }
 }
 
 /// Upper and lower case are the same.
@@ -76,43 +102,40 @@ impl Store {
     }
 
     /// Changes an account that is still at the version that the admin has seen, ends these sessions of it, and writes down
-    /// who did it. The admin's own account is written, too: of two admins who take the role from each other at once, one
-    /// is too late, so that there is always an admin left.
+    /// who did it.
     pub(crate) async fn change_account(
         &self,
         change: AccountChange,
         revocations: &[Revocation],
-    ) -> Result<Changed, Error> {
+    ) -> Result<Changed<User>, Error> {
         const WHAT: &str = "change account";
-        let AccountChange { entry, expected } = change;
+        let AccountChange { entry, change, expected } = change;
         let at = bson::DateTime::from(entry.at);
         let (mut set, mut unset) = (doc! { "updated_at": at }, Document::new());
-        match entry.action {
-            Action::RoleChanged { from: _, to } => set.insert("role", to.as_str()),
-            Action::Deactivated => set.insert("deactivated_at", at),
-            Action::Activated => unset.insert("deactivated_at", ""),
+        match change {
+            Change::Role { from: _, to } => set.insert("role", to.as_str()),
+            Change::Close => set.insert("deactivated_at", at),
+            Change::Open => unset.insert("deactivated_at", ""),
         };
         let mut operators = doc! { "$set": set, "$inc": { "version": 1_i64 } };
         if !unset.is_empty() {
             operators.insert("$unset", unset);
         }
         let id = entry.user.to_string();
-        let admin = doc! { "_id": entry.actor.to_string(), "role": Role::Admin.as_str(), "deactivated_at": Bson::Null };
-        let admin = UpdateOp::new(admin, doc! { "$set": { "acted_at": at } });
         let account = UpdateOp::new(doc! { "_id": &id, "version": expected }, operators);
-        let row = audit::document(WHAT, &entry)?;
+        let by_admin = Arc::new(ByAdmin::new(WHAT, &entry)?);
         let ended = Arc::new(Ended::new(revocations));
         let changed = self.mongo.transact(WHAT, move |txn| {
-            let (admin, account, row, id) = (admin.clone(), account.clone(), row.clone(), id.clone());
-            let ended = Arc::clone(&ended);
+            let (account, id) = (account.clone(), id.clone());
+            let (by_admin, ended) = (Arc::clone(&by_admin), Arc::clone(&ended));
             Box::pin(async move {
-                if txn.update_many_ops(USERS, vec![admin]).await?.matched == 0 {
+                if !by_admin.is_still_admin(txn).await? {
                     return Ok(Changed::NoLongerAdmin);
                 }
                 if txn.update_many_ops(USERS, vec![account]).await?.matched == 0 {
                     return Ok(Changed::Missed);
                 }
-                txn.insert_many(AUDIT, vec![row]).await?;
+                by_admin.write_down(txn).await?;
                 ended.write(txn).await?;
                 let found: Vec<UserDocument> = txn.find_many(USERS, [id.as_str()]).await?;
                 found.into_iter().next().map_or(Ok(Changed::Missed), |stored| user(WHAT, stored).map(Changed::Done))

@@ -9,11 +9,12 @@ use shop_types::Role;
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
 /// Every route, whom it lets in, and what it answers them when they have no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 27] = [
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 32] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
     ("POST", "/api/v1/auth/logout", Who::People, 204, None),
+    ("POST", "/api/v1/auth/token", Who::Everybody, 401, Some("invalid_client")),
     ("POST", "/api/v1/auth/password/forgot", Who::Everybody, 202, None),
     ("POST", "/api/v1/auth/password/reset", Who::Everybody, 410, Some("token_spent")),
     ("POST", "/api/v1/auth/email/verify", Who::Everybody, 410, Some("token_spent")),
@@ -35,6 +36,11 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 27] = [
     ("PUT", "/api/v1/users/00000000-0000-0000-0000-000000000001/roles", Who::Admins, 404, Some("not_found")),
     ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/deactivate", Who::Admins, 404, Some("not_found")),
     ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/activate", Who::Admins, 404, Some("not_found")),
+    ("GET", "/api/v1/api-keys", Who::Admins, 200, None),
+    // Their tokens have the role, and no account does.
+    ("POST", "/api/v1/api-keys", Who::Admins, 403, Some("forbidden")),
+    ("GET", "/api/v1/api-keys/00000000-0000-0000-0000-000000000001", Who::Admins, 404, Some("not_found")),
+    ("DELETE", "/api/v1/api-keys/00000000-0000-0000-0000-000000000001", Who::Admins, 404, Some("not_found")),
     ("GET", "/api/v1/audit", Who::Admins, 200, None),
     ("GET", "/.well-known/jwks.json", Who::Everybody, 200, None),
 ];
@@ -73,6 +79,10 @@ fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuil
         "/api/v1/auth/password/forgot" => call.json(&json!({ "email": "nobody@example.org" })),
         "/api/v1/auth/password/reset" => call.json(&json!({ "token": "A".repeat(43), "password": PASSWORD })),
         "/api/v1/auth/email/verify" => call.json(&json!({ "token": "A".repeat(43) })),
+        "/api/v1/auth/token" => call
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials&client_id=x&client_secret=x"),
+        "/api/v1/api-keys" if method == "POST" => call.json(&json!({ "name": "N" })),
         "/api/v1/auth/refresh" => call.json(&json!({ "refreshToken": "A".repeat(70) })),
         "/api/v1/me" if method == "PATCH" => call.header("If-Match", "\"1\"").json(&json!({ "name": "N" })),
         "/api/v1/me/password" => call.json(&json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD })),

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod addresses;
+mod api_keys;
 mod callers;
 mod first_admin;
 mod given;

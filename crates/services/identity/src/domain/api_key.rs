@@ -1,0 +1,136 @@
+//! API keys: by what a program proves which one it is. A key is the program's account: its id is the user that the
+//! program's tokens name, and the session that they belong to.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use shop_types::{Role, SessionId, UserId};
+
+use super::Name;
+use super::session::later;
+
+/// How much later the last token of a removed key may end than the time of its removal says: it may be in the making by a
+/// pod whose clock is ahead.
+const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// A key as the database keeps it, without the digest of its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiKey {
+    pub(crate) id: UserId,
+    /// What it is for.
+    pub(crate) name: Name,
+    pub(crate) role: ProgramRole,
+    /// The admin who made it.
+    pub(crate) created_by: UserId,
+    pub(crate) created_at: Timestamp,
+    /// When it ends by itself.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// When it last brought a token.
+    pub(crate) last_used_at: Option<Timestamp>,
+}
+
+/// What a program may do. It is never an admin: nobody could say who gave a role to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProgramRole {
+    /// What is made for programs, and nothing else.
+    Service,
+    /// What staff may do.
+    Staff,
+}
+
+/// A role is not for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be service or staff")]
+pub(crate) struct NotForPrograms;
+
+impl ApiKey {
+    /// The session that all of its tokens belong to.
+    pub(crate) const fn session(&self) -> SessionId {
+        SessionId::from_uuid(self.id.as_uuid())
+    }
+
+    /// Whether it brings tokens.
+    pub(crate) fn counts(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// How long a token lives that is made now: as others do, and not longer than the key.
+    pub(crate) fn token_life(&self, access: Duration, now: Timestamp) -> Duration {
+        let left = |end: Timestamp| Duration::try_from(end.duration_since(now)).unwrap_or_default();
+        self.expires_at.map_or(access, |end| access.min(left(end)))
+    }
+
+    /// When the last of its tokens has certainly ended, if it brings no more from now on.
+    pub(crate) fn tokens_end(access: Duration, now: Timestamp) -> Timestamp {
+        later(later(now, access), MARGIN)
+    }
+}
+
+impl From<ProgramRole> for Role {
+    fn from(role: ProgramRole) -> Self {
+        match role {
+            ProgramRole::Service => Self::Service,
+            ProgramRole::Staff => Self::Staff,
+        }
+    }
+}
+
+impl TryFrom<Role> for ProgramRole {
+    type Error = NotForPrograms;
+
+    fn try_from(role: Role) -> Result<Self, NotForPrograms> {
+        match role {
+            Role::Service => Ok(Self::Service),
+            Role::Staff => Ok(Self::Staff),
+            Role::Customer | Role::Admin => Err(NotForPrograms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCESS: Duration = Duration::from_secs(600);
+
+    fn key(expires_at: Option<i64>) -> ApiKey {
+        let id = UserId::from_uuid(uuid::Uuid::from_u128(1));
+        ApiKey {
+            id,
+            name: "stock system".parse().unwrap(),
+            role: ProgramRole::Service,
+            created_by: id,
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: expires_at.map(|second| Timestamp::from_second(second).unwrap()),
+            last_used_at: None,
+        }
+    }
+
+    #[test]
+    fn a_token_never_outlives_its_key() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (expires_at, counts, life) in
+            [(None, true, 600), (Some(601), true, 600), (Some(40), true, 40), (Some(0), false, 0), (Some(-9), false, 0)]
+        {
+            let key = key(expires_at);
+            assert_eq!((key.counts(now), key.token_life(ACCESS, now).as_secs()), (counts, life), "{expires_at:?}");
+        }
+    }
+
+    #[test]
+    fn a_removed_key_is_remembered_until_its_last_token_has_ended() {
+        let now = Timestamp::UNIX_EPOCH;
+        let made_by_a_clock_ahead = later(now, SignedDuration::from_secs(30));
+        assert_eq!(ApiKey::tokens_end(ACCESS, now), later(made_by_a_clock_ahead, ACCESS));
+    }
+
+    #[test]
+    fn programs_are_neither_customers_nor_admins() {
+        for role in [ProgramRole::Service, ProgramRole::Staff] {
+            assert_eq!(ProgramRole::try_from(Role::from(role)), Ok(role));
+        }
+        for role in [Role::Customer, Role::Admin] {
+            assert_eq!(ProgramRole::try_from(role), Err(NotForPrograms));
+        }
+    }
+}
