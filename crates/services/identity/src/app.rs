@@ -33,6 +33,7 @@ use self::first_admin::FirstAdmin;
 use self::hashing::Hashing;
 use self::keys::{Keys, PublishedKeys};
 pub(crate) use self::sessions::Tokens;
+pub(crate) use self::users::NewUser;
 use crate::domain::letter::Purpose;
 use crate::domain::secret::{BYTES, Secret};
 use crate::domain::{Lifetimes, Name, Password, User};
@@ -118,7 +119,7 @@ impl App {
         let hash = self.hashing.hash(password.clone()).await?;
         let user = self.new_user(email, name, Role::Customer).await?;
         let event = self.user_created(&user);
-        let account = Account { user: user.clone(), hash, registration: registration.clone(), shops: Vec::new() };
+        let account = Account::of_person(user.clone(), hash, registration.clone());
         let letter = self.posted(&account.user, Purpose::Verification)?;
         match self.store.create_user(&account, event, Some(letter)).await? {
             Created::Done => {}

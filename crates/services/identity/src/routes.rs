@@ -42,7 +42,9 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Patch, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
     (Method::Get, "/api/v1/users", Access::ADMIN),
+    (Method::Post, "/api/v1/users", Access::ADMIN),
     (Method::Get, "/api/v1/users/{id}", Access::STAFF_OR_SERVICE),
+    (Method::Patch, "/api/v1/users/{id}", Access::ADMIN),
     (Method::Put, "/api/v1/users/{id}/roles", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/deactivate", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/activate", Access::ADMIN),
@@ -68,7 +70,7 @@ pub(crate) const CODES: &[Code] = &[
     ),
     ("wrong_password", 403, "The password that was sent to prove who you are is wrong."),
     ("account_deactivated", 403, "An admin has closed this account."),
-    ("own_account", 409, "Nobody gives themselves another role, or closes or opens their own account, here."),
+    ("own_account", 409, "Nobody gives themselves another role, or changes, closes or opens their own account, here."),
     ("no_session", 409, "The tokens of an API key have no session; they end when an admin removes the key."),
     ("too_many_addresses", 409, "There are as many addresses as there may be: 20."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
@@ -114,7 +116,9 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(addresses::change_address)
         .service(addresses::remove_address)
         .service(users::list_users)
+        .service(users::create_user)
         .service(users::get_user)
+        .service(users::change_user)
         .service(users::set_role)
         .service(users::deactivate_user)
         .service(users::activate_user)

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq as _;
 
 pub(crate) use self::audit::AuditFilter;
 pub(crate) use self::letters::{Posted, Reset};
-pub(crate) use self::staff::{AccountChange, Changed};
+pub(crate) use self::staff::{AccountChange, Changed, Details, Edited, Opening};
 use crate::app::hashing::Hash;
 use crate::domain::User;
 
@@ -34,11 +34,18 @@ pub(crate) struct Account {
     pub(crate) user: User,
     pub(crate) hash: Hash,
     pub(crate) registration: Option<Registration>,
+    /// Whether it was made from the mounted Secret.
+    pub(crate) is_first_admin: bool,
     /// UIDs of the Shops from whose Secret this first admin got address and password, the last one last.
     pub(crate) shops: Vec<String>,
 }
 
 impl Account {
+    /// An account that was not made from the mounted Secret.
+    pub(crate) const fn of_person(user: User, hash: Hash, registration: Option<Registration>) -> Self {
+        Self { user, hash, registration, is_first_admin: false, shops: Vec::new() }
+    }
+
     /// Whether what proves who owns it, and what they may do, is still as in another reading of the same account.
     pub(crate) fn proves_like(&self, other: &Self) -> bool {
         let of = |account: &Self| (account.user.role, account.user.is_active());

@@ -41,7 +41,7 @@ pub(crate) enum Error {
     TooManyAddresses,
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
-    #[error("nobody gives themselves another role or closes their own account here")]
+    #[error("nobody gives themselves another role, or changes or closes their own account, here")]
     OwnAccount,
     #[error("your account is not an admin's any more")]
     NoLongerAdmin,

@@ -84,7 +84,8 @@ impl App {
         let user = self.new_user(email, name, Role::Admin).await?;
         let event = self.user_created(&user);
         let id = user.id;
-        let account = Account { user, hash, registration: None, shops: mounted.shop.iter().cloned().collect() };
+        let shops = mounted.shop.iter().cloned().collect();
+        let account = Account { user, hash, registration: None, is_first_admin: true, shops };
         let why = match self.store.create_user(&account, event, None).await? {
             Created::Done => {
                 tracing::info!(user.id = %id, "Created the first admin");

@@ -1,14 +1,109 @@
 //! What staff sees and admins change of other people's accounts. Every change is written down in the same transaction.
 
-use shop_types::{Page, Role, UserId};
+use shop_mongo::Claim;
+use shop_types::{Email, Page, Role, UserId};
 
 use super::sessions::{Ending, Reason};
-use super::{App, Error};
+use super::{App, Error, new_secret};
 use crate::domain::audit::{Action, AuditId, Entry};
-use crate::domain::{Change, Search, User};
-use crate::store::{AccountChange, AuditFilter, Changed};
+use crate::domain::letter::Purpose;
+use crate::domain::{Change, Name, Password, Search, User};
+use crate::store::{Account, AccountChange, AuditFilter, Changed, Details, Edited, Opening};
+
+/// An account to open for somebody.
+#[derive(Debug)]
+pub(crate) struct NewUser {
+    pub(crate) email: Email,
+    pub(crate) name: Name,
+    pub(crate) role: Role,
+}
 
 impl App {
+    /// Opens an account for somebody, who gets a letter to choose a password; with a claimed key once, however often it is
+    /// asked for, and `true` when that was before.
+    ///
+    /// # Errors
+    /// [`Error::EmailTaken`], [`Error::KeyReused`], [`Error::NoLongerAdmin`]; [`Error::Hashing`] when too many passwords are
+    /// being checked; [`Error::NoSuchUser`] when it was opened before and is gone.
+    pub(crate) async fn create_user(
+        &self,
+        admin: UserId,
+        new: &NewUser,
+        claim: Option<&Claim>,
+    ) -> Result<(User, bool), Error> {
+        let NewUser { email, name, role } = new;
+        // Another turn follows only when somebody else used the claimed key or took the address meanwhile.
+        loop {
+            // Read before the key: whoever used it has taken the address in the same transaction.
+            let is_taken = self.store.account(email).await?.is_some();
+            if let Some(claim) = claim
+                && let Some(row) = self.store.request(claim).await?
+            {
+                if !claim.fits(&row) {
+                    return Err(Error::KeyReused);
+                }
+                let id = row.resource.parse().map_err(|_| Error::NoSuchUser)?;
+                return Ok((self.user(id).await?, true));
+            }
+            if is_taken {
+                return Err(Error::EmailTaken);
+            }
+            // A password that nobody has seen.
+            let hash = self.hashing.hash(Password::typed(&new_secret()?.expose())).await?;
+            let user = self.new_user(email.clone(), name.clone(), *role).await?;
+            let opening = Opening {
+                entry: self.entry(admin, user.id, Action::Created),
+                event: self.user_created(&user),
+                letter: self.posted(&user, Purpose::Reset)?,
+                start: claim.map(|claim| claim.start(user.id.to_string())),
+                account: Account::of_person(user.clone(), hash, None),
+            };
+            match self.store.open_account(opening).await? {
+                Edited::Done => {
+                    tracing::info!(user.id = %user.id, admin.id = %admin, "Opened account {} for somebody", user.id);
+                    return Ok((user, false));
+                }
+                Edited::EmailTaken | Edited::Missed => {}
+                Edited::NoLongerAdmin => return Err(Error::NoLongerAdmin),
+            }
+        }
+    }
+
+    /// Gives an account that is still at `expected` another name or address. To another address goes a letter to verify it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUser`], [`Error::OwnAccount`], [`Error::Stale`], [`Error::EmailTaken`], [`Error::NoLongerAdmin`].
+    pub(crate) async fn change_details(
+        &self,
+        admin: UserId,
+        (id, expected): (UserId, i64),
+        name: Option<Name>,
+        email: Option<Email>,
+    ) -> Result<User, Error> {
+        let user = self.others_account(admin, id).await?;
+        if user.version != expected {
+            return Err(Error::Stale { current: user.version });
+        }
+        let (name, email) = (name.unwrap_or_else(|| user.name.clone()), email.unwrap_or_else(|| user.email.clone()));
+        if (&name, &email) == (&user.name, &user.email) {
+            return Ok(user);
+        }
+        let (is_other_address, version) = (email != user.email, expected.saturating_add(1));
+        let is_verified = user.is_verified && !is_other_address;
+        let changed = User { email, name, version, is_verified, ..user };
+        let letter = if is_other_address { Some(self.posted(&changed, Purpose::Verification)?) } else { None };
+        let entry = self.entry(admin, id, Action::DetailsChanged);
+        match self.store.change_details(Details { entry, changed: changed.clone(), letter }).await? {
+            Edited::Done => {
+                tracing::info!(user.id = %id, admin.id = %admin, "Changed account {id} ({})", entry.action.word());
+                Ok(changed)
+            }
+            Edited::EmailTaken => Err(Error::EmailTaken),
+            Edited::Missed => Err(Error::Stale { current: self.user(id).await?.version }),
+            Edited::NoLongerAdmin => Err(Error::NoLongerAdmin),
+        }
+    }
+
     /// A page of all accounts, newest first, or of those found by name, in the order of names.
     ///
     /// # Errors

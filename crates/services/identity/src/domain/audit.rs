@@ -24,6 +24,9 @@ pub(crate) struct Entry {
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
+    Created,
+    /// The name or the e-mail address. Which ones they were is not kept: entries stay when the account is gone.
+    DetailsChanged,
     RoleChanged {
         from: Role,
         to: Role,
@@ -40,6 +43,8 @@ impl Action {
     /// Its word in the store, in answers and in logs.
     pub(crate) const fn word(self) -> &'static str {
         match self {
+            Self::Created => "created",
+            Self::DetailsChanged => "details_changed",
             Self::RoleChanged { .. } => "role_changed",
             Self::Deactivated => "deactivated",
             Self::Activated => "activated",
@@ -52,7 +57,12 @@ impl Action {
     pub(crate) const fn roles(self) -> Option<(Role, Role)> {
         match self {
             Self::RoleChanged { from, to } => Some((from, to)),
-            Self::Deactivated | Self::Activated | Self::KeyCreated | Self::KeyRemoved => None,
+            Self::Created
+            | Self::DetailsChanged
+            | Self::Deactivated
+            | Self::Activated
+            | Self::KeyCreated
+            | Self::KeyRemoved => None,
         }
     }
 
@@ -60,6 +70,8 @@ impl Action {
     pub(crate) fn from_stored(word: &str, roles: Option<(Role, Role)>) -> Option<Self> {
         match (word, roles) {
             ("role_changed", Some((from, to))) => Some(Self::RoleChanged { from, to }),
+            ("created", None) => Some(Self::Created),
+            ("details_changed", None) => Some(Self::DetailsChanged),
             ("deactivated", None) => Some(Self::Deactivated),
             ("activated", None) => Some(Self::Activated),
             ("api_key_created", None) => Some(Self::KeyCreated),
@@ -76,7 +88,15 @@ mod tests {
     #[test]
     fn every_action_survives_the_store() {
         let roles = Action::RoleChanged { from: Role::Customer, to: Role::Staff };
-        for action in [roles, Action::Deactivated, Action::Activated, Action::KeyCreated, Action::KeyRemoved] {
+        for action in [
+            roles,
+            Action::Created,
+            Action::DetailsChanged,
+            Action::Deactivated,
+            Action::Activated,
+            Action::KeyCreated,
+            Action::KeyRemoved,
+        ] {
             assert_eq!(Action::from_stored(action.word(), action.roles()), Some(action));
         }
         assert_eq!(Action::from_stored("role_changed", None), None);

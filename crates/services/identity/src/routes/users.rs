@@ -3,20 +3,24 @@
 use std::str::FromStr;
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get, post, put};
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, put};
 use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, PageQuery, Paged, PathId, reply};
+use shop_http::{
+    Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, MaybeKey, PageQuery, Paged, PathId, reply,
+};
+use shop_mongo::Claim;
+use shop_types::caller::Subject;
 use shop_types::id::UserKind;
-use shop_types::{Id, Page, Role, UserId};
+use shop_types::{Email, Id, Page, Role, UserId};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::UserBody;
-use super::unsorted;
-use crate::app::App;
+use super::body::{UserBody, name};
+use super::{said_before, unsorted};
+use crate::app::{App, NewUser};
 use crate::domain::audit::{AuditKind, Entry};
-use crate::domain::{Search, User};
+use crate::domain::{Name, Search, User};
 use crate::store::AuditFilter;
 
 /// An account as staff reads it.
@@ -73,6 +77,37 @@ pub(crate) struct RoleBody {
     role: Role,
 }
 
+/// An account to open for somebody.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "grace@example.org", "name": "Grace Hopper", "role": "staff"}))]
+pub(crate) struct NewUserBody {
+    /// Unique in the shop; upper and lower case are the same.
+    email: Email,
+    /// What to call them.
+    #[serde(deserialize_with = "name")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    name: Name,
+    /// customer, staff or admin.
+    #[serde(default = "customer", deserialize_with = "role")]
+    #[schema(value_type = String, default = "customer")]
+    role: Role,
+}
+
+/// What to change of somebody else's account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Grace Murray"}))]
+pub(crate) struct UserChangeBody {
+    #[serde(default, deserialize_with = "maybe_name")]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 100)]
+    name: Option<Name>,
+    /// Unique in the shop; its owner gets a letter to verify it.
+    #[serde(default, deserialize_with = "maybe_email")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    email: Option<Email>,
+}
+
 /// One entry of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -85,7 +120,7 @@ pub(crate) struct EntryBody {
     actor_id: UserId,
     /// Whose account, or which API key, it was done to.
     user_id: UserId,
-    /// `role_changed`, `deactivated`, `activated`, `api_key_created` or `api_key_removed`.
+    /// `created`, `details_changed`, `role_changed`, `deactivated`, `activated`, `api_key_created` or `api_key_removed`.
     action: &'static str,
     /// The role before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +146,18 @@ fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
     found.ok_or_else(|| D::Error::custom("must be customer, staff or admin"))
 }
 
+const fn customer() -> Role {
+    Role::Customer
+}
+
+fn maybe_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Name>, D::Error> {
+    name(deserializer).map(Some)
+}
+
+fn maybe_email<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Email>, D::Error> {
+    Email::deserialize(deserializer).map(Some)
+}
+
 fn maybe_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
     role(deserializer).map(Some)
 }
@@ -131,6 +178,57 @@ pub(crate) async fn list_users(app: Data<App>, list: Paged<UserFilter>) -> Resul
     unsorted(&page)?;
     let users = app.users(role, search.as_ref(), (page.page, page.size)).await?;
     Ok(reply::ok(&users.map(AccountBody::from)))
+}
+
+/// Opens an account for somebody. They get a letter with which they choose a password. With an Idempotency-Key the same call
+/// again answers the same account, as it is then.
+#[utoipa::path(tag = "identity", request_body = NewUserBody, params(("Idempotency-Key" = Option<String>, Header)), responses(
+    (status = 201, description = "The account", body = AccountBody),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 404, description = "It was opened before and is gone", body = ErrorBody),
+    (status = 409, description = "The address has an account", body = ErrorBody),
+    (status = 422, description = "A value breaks its rule, or the key was used for another request", body = ErrorBody),
+    (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
+))]
+#[post("/api/v1/users")]
+pub(crate) async fn create_user(
+    app: Data<App>,
+    LoggedIn(admin, ..): LoggedIn,
+    MaybeKey(key): MaybeKey,
+    request: HttpRequest,
+    body: Body<NewUserBody>,
+) -> Result<HttpResponse, HttpError> {
+    let fingerprint = body.fingerprint(&request);
+    let claim = key.map(|key| Claim::new(Subject::User(admin), "create_user", &key, fingerprint));
+    let NewUserBody { email, name, role } = body.into_inner();
+    let (user, replayed) = app.create_user(admin, &NewUser { email, name, role }, claim.as_ref()).await?;
+    let location = format!("/api/v1/users/{}", user.id);
+    let response = reply::created(&location, user.version, &AccountBody::from(user));
+    Ok(if replayed { said_before(response) } else { response })
+}
+
+/// Changes name or e-mail address of an account; its version must be sent in If-Match.
+#[utoipa::path(tag = "identity", request_body = UserChangeBody,
+    params(("id" = String, Path), ("If-Match" = String, Header)), responses(
+    (status = 200, description = "The account after the change", body = AccountBody),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 404, description = "No such account", body = ErrorBody),
+    (status = 409, description = "Your own account, or another one has the address", body = ErrorBody),
+    (status = 412, description = "It was changed since you read it", body = ErrorBody),
+    (status = 422, description = "A value breaks its rule", body = ErrorBody),
+    (status = 428, description = "If-Match is missing", body = ErrorBody),
+))]
+#[patch("/api/v1/users/{id}")]
+pub(crate) async fn change_user(
+    app: Data<App>,
+    LoggedIn(admin, ..): LoggedIn,
+    id: PathId<UserKind>,
+    seen: IfMatch,
+    body: Body<UserChangeBody>,
+) -> Result<HttpResponse, HttpError> {
+    let UserChangeBody { name, email } = body.into_inner();
+    let user = app.change_details(admin, (id.0, seen.0), name, email).await?;
+    Ok(reply::with_etag(user.version, &AccountBody::from(user)))
 }
 
 /// Reads one account.

@@ -76,7 +76,7 @@ pub(super) fn user_rules() -> Document {
 
 impl UserDocument {
     pub(super) fn new(account: &Account) -> Self {
-        let Account { user, hash, registration, shops } = account;
+        let Account { user, hash, registration, is_first_admin, shops } = account;
         let User { id, number, email, name, role, version, created_at, is_verified, deactivated_at } = user;
         Self {
             id: id.to_string(),
@@ -90,8 +90,7 @@ impl UserDocument {
             updated_at: (*created_at).into(),
             email_verified: *is_verified,
             deactivated_at: deactivated_at.map(DateTime::from),
-            // No other account is opened as an admin's.
-            first_admin: (*role == Role::Admin).then_some(true),
+            first_admin: is_first_admin.then_some(true),
             registration: registration.as_ref().map(|registration| binary(&registration.0)),
             shops: shops.clone(),
         }
@@ -111,7 +110,8 @@ impl UserDocument {
         };
         let registration = self.registration.map(|stored| bytes(&stored, "registration")).transpose()?;
         let (hash, registration) = (Hash::from_stored(self.password.0), registration.map(Registration));
-        Ok(Account { user, hash, registration, shops: self.shops })
+        let is_first_admin = self.first_admin == Some(true);
+        Ok(Account { user, hash, registration, is_first_admin, shops: self.shops })
     }
 }
 

@@ -103,16 +103,13 @@ impl Store {
     }
 
     /// Uses a letter up, gives its account another password and ends these sessions; `false` when the letter does not count
-    /// any more, or the account is closed or gone.
+    /// any more, or the account is closed, gone or has another address.
     pub(crate) async fn reset_password(&self, reset: Reset, revocations: &[Revocation]) -> Result<bool, Error> {
         let Reset { letter, hash, now } = reset;
-        let account = UpdateOp::new(
-            doc! { "_id": letter.user.to_string(), "deactivated_at": Bson::Null },
-            doc! {
-                "$set": { "password": hash.as_str(), "updated_at": DateTime::from(now) },
-                "$inc": { "version": 1_i64 },
-            },
-        );
+        let mut owner = email::filter(&letter.email);
+        owner.extend(doc! { "_id": letter.user.to_string(), "deactivated_at": Bson::Null });
+        let set = doc! { "password": hash.as_str(), "updated_at": DateTime::from(now) };
+        let account = UpdateOp::new(owner, doc! { "$set": set, "$inc": { "version": 1_i64 } });
         let ended = Arc::new(Ended::new(revocations));
         let (this, all) = (counting(letter.digest, letter.purpose, now), of_user(&letter));
         let changed = self.mongo.transact("reset password", move |txn| {

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use shop_mongo::idempotency::{self, Start};
 use shop_mongo::options::{Collation, CollationStrength};
-use shop_mongo::{Bson, Document, Error, Txn, UpdateOp, bson, doc};
-use shop_types::Role;
+use shop_mongo::{Bson, Document, Error, Txn, UpdateOp, bson, doc, outbox};
+use shop_types::{Envelope, Role};
 
 use super::audit::{self, AUDIT};
 use super::documents::UserDocument;
 use super::sessions::Ended;
-use super::users::user;
-use super::{Revocation, Store, USERS, email, pages};
+use super::users::{corrupt, user};
+use super::{Account, Posted, Revocation, Store, USERS, email, letters, pages};
 use crate::domain::audit::Entry;
 use crate::domain::{Change, Search, User};
 
@@ -60,6 +61,41 @@ impl ByAdmin {
     }
 }
 
+/// An account that an admin opens for somebody.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) account: Account,
+    pub(crate) entry: Entry,
+    /// Tells of the account.
+    pub(crate) event: Envelope,
+    /// Lets its owner choose a password.
+    pub(crate) letter: Posted,
+    /// Claims the key of the request.
+    pub(crate) start: Option<Start>,
+}
+
+/// Another name or e-mail address for somebody else's account.
+#[derive(Debug)]
+pub(crate) struct Details {
+    pub(crate) entry: Entry,
+    /// The account afterwards, at the version after the one that the admin has seen.
+    pub(crate) changed: User,
+    /// Goes to an address that nobody has verified.
+    pub(crate) letter: Option<Posted>,
+}
+
+/// What became of a change that may meet the address of another account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edited {
+    Done,
+    /// Another account has the address; nothing was written.
+    EmailTaken,
+    /// It has another version, is gone, or was done before; nothing was written.
+    Missed,
+    /// Whoever wanted it is no admin, or not any more; nothing was written.
+    NoLongerAdmin,
+}
+
 /// Upper and lower case are the same.
 pub(super) fn in_any_case() -> Collation {
     Collation::builder().locale("en").strength(CollationStrength::Secondary).build()
@@ -99,6 +135,68 @@ impl Store {
         }
         let (found, total) = self.page(WHAT, self.users(), filter, options).await?;
         Ok((found.into_iter().map(|stored| user(WHAT, stored)).collect::<Result<_, _>>()?, total))
+    }
+
+    /// Writes an account that an admin opens, with all that belongs to it.
+    pub(crate) async fn open_account(&self, opening: Opening) -> Result<Edited, Error> {
+        const WHAT: &str = "open account";
+        let by_admin = ByAdmin::new(WHAT, &opening.entry)?;
+        let document = UserDocument::new(&opening.account);
+        let document = bson::serialize_to_document(&document).map_err(|error| corrupt(WHAT, error))?;
+        let shared = Arc::new((opening, by_admin));
+        let opened = self.mongo.transact(WHAT, move |txn| {
+            let (document, shared) = (document.clone(), Arc::clone(&shared));
+            Box::pin(async move {
+                let (Opening { event, letter, start, .. }, by_admin) = &*shared;
+                if !by_admin.is_still_admin(txn).await? {
+                    return Ok(Edited::NoLongerAdmin);
+                }
+                txn.insert_many(USERS, vec![document]).await?;
+                by_admin.write_down(txn).await?;
+                outbox::append(txn, std::slice::from_ref(event)).await?;
+                letters::write(txn, letter).await?;
+                if let Some(start) = start {
+                    idempotency::insert(txn, std::slice::from_ref(start)).await?;
+                }
+                Ok(Edited::Done)
+            })
+        });
+        edited(opened.await)
+    }
+
+    /// Gives an account that is still at the version before this one the name and address of this one.
+    pub(crate) async fn change_details(&self, details: Details) -> Result<Edited, Error> {
+        const WHAT: &str = "change details";
+        let by_admin = ByAdmin::new(WHAT, &details.entry)?;
+        let User { id, email, name, version, is_verified, .. } = &details.changed;
+        let set = doc! {
+            "name": name.as_str(),
+            email::FIELD: email::stored(email),
+            "email_verified": *is_verified,
+            "version": *version,
+            "updated_at": bson::DateTime::from(details.entry.at),
+        };
+        let guard = doc! { "_id": id.to_string(), "version": version.saturating_sub(1) };
+        let op = UpdateOp::new(guard, doc! { "$set": set });
+        let shared = Arc::new((details, by_admin));
+        let changed = self.mongo.transact(WHAT, move |txn| {
+            let (op, shared) = (op.clone(), Arc::clone(&shared));
+            Box::pin(async move {
+                let (Details { letter, .. }, by_admin) = &*shared;
+                if !by_admin.is_still_admin(txn).await? {
+                    return Ok(Edited::NoLongerAdmin);
+                }
+                if txn.update_many_ops(USERS, vec![op]).await?.matched == 0 {
+                    return Ok(Edited::Missed);
+                }
+                by_admin.write_down(txn).await?;
+                if let Some(letter) = letter {
+                    letters::write(txn, letter).await?;
+                }
+                Ok(Edited::Done)
+            })
+        });
+        edited(changed.await)
     }
 
     /// Changes an account that is still at the version that the admin has seen, ends these sessions of it, and writes down
@@ -142,5 +240,14 @@ impl Store {
             })
         });
         changed.await
+    }
+}
+
+fn edited(ended: Result<Edited, Error>) -> Result<Edited, Error> {
+    match ended {
+        Err(error) if error.is_duplicate_of(email::INDEX) => Ok(Edited::EmailTaken),
+        // Somebody else used the key of the request.
+        Err(error) if error.is_duplicate_of("_id_") => Ok(Edited::Missed),
+        ended => ended,
     }
 }

@@ -9,7 +9,7 @@ use shop_types::Role;
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
 /// Every route, whom it lets in, and what it answers them when they have no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 32] = [
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 34] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
@@ -32,6 +32,9 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 32] = [
     ("PATCH", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
     ("DELETE", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
     ("GET", "/api/v1/users", Who::Admins, 200, None),
+    // Their tokens have the role, and no account does.
+    ("POST", "/api/v1/users", Who::Admins, 403, Some("forbidden")),
+    ("PATCH", "/api/v1/users/00000000-0000-0000-0000-000000000001", Who::Admins, 404, Some("not_found")),
     ("GET", "/api/v1/users/00000000-0000-0000-0000-000000000001", Who::StaffAndPrograms, 404, Some("not_found")),
     ("PUT", "/api/v1/users/00000000-0000-0000-0000-000000000001/roles", Who::Admins, 404, Some("not_found")),
     ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/deactivate", Who::Admins, 404, Some("not_found")),
@@ -91,6 +94,12 @@ fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuil
         }
         "/api/v1/me/addresses" if method == "POST" => {
             call.json(&json!({ "name": "N", "line1": "1", "city": "C", "country": "DE" }))
+        }
+        "/api/v1/users" if method == "POST" => {
+            call.json(&json!({ "email": format!("u{number}@example.org"), "name": "N" }))
+        }
+        "/api/v1/users/00000000-0000-0000-0000-000000000001" if method == "PATCH" => {
+            call.header("If-Match", "\"1\"").json(&json!({ "name": "N" }))
         }
         _ if method == "PATCH" => call.header("If-Match", "\"1\"").json(&json!({ "city": "C" })),
         _ if method == "PUT" => call.header("If-Match", "\"1\"").json(&json!({ "role": "staff" })),

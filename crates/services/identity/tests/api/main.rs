@@ -23,3 +23,4 @@ mod revocations;
 mod rows;
 mod sessions;
 mod staff;
+mod users;
