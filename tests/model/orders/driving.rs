@@ -224,6 +224,7 @@ pub(super) fn change_of(envelope: &Envelope) -> Option<(OrderId, Change)> {
         | Event::OrderReturned(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
+        | Event::UserDeleted(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => return None,

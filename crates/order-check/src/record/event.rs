@@ -6,7 +6,7 @@ use shop_mongo::Document;
 use super::{Fields, Unreadable};
 
 /// Every topic, and the services that consume it.
-const EVENTS: [(&str, &[&str]); 21] = [
+const EVENTS: [(&str, &[&str]); 22] = [
     ("order.created", &[]),
     ("order.confirmed", &["payment", "cart"]),
     ("order.rejected", &["inventory", "payment"]),
@@ -25,6 +25,7 @@ const EVENTS: [(&str, &[&str]); 21] = [
     ("payment.failed", &["order"]),
     ("stock.changed", &["catalog"]),
     ("user.created", &[]),
+    ("user.deleted", &["cart"]),
     ("password.forgotten", &[]),
     ("email.entered", &[]),
     ("session.revoked", &[]),

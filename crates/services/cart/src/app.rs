@@ -13,7 +13,7 @@ use shop_mongo::{Group, Mongo, Numbers, idempotency};
 use shop_types::caller::{GuestToken, Subject};
 use shop_types::event::CartFact;
 use shop_types::idempotency::hex;
-use shop_types::{Caller, CartId, Clock, Currency, EventId, Fingerprint, IdempotencyKey, Quantity, Sku};
+use shop_types::{Caller, CartId, Clock, Currency, EventId, Fingerprint, IdempotencyKey, Quantity, Sku, UserId};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -225,6 +225,14 @@ impl App {
         shop_faults::at("W11").await.map_err(|injected| {
             Error::Store(shop_mongo::Error::Unavailable { what: "carts", source: Arc::new(injected) })
         })
+    }
+
+    /// Drops the cart of somebody whose account was deleted, if they had one.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn drop_cart_of(&self, event: EventId, user: UserId) -> Result<(), Error> {
+        store::drop_of(&self.mongo, event, &Owner::User(user)).await.map_err(Error::Store)
     }
 
     /// The cart at the prices of now, if they can be had; a read never fails for want of them.

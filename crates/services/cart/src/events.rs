@@ -1,4 +1,4 @@
-//! Events in: an order was confirmed, so its cart is done with.
+//! Events in: an order was confirmed, so its cart is done with; an account was deleted, so nobody needs its cart.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use shop_types::{Envelope, Event, Topic};
 use crate::app::App;
 
 /// What is consumed.
-pub(crate) const TOPICS: &[Topic] = &[Topic::OrderConfirmed];
+pub(crate) const TOPICS: &[Topic] = &[Topic::OrderConfirmed, Topic::UserDeleted];
 
 /// Hands each event to the [`App`]; those of one delivery share its group.
 #[must_use]
@@ -19,6 +19,9 @@ pub(crate) fn handler(app: &Arc<App>) -> Handler {
 async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
     let fact = match envelope.event {
         Event::OrderConfirmed(fact) => fact,
+        Event::UserDeleted(fact) => {
+            return app.drop_cart_of(envelope.id, fact.user_id).await.map_err(HandleError::of);
+        }
         Event::OrderCreated(_)
         | Event::OrderRejected(_)
         | Event::OrderCancelling(_)

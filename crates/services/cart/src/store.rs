@@ -79,6 +79,26 @@ async fn find_one(mongo: &Mongo, filter: Document) -> Result<Option<Cart>, Error
     found.map(|document| read(WHAT, document)).transpose()
 }
 
+/// Drops the cart of an owner, if there is one, once for each event that asks for it.
+///
+/// # Errors
+/// As [`Error`] says.
+pub async fn drop_of(mongo: &Mongo, event: EventId, owner: &Owner) -> Result<(), Error> {
+    let owner = owner_word(owner);
+    let dropped = mongo.transact("drop cart", move |txn| {
+        let filter = doc! { "owner": &owner };
+        Box::pin(async move {
+            if inbox::claim(txn, GROUP, &[event]).await?.is_empty() {
+                let carts = txn.collection::<Document>(CARTS);
+                let deleted = carts.delete_one(filter).session(&mut *txn.session).await;
+                deleted.map_err(|error| txn.sort(error))?;
+            }
+            Ok(())
+        })
+    });
+    dropped.await
+}
+
 /// Stores a new cart, unless its owner has one: gives the one that is stored then.
 ///
 /// # Errors

@@ -41,6 +41,7 @@ async fn handle(app: &App, batch: Vec<Envelope>) -> Vec<Result<(), HandleError>>
         | Event::PaymentRefunded(_)
         | Event::PaymentFailed(_)
         | Event::UserCreated(_)
+        | Event::UserDeleted(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => None,

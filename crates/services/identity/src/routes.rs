@@ -30,6 +30,7 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/auth/email/verify", Access::PUBLIC.guarded_against_guessing()),
     (Method::Get, "/api/v1/me", Access::CUSTOMER),
     (Method::Patch, "/api/v1/me", Access::CUSTOMER),
+    (Method::Delete, "/api/v1/me", Access::CUSTOMER.guarded_against_guessing()),
     (Method::Put, "/api/v1/me/password", Access::CUSTOMER.guarded_against_guessing()),
     (Method::Put, "/api/v1/me/email", Access::CUSTOMER.guarded_against_guessing()),
     (Method::Post, "/api/v1/me/email/verification", Access::CUSTOMER),
@@ -45,6 +46,7 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/users", Access::ADMIN),
     (Method::Get, "/api/v1/users/{id}", Access::STAFF_OR_SERVICE),
     (Method::Patch, "/api/v1/users/{id}", Access::ADMIN),
+    (Method::Delete, "/api/v1/users/{id}", Access::ADMIN),
     (Method::Put, "/api/v1/users/{id}/roles", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/deactivate", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/activate", Access::ADMIN),
@@ -70,7 +72,7 @@ pub(crate) const CODES: &[Code] = &[
     ),
     ("wrong_password", 403, "The password that was sent to prove who you are is wrong."),
     ("account_deactivated", 403, "An admin has closed this account."),
-    ("own_account", 409, "Nobody gives themselves another role, or changes, closes or opens their own account, here."),
+    ("own_account", 409, "Admins do not give themselves another role, nor change, close or delete their own account."),
     ("no_session", 409, "The tokens of an API key have no session; they end when an admin removes the key."),
     ("too_many_addresses", 409, "There are as many addresses as there may be: 20."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
@@ -104,6 +106,7 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(auth::verify_email)
         .service(me::get_me)
         .service(me::change_me)
+        .service(me::delete_me)
         .service(me::change_password)
         .service(me::change_email)
         .service(me::verify_again)
@@ -119,6 +122,7 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(users::create_user)
         .service(users::get_user)
         .service(users::change_user)
+        .service(users::delete_user)
         .service(users::set_role)
         .service(users::deactivate_user)
         .service(users::activate_user)

@@ -3,6 +3,7 @@
 mod addresses;
 mod api_keys;
 mod audit;
+mod deletions;
 mod documents;
 mod email;
 mod letters;
@@ -18,6 +19,7 @@ use shop_types::{Email, Envelope, UserId};
 use subtle::ConstantTimeEq as _;
 
 pub(crate) use self::audit::AuditFilter;
+pub(crate) use self::deletions::{Deletion, Warrant};
 pub(crate) use self::letters::{Posted, Reset};
 pub(crate) use self::staff::{AccountChange, Changed, Details, Edited, Opening};
 use crate::app::hashing::Hash;
@@ -159,7 +161,7 @@ impl Store {
         );
         let users = users.validated(documents::user_rules());
         let sessions = sessions.validated(documents::session_rules());
-        let ours = [letters::setup(), addresses::setup(), audit::setup(), api_keys::setup()];
+        let ours = [letters::setup(), addresses::setup(), audit::setup(), api_keys::setup(), deletions::setup()];
         let others = ours.into_iter().chain([outbox::setup(), idempotency::setup()]);
         self.mongo.ensure(&[users, sessions].into_iter().chain(others).collect::<Vec<_>>()).await
     }

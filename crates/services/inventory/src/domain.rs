@@ -264,6 +264,7 @@ impl Command {
             | Event::PaymentFailed(_)
             | Event::StockChanged(_)
             | Event::UserCreated(_)
+            | Event::UserDeleted(_)
             | Event::PasswordForgotten(_)
             | Event::EmailEntered(_)
             | Event::SessionRevoked(_) => return None,

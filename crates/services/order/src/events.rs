@@ -42,6 +42,7 @@ async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
         | Event::OrderReturned(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
+        | Event::UserDeleted(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => {

@@ -71,7 +71,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         summary: "Guest and customer carts",
         routes: &["/api/v1/carts", "/api/v1/me/cart"],
         peers: &["catalog"],
-        consumes: &["order.confirmed"],
+        consumes: &["order.confirmed", "user.deleted"],
         stores: &[Store::MongoDb, Store::Redis],
     },
     ServiceSpec {

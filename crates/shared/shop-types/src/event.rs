@@ -89,7 +89,7 @@ pub struct StockFact {
     pub version: i64,
 }
 
-/// Who registered.
+/// Whose account was opened or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserFact {
@@ -167,6 +167,9 @@ pub enum Event {
     /// See [`Topic::UserCreated`].
     #[serde(rename = "user.created")]
     UserCreated(UserFact),
+    /// See [`Topic::UserDeleted`].
+    #[serde(rename = "user.deleted")]
+    UserDeleted(UserFact),
     /// See [`Topic::PasswordForgotten`].
     #[serde(rename = "password.forgotten")]
     PasswordForgotten(LetterFact),
@@ -201,6 +204,7 @@ impl Event {
             Self::PaymentFailed(_) => Topic::PaymentFailed,
             Self::StockChanged(_) => Topic::StockChanged,
             Self::UserCreated(_) => Topic::UserCreated,
+            Self::UserDeleted(_) => Topic::UserDeleted,
             Self::PasswordForgotten(_) => Topic::PasswordForgotten,
             Self::EmailEntered(_) => Topic::EmailEntered,
             Self::SessionRevoked(_) => Topic::SessionRevoked,

@@ -1,4 +1,4 @@
-//! What order does with carts: reading one by gRPC, and clearing it by event.
+//! What order and identity do with carts: reading one by gRPC, clearing and dropping it by event.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,12 +8,14 @@ use shop_redis::{Entry, Redis};
 use shop_service::SystemClock;
 use shop_telemetry::metrics::Metrics;
 use shop_testkit::TestShop;
-use shop_types::event::{CartFact, OrderFact};
-use shop_types::{CartId, Clock as _, Envelope, Event, EventId, Money, OrderId};
+use shop_types::event::{CartFact, OrderFact, UserFact};
+use shop_types::{CartId, Clock as _, Envelope, Event, EventId, Money, OrderId, UserId};
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 
-use crate::given::{Buyer, a_customer_cart, a_guest_cart, add, answer, cart_service, eventually, request, show};
+use crate::given::{
+    Buyer, a_customer_cart, a_guest_cart, add, answer, cart_service, eventually, path_of, request, show,
+};
 
 async fn get_cart(shop: &TestShop, buyer: Option<&Buyer>, path: &str) -> Result<GetCartReply, Status> {
     let endpoint = Endpoint::from_shared(shop.grpc_url()).unwrap();
@@ -94,10 +96,11 @@ async fn confirm(shop: &TestShop, cart: Option<CartFact>, times: usize) {
 /// Puts an event into the stream so many times, and waits until cart has heard.
 async fn deliver(shop: &TestShop, envelope: &Envelope, times: usize) {
     let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
-    let stream = redis.stream("order");
+    let topic = envelope.event.topic();
+    let stream = redis.stream(topic.producer());
     let entry = Entry {
         event_id: envelope.id.to_string(),
-        topic: "order.confirmed".into(),
+        topic: topic.name().into(),
         json: serde_json::to_string(envelope).unwrap(),
         mirror: None,
     };
@@ -175,4 +178,42 @@ async fn orders_without_a_cart_or_of_one_that_is_gone_hold_up_nobody() {
     assert!(show(&shop, &buyer, &cart).await.lines().is_empty());
     let inbox = shop.mongo("cart").await.collection::<shop_mongo::Document>("inbox");
     assert_eq!(inbox.count_documents(shop_mongo::doc! {}).await.unwrap(), 3, "each event was had once");
+}
+
+/// The event of an account that was deleted.
+fn deleted(user_id: UserId) -> Envelope {
+    Envelope {
+        id: EventId::from_uuid(SystemClock.new_id()),
+        aggregate: user_id.to_string(),
+        version: 2,
+        occurred_at: SystemClock.now(),
+        traceparent: None,
+        event: Event::UserDeleted(UserFact { user_id, number: 1 }),
+    }
+}
+
+#[tokio::test]
+async fn the_cart_of_a_deleted_account_is_dropped_and_nobody_elses() {
+    let (shop, catalog) = cart_service().await;
+    catalog.sell("mug", 500).await;
+    let (ada, adas) = a_customer_cart(&shop).await;
+    let (eve, eves) = a_customer_cart(&shop).await;
+    let (guest, guests) = a_guest_cart(&shop).await;
+    for (buyer, cart) in [(&ada, &adas), (&eve, &eves), (&guest, &guests)] {
+        assert_eq!(add(&shop, buyer, cart, "mug", 2).await.status, 200);
+    }
+    let owner = get_cart(&shop, Some(&ada), &adas).await.unwrap().user_id;
+    let event = deleted(owner.parse().unwrap());
+    deliver(&shop, &event, 2).await;
+    assert_eq!(show(&shop, &ada, &adas).await.status, 404);
+    // Her last token lives on for minutes: what it opens is not for a late delivery to drop.
+    let again = path_of(&answer(request(&shop, &ada, Method::POST, "/api/v1/carts")).await);
+    deliver(&shop, &event, 1).await;
+    assert_eq!(show(&shop, &ada, &again).await.status, 200);
+    for (buyer, cart) in [(&eve, &eves), (&guest, &guests)] {
+        assert_eq!(show(&shop, buyer, cart).await.lines(), [("mug", 2)]);
+    }
+    let stranger = deleted(UserId::from_uuid(SystemClock.new_id()));
+    deliver(&shop, &stranger, 1).await;
+    assert_eq!(show(&shop, &eve, &eves).await.status, 200);
 }

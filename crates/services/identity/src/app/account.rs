@@ -87,7 +87,7 @@ impl App {
     }
 
     /// The account of whoever has just proved that it is theirs.
-    async fn proven(&self, id: UserId, password: Password) -> Result<Account, Error> {
+    pub(super) async fn proven(&self, id: UserId, password: Password) -> Result<Account, Error> {
         let account = self.store.account_of(id).await?.ok_or(Error::NoSuchUser)?;
         if self.hashing.is_right(password, Some(&account.hash)).await? {
             Ok(account)

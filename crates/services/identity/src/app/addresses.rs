@@ -38,10 +38,10 @@ impl App {
         is_default: bool,
         claim: Option<Claim>,
     ) -> Result<(Address, bool), Error> {
-        self.user(user).await?;
         let id = AddressId::from_uuid(self.clock.new_id());
-        // Another turn follows only when somebody else changed the book meanwhile, or used the key.
+        // Another turn follows only when somebody else changed the book meanwhile, used the key, or deleted the account.
         loop {
+            self.user(user).await?;
             if let Some(claim) = &claim
                 && let Some(row) = self.store.request(claim).await?
             {
@@ -53,7 +53,7 @@ impl App {
             }
             let book = self.store.address_book(user).await?.with(id, place.clone(), is_default)?;
             let start = claim.as_ref().map(|claim| claim.start(id.to_string()));
-            if self.store.save_addresses(&book, start).await? {
+            if self.store.save_addresses(&book, start, self.now()).await? {
                 return Ok((found(&book, id)?, false));
             }
         }
@@ -73,7 +73,7 @@ impl App {
         loop {
             let book = self.store.address_book(user).await?;
             let book = book.changed(id, expected, change.clone(), make_default)?;
-            if self.store.save_addresses(&book, None).await? {
+            if self.store.save_addresses(&book, None, self.now()).await? {
                 return found(&book, id);
             }
         }
@@ -86,7 +86,7 @@ impl App {
     pub(crate) async fn remove_address(&self, user: UserId, id: AddressId) -> Result<(), Error> {
         loop {
             let book = self.store.address_book(user).await?.without(id)?;
-            if self.store.save_addresses(&book, None).await? {
+            if self.store.save_addresses(&book, None, self.now()).await? {
                 return Ok(());
             }
         }

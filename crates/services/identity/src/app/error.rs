@@ -41,7 +41,7 @@ pub(crate) enum Error {
     TooManyAddresses,
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
-    #[error("nobody gives themselves another role, or changes or closes their own account, here")]
+    #[error("admins do not give themselves another role, nor change, close or delete their own account")]
     OwnAccount,
     #[error("your account is not an admin's any more")]
     NoLongerAdmin,

@@ -35,6 +35,8 @@ pub(super) enum Reason {
     Password,
     /// An admin gave the account another role or closed it.
     Admin,
+    /// The account is gone.
+    Deleted,
     /// An admin removed the API key whose tokens had it.
     KeyRemoved,
     /// What proves who owns the account changed while the session was opened.
@@ -50,6 +52,7 @@ impl Reason {
             Self::Owner => "ended_by_owner",
             Self::Password => "password_changed",
             Self::Admin => "ended_by_admin",
+            Self::Deleted => "account_deleted",
             Self::KeyRemoved => "api_key_removed",
             Self::Overtaken => "overtaken",
         }

@@ -167,7 +167,7 @@ impl App {
         }
     }
 
-    async fn others_account(&self, admin: UserId, id: UserId) -> Result<User, Error> {
+    pub(super) async fn others_account(&self, admin: UserId, id: UserId) -> Result<User, Error> {
         let user = self.user(id).await?;
         // So whoever changes accounts stays an admin, and there is always one.
         if user.id == admin { Err(Error::OwnAccount) } else { Ok(user) }

@@ -33,6 +33,7 @@ pub(crate) enum Action {
     },
     Deactivated,
     Activated,
+    Deleted,
     /// The account is an API key.
     KeyCreated,
     /// The account was an API key.
@@ -48,6 +49,7 @@ impl Action {
             Self::RoleChanged { .. } => "role_changed",
             Self::Deactivated => "deactivated",
             Self::Activated => "activated",
+            Self::Deleted => "deleted",
             Self::KeyCreated => "api_key_created",
             Self::KeyRemoved => "api_key_removed",
         }
@@ -61,6 +63,7 @@ impl Action {
             | Self::DetailsChanged
             | Self::Deactivated
             | Self::Activated
+            | Self::Deleted
             | Self::KeyCreated
             | Self::KeyRemoved => None,
         }
@@ -74,6 +77,7 @@ impl Action {
             ("details_changed", None) => Some(Self::DetailsChanged),
             ("deactivated", None) => Some(Self::Deactivated),
             ("activated", None) => Some(Self::Activated),
+            ("deleted", None) => Some(Self::Deleted),
             ("api_key_created", None) => Some(Self::KeyCreated),
             ("api_key_removed", None) => Some(Self::KeyRemoved),
             _ => None,
@@ -94,6 +98,7 @@ mod tests {
             Action::DetailsChanged,
             Action::Deactivated,
             Action::Activated,
+            Action::Deleted,
             Action::KeyCreated,
             Action::KeyRemoved,
         ] {

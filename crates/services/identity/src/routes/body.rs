@@ -85,6 +85,17 @@ pub(crate) struct EmailChangeBody {
     pub(crate) password: Password,
 }
 
+/// The proof of whoever wants their account gone.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"password": "correct horse battery"}))]
+pub(crate) struct DeletionBody {
+    /// The password of the account.
+    #[serde(deserialize_with = "typed_password")]
+    #[schema(value_type = String, format = Password)]
+    pub(crate) password: Password,
+}
+
 /// Whose password is forgotten.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

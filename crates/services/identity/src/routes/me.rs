@@ -1,10 +1,10 @@
 //! One's own account.
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get, patch, post, put};
+use actix_web::{HttpResponse, delete, get, patch, post, put};
 use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, reply};
 
-use super::body::{EmailChangeBody, MeChangeBody, PasswordChangeBody, UserBody};
+use super::body::{DeletionBody, EmailChangeBody, MeChangeBody, PasswordChangeBody, UserBody};
 use crate::app::App;
 
 /// Reads one's own account.
@@ -44,6 +44,26 @@ pub(crate) async fn change_me(
 ) -> Result<HttpResponse, HttpError> {
     let user = app.rename(id, version.0, &body.name).await?;
     Ok(reply::with_etag(user.version, &UserBody::from(user)))
+}
+
+/// Deletes one's own account, for good: name, address, addresses and sessions go at once, and other services forget the
+/// person as soon as they hear of it. Orders stay in the books, under an id that means nobody. The password is asked for.
+#[utoipa::path(tag = "identity", request_body = DeletionBody, responses(
+    (status = 204, description = "The account is gone"),
+    (status = 401, description = "No token, or one that does not hold", body = ErrorBody),
+    (status = 403, description = "The password is wrong", body = ErrorBody),
+    (status = 404, description = "The account is gone", body = ErrorBody),
+    (status = 409, description = "An admin's account: another admin deletes it", body = ErrorBody),
+    (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
+))]
+#[delete("/api/v1/me")]
+pub(crate) async fn delete_me(
+    app: Data<App>,
+    LoggedIn(id, ..): LoggedIn,
+    body: Body<DeletionBody>,
+) -> Result<HttpResponse, HttpError> {
+    app.delete_me(id, body.into_inner().password).await?;
+    Ok(reply::no_content())
 }
 
 /// Changes one's own password and ends one's other sessions. The present password is asked for: a stolen token does not do.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get, patch, post, put};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
 use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -120,7 +120,7 @@ pub(crate) struct EntryBody {
     actor_id: UserId,
     /// Whose account, or which API key, it was done to.
     user_id: UserId,
-    /// `created`, `details_changed`, `role_changed`, `deactivated`, `activated`, `api_key_created` or `api_key_removed`.
+    /// `created`, `details_changed`, `role_changed`, `deactivated`, `activated`, `deleted`, `api_key_created` or `api_key_removed`.
     action: &'static str,
     /// The role before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -249,6 +249,23 @@ pub(crate) async fn get_user(
         return Ok(reply::not_modified(user.version));
     }
     Ok(reply::with_etag(user.version, &AccountBody::from(user)))
+}
+
+/// Deletes an account, for good, as its owner could.
+#[utoipa::path(tag = "identity", params(("id" = String, Path)), responses(
+    (status = 204, description = "The account is gone"),
+    (status = 403, description = "Not an admin", body = ErrorBody),
+    (status = 404, description = "No such account", body = ErrorBody),
+    (status = 409, description = "Your own account", body = ErrorBody),
+))]
+#[delete("/api/v1/users/{id}")]
+pub(crate) async fn delete_user(
+    app: Data<App>,
+    LoggedIn(admin, ..): LoggedIn,
+    id: PathId<UserKind>,
+) -> Result<HttpResponse, HttpError> {
+    app.delete_user(admin, id.0).await?;
+    Ok(reply::no_content())
 }
 
 /// Gives an account another role. Its sessions end, since their tokens name the old one.

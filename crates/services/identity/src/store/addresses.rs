@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shop_mongo::idempotency::{self, Row, Start};
 use shop_mongo::{Claim, Collection, Document, Error, IndexModel, Setup, UpdateOp, bson, doc};
 use shop_types::UserId;
 
-use super::Store;
 use super::documents::Unreadable;
 use super::users::corrupt;
+use super::{Store, USERS};
 use crate::domain::address::{Address, AddressBook, Line, MOST, Place};
 
-const ADDRESSES: &str = "addresses";
+pub(super) const ADDRESSES: &str = "addresses";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct BookDocument {
@@ -73,14 +74,25 @@ impl Store {
     }
 
     /// Writes a book whose version before this change is still the stored one, and claims the key of the request; `false`
-    /// when it is not, or the key is claimed.
-    pub(crate) async fn save_addresses(&self, book: &AddressBook, start: Option<Start>) -> Result<bool, Error> {
+    /// when it is not, the key is claimed, or the account is gone. The account is written, too: whoever deletes it at the same
+    /// time meets this write, and no address is left of somebody who is gone.
+    pub(crate) async fn save_addresses(
+        &self,
+        book: &AddressBook,
+        start: Option<Start>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         const WHAT: &str = "save addresses";
         let document = bson::serialize_to_document(&BookDocument::from(book)).map_err(|error| corrupt(WHAT, error))?;
         let (before, start) = (book.version.saturating_sub(1), Arc::new(start));
+        let owner = doc! { "_id": book.user.to_string() };
+        let owner = UpdateOp::new(owner, doc! { "$set": { "addresses_at": bson::DateTime::from(now) } });
         let saved = self.mongo.transact(WHAT, move |txn| {
-            let (document, start) = (document.clone(), Arc::clone(&start));
+            let (document, owner, start) = (document.clone(), owner.clone(), Arc::clone(&start));
             Box::pin(async move {
+                if txn.update_many_ops(USERS, vec![owner]).await?.matched == 0 {
+                    return Ok(false);
+                }
                 if before == 0 {
                     txn.insert_many(ADDRESSES, vec![document]).await?;
                 } else {

@@ -18,7 +18,7 @@ use crate::app::hashing::Hash;
 use crate::domain::letter::{AT_ONCE, Letter, Purpose};
 use crate::domain::secret::SecretDigest;
 
-const LETTERS: &str = "letters";
+pub(super) const LETTERS: &str = "letters";
 
 /// A letter and the event that tells of it.
 #[derive(Debug, Clone)]

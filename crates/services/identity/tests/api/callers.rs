@@ -9,7 +9,7 @@ use shop_types::Role;
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
 /// Every route, whom it lets in, and what it answers them when they have no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 34] = [
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 36] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
@@ -20,6 +20,7 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 34] = [
     ("POST", "/api/v1/auth/email/verify", Who::Everybody, 410, Some("token_spent")),
     ("GET", "/api/v1/me", Who::People, 404, Some("not_found")),
     ("PATCH", "/api/v1/me", Who::People, 404, Some("not_found")),
+    ("DELETE", "/api/v1/me", Who::People, 404, Some("not_found")),
     ("PUT", "/api/v1/me/password", Who::People, 404, Some("not_found")),
     ("PUT", "/api/v1/me/email", Who::People, 404, Some("not_found")),
     ("POST", "/api/v1/me/email/verification", Who::People, 404, Some("not_found")),
@@ -36,6 +37,7 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 34] = [
     ("POST", "/api/v1/users", Who::Admins, 403, Some("forbidden")),
     ("PATCH", "/api/v1/users/00000000-0000-0000-0000-000000000001", Who::Admins, 404, Some("not_found")),
     ("GET", "/api/v1/users/00000000-0000-0000-0000-000000000001", Who::StaffAndPrograms, 404, Some("not_found")),
+    ("DELETE", "/api/v1/users/00000000-0000-0000-0000-000000000001", Who::Admins, 404, Some("not_found")),
     ("PUT", "/api/v1/users/00000000-0000-0000-0000-000000000001/roles", Who::Admins, 404, Some("not_found")),
     ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/deactivate", Who::Admins, 404, Some("not_found")),
     ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/activate", Who::Admins, 404, Some("not_found")),
@@ -88,6 +90,7 @@ fn call(shop: &TestShop, method: &str, path: &str, number: usize) -> RequestBuil
         "/api/v1/api-keys" if method == "POST" => call.json(&json!({ "name": "N" })),
         "/api/v1/auth/refresh" => call.json(&json!({ "refreshToken": "A".repeat(70) })),
         "/api/v1/me" if method == "PATCH" => call.header("If-Match", "\"1\"").json(&json!({ "name": "N" })),
+        "/api/v1/me" if method == "DELETE" => call.json(&json!({ "password": PASSWORD })),
         "/api/v1/me/password" => call.json(&json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD })),
         "/api/v1/me/email" => {
             call.header("If-Match", "\"1\"").json(&json!({ "email": "n@example.org", "password": PASSWORD }))
@@ -165,7 +168,7 @@ async fn other_methods_and_paths_are_not_there() {
     let shop = identity().await;
     for (method, path, status, code) in [
         (Method::GET, "/api/v1/auth/login", 405, "method_not_allowed"),
-        (Method::DELETE, "/api/v1/me", 405, "method_not_allowed"),
+        (Method::POST, "/api/v1/me", 405, "method_not_allowed"),
         (Method::PATCH, "/api/v1/audit", 405, "method_not_allowed"),
         (Method::DELETE, "/api/v1/audit", 405, "method_not_allowed"),
         (Method::POST, "/api/v1/audit", 405, "method_not_allowed"),

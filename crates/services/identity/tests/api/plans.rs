@@ -41,7 +41,7 @@ async fn every_query_uses_an_index() {
     }
 
     mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
-    let own = ["users", "sessions", "letters", "addresses", "audit", "api_keys"]
+    let own = ["users", "sessions", "letters", "addresses", "audit", "api_keys", "tombstones"]
         .map(|name| format!("{}.{name}", mongo.database().name()));
     let profile = mongo.collection::<Document>("system.profile");
     let filter = doc! { "ns": { "$in": own.as_slice() }, "planSummary": { "$exists": true } };

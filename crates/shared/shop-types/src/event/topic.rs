@@ -59,6 +59,9 @@ pub enum Topic {
     /// Somebody registered.
     #[serde(rename = "user.created")]
     UserCreated,
+    /// An account was deleted, by its owner or an admin: who keeps something of them forgets it.
+    #[serde(rename = "user.deleted")]
+    UserDeleted,
     /// Somebody wants to choose another password, and must prove that they read the account's address.
     #[serde(rename = "password.forgotten")]
     PasswordForgotten,
@@ -81,7 +84,7 @@ pub enum Audience {
 
 impl Topic {
     /// Every topic there is.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::OrderCreated,
         Self::OrderConfirmed,
         Self::OrderRejected,
@@ -100,6 +103,7 @@ impl Topic {
         Self::PaymentFailed,
         Self::StockChanged,
         Self::UserCreated,
+        Self::UserDeleted,
         Self::PasswordForgotten,
         Self::EmailEntered,
         Self::SessionRevoked,
@@ -127,6 +131,7 @@ impl Topic {
             Self::PaymentFailed => "payment.failed",
             Self::StockChanged => "stock.changed",
             Self::UserCreated => "user.created",
+            Self::UserDeleted => "user.deleted",
             Self::PasswordForgotten => "password.forgotten",
             Self::EmailEntered => "email.entered",
             Self::SessionRevoked => "session.revoked",
@@ -160,7 +165,11 @@ impl Topic {
             | Self::PaymentRefunded
             | Self::PaymentFailed => "payment",
             Self::StockChanged => "inventory",
-            Self::UserCreated | Self::PasswordForgotten | Self::EmailEntered | Self::SessionRevoked => "identity",
+            Self::UserCreated
+            | Self::UserDeleted
+            | Self::PasswordForgotten
+            | Self::EmailEntered
+            | Self::SessionRevoked => "identity",
         }
     }
 
@@ -188,7 +197,8 @@ impl Topic {
             | Self::PaymentVoided
             | Self::PaymentRefunded
             | Self::PaymentFailed
-            | Self::StockChanged => Audience::Inward,
+            | Self::StockChanged
+            | Self::UserDeleted => Audience::Inward,
         }
     }
 }

@@ -142,6 +142,7 @@ impl Outcome {
             | Event::PaymentFailed(_)
             | Event::StockChanged(_)
             | Event::UserCreated(_)
+            | Event::UserDeleted(_)
             | Event::PasswordForgotten(_)
             | Event::EmailEntered(_)
             | Event::SessionRevoked(_) => None,
