@@ -16,13 +16,14 @@ const CLIENT_SPAN: u64 = 0xb7ad_6b71_6920_3331;
 
 const REQUEST: &str = "POST /api/v1/orders";
 /// Each with the span that it must stand below, however deep.
-const STEPS: [(&str, &str); 10] = [
+const STEPS: [(&str, &str); 11] = [
     ("shopmesh.cart.v1.Cart/GetCart", REQUEST),
     ("shopmesh.inventory.v1.Inventory/Reserve", REQUEST),
     ("shopmesh.payment.v1.Payment/Authorize", REQUEST),
     // The server's span below the client's.
     ("shopmesh.payment.v1.Payment/Authorize", "shopmesh.payment.v1.Payment/Authorize"),
     ("order payment.authorized", "shopmesh.payment.v1.Payment/Authorize"),
+    ("identity order.created", REQUEST),
     ("cart order.confirmed", REQUEST),
     ("payment order.confirmed", REQUEST),
     ("inventory payment.captured", "payment order.confirmed"),

@@ -7,7 +7,7 @@ use super::{Fields, Unreadable};
 
 /// Every topic, and the services that consume it.
 const EVENTS: [(&str, &[&str]); 22] = [
-    ("order.created", &[]),
+    ("order.created", &["identity"]),
     ("order.confirmed", &["payment", "cart"]),
     ("order.rejected", &["inventory", "payment"]),
     ("order.cancelling", &["inventory", "payment"]),

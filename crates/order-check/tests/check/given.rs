@@ -197,7 +197,7 @@ impl Books {
 
     async fn write_events(&self) {
         let events = [
-            ("order", "order.created", PAID, &[][..]),
+            ("order", "order.created", PAID, &["identity"][..]),
             ("order", "order.confirmed", PAID, &["payment", "cart"]),
             ("payment", "payment.captured", PAID, &["order", "inventory"]),
             ("order", "order.rejected", REJECTED, &["payment", "inventory"]),

@@ -3,6 +3,7 @@
 mod account;
 mod addresses;
 mod api_keys;
+mod customer_orders;
 mod deletions;
 mod error;
 mod first_admin;

@@ -5,6 +5,7 @@
 pub(crate) mod address;
 pub(crate) mod api_key;
 pub(crate) mod audit;
+pub(crate) mod customer_order;
 pub(crate) mod letter;
 pub(crate) mod password;
 pub(crate) mod refresh;
@@ -15,6 +16,7 @@ pub(crate) mod token_request;
 pub(crate) mod user;
 
 pub(crate) use api_key::{ApiKey, ProgramRole};
+pub(crate) use customer_order::CustomerOrder;
 pub(crate) use password::Password;
 pub(crate) use refresh::{RefreshKey, RefreshToken};
 pub(crate) use search::Search;

@@ -4,6 +4,7 @@
 
 mod app;
 mod domain;
+mod events;
 mod routes;
 mod store;
 
@@ -44,6 +45,7 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         })
         .routes(&app, routes::ACCESS, routes::configure)
         .errors(routes::CODES)
+        .consume(events::TOPICS, events::handler(&app))
         .background("answers about revoked sessions", Box::pin(answers))
         .relay())
 }

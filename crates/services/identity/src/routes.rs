@@ -4,6 +4,7 @@ mod addresses;
 mod api_keys;
 mod auth;
 mod body;
+mod customer_orders;
 mod keys;
 mod me;
 mod sessions;
@@ -50,6 +51,8 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Put, "/api/v1/users/{id}/roles", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/deactivate", Access::ADMIN),
     (Method::Post, "/api/v1/users/{id}/activate", Access::ADMIN),
+    (Method::Get, "/api/v1/customers/{id}/orders", Access::CUSTOMER),
+    (Method::Put, "/api/v1/customers/{id}/orders/{orderId}", Access::SERVICE),
     (Method::Get, "/api/v1/api-keys", Access::ADMIN),
     (Method::Post, "/api/v1/api-keys", Access::ADMIN),
     (Method::Get, "/api/v1/api-keys/{id}", Access::ADMIN),
@@ -74,6 +77,7 @@ pub(crate) const CODES: &[Code] = &[
     ("account_deactivated", 403, "An admin has closed this account."),
     ("own_account", 409, "Admins do not give themselves another role, nor change, close or delete their own account."),
     ("no_session", 409, "The tokens of an API key have no session; they end when an admin removes the key."),
+    ("order_of_another", 409, "The order is known as another person's."),
     ("too_many_addresses", 409, "There are as many addresses as there may be: 20."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
     ("email_taken", 409, "Another account has this e-mail address."),
@@ -126,6 +130,8 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(users::set_role)
         .service(users::deactivate_user)
         .service(users::activate_user)
+        .service(customer_orders::list_customer_orders)
+        .service(customer_orders::link_order)
         .service(api_keys::list_api_keys)
         .service(api_keys::create_api_key)
         .service(api_keys::get_api_key)

@@ -3,6 +3,7 @@
 mod addresses;
 mod api_keys;
 mod audit;
+mod customer_orders;
 mod deletions;
 mod documents;
 mod email;
@@ -13,7 +14,7 @@ mod staff;
 mod users;
 
 use jiff::Timestamp;
-use shop_mongo::{Error, IndexModel, Mongo, Setup, doc, idempotency, options::IndexOptions, outbox};
+use shop_mongo::{Error, IndexModel, Mongo, Setup, doc, idempotency, inbox, options::IndexOptions, outbox};
 use shop_types::event::RevocationFact;
 use shop_types::{Email, Envelope, UserId};
 use subtle::ConstantTimeEq as _;
@@ -161,8 +162,15 @@ impl Store {
         );
         let users = users.validated(documents::user_rules());
         let sessions = sessions.validated(documents::session_rules());
-        let ours = [letters::setup(), addresses::setup(), audit::setup(), api_keys::setup(), deletions::setup()];
-        let others = ours.into_iter().chain([outbox::setup(), idempotency::setup()]);
+        let ours = [
+            letters::setup(),
+            addresses::setup(),
+            audit::setup(),
+            api_keys::setup(),
+            deletions::setup(),
+            customer_orders::setup(),
+        ];
+        let others = ours.into_iter().chain([outbox::setup(), inbox::setup(), idempotency::setup()]);
         self.mongo.ensure(&[users, sessions].into_iter().chain(others).collect::<Vec<_>>()).await
     }
 }

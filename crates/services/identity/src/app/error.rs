@@ -31,6 +31,8 @@ pub(crate) enum Error {
     NoSuchAddress,
     #[error("there is no such API key")]
     NoSuchKey,
+    #[error("the order is known as another person's")]
+    OrderOfAnother,
     #[error("an API key cannot end before it begins")]
     PastExpiry,
     #[error("the tokens of an API key have no session; they end when an admin removes the key")]
@@ -62,7 +64,9 @@ pub(crate) enum Error {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken | Self::OwnAccount | Self::TooManyAddresses | Self::NoSession => ErrorKind::Conflict,
+            Self::EmailTaken | Self::OwnAccount | Self::TooManyAddresses | Self::NoSession | Self::OrderOfAnother => {
+                ErrorKind::Conflict
+            }
             Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
             Self::Sort | Self::KeyReused | Self::PastExpiry => ErrorKind::Invalid,
             Self::Token(Refused::Parameter(_) | Refused::Grant | Refused::Scope) => ErrorKind::Malformed,
@@ -90,6 +94,7 @@ impl ServiceError for Error {
             Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey => "not_found",
             Self::PastExpiry => "invalid_field",
             Self::NoSession => "no_session",
+            Self::OrderOfAnother => "order_of_another",
             Self::Token(refused) => refused.word(),
             Self::TooManyAddresses => "too_many_addresses",
             Self::KeyReused => "idempotency_key_reused",
@@ -121,6 +126,7 @@ impl ServiceError for Error {
             | Self::NoSuchAddress
             | Self::NoSuchKey
             | Self::NoSession
+            | Self::OrderOfAnother
             | Self::Token(_)
             | Self::TooManyAddresses
             | Self::KeyReused

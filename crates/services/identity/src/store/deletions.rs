@@ -9,6 +9,7 @@ use shop_mongo::{Document, Error, IndexModel, Setup, Txn, doc, outbox};
 use shop_types::{Envelope, Role, UserId};
 
 use super::addresses::ADDRESSES;
+use super::customer_orders::CUSTOMER_ORDERS;
 use super::letters::LETTERS;
 use super::sessions::Ended;
 use super::staff::ByAdmin;
@@ -86,6 +87,7 @@ impl Store {
                 }
                 delete(txn, ADDRESSES, doc! { "_id": &id }).await?;
                 delete(txn, LETTERS, doc! { "user": &id }).await?;
+                delete(txn, CUSTOMER_ORDERS, doc! { "user": &id }).await?;
                 txn.insert_many(TOMBSTONES, vec![tombstone]).await?;
                 if let Some(by_admin) = by_admin {
                     by_admin.write_down(txn).await?;

@@ -9,7 +9,7 @@ use shop_types::Role;
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
 /// Every route, whom it lets in, and what it answers them when they have no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 36] = [
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 38] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
@@ -41,6 +41,14 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 36] = [
     ("PUT", "/api/v1/users/00000000-0000-0000-0000-000000000001/roles", Who::Admins, 404, Some("not_found")),
     ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/deactivate", Who::Admins, 404, Some("not_found")),
     ("POST", "/api/v1/users/00000000-0000-0000-0000-000000000001/activate", Who::Admins, 404, Some("not_found")),
+    ("GET", "/api/v1/customers/00000000-0000-0000-0000-000000000001/orders", Who::People, 404, Some("not_found")),
+    (
+        "PUT",
+        "/api/v1/customers/00000000-0000-0000-0000-000000000001/orders/00000000-0000-0000-0000-000000000002",
+        Who::Programs,
+        404,
+        Some("not_found"),
+    ),
     ("GET", "/api/v1/api-keys", Who::Admins, 200, None),
     // Their tokens have the role, and no account does.
     ("POST", "/api/v1/api-keys", Who::Admins, 403, Some("forbidden")),
@@ -55,6 +63,7 @@ enum Who {
     Everybody,
     People,
     StaffAndPrograms,
+    Programs,
     Admins,
 }
 
@@ -65,8 +74,10 @@ impl Who {
             (Self::Everybody, _)
             | (Self::People, Role::Customer | Role::Staff | Role::Admin)
             | (Self::StaffAndPrograms, Role::Staff | Role::Admin | Role::Service)
+            | (Self::Programs, Role::Service)
             | (Self::Admins, Role::Admin) => true,
             (Self::People, Role::Service)
+            | (Self::Programs, Role::Customer | Role::Staff | Role::Admin)
             | (Self::StaffAndPrograms, Role::Customer)
             | (Self::Admins, Role::Customer | Role::Staff | Role::Service) => false,
         };

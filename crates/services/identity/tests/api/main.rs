@@ -6,6 +6,7 @@ mod accounts;
 mod addresses;
 mod api_keys;
 mod callers;
+mod customer_orders;
 mod deletions;
 mod first_admin;
 mod given;

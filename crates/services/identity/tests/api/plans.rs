@@ -30,6 +30,7 @@ async fn every_query_uses_an_index() {
         (Method::GET, "/api/v1/users?search=ada&role=customer".into(), &admin),
         (Method::GET, format!("/api/v1/users/{id}"), &admin),
         (Method::POST, format!("/api/v1/users/{id}/deactivate"), &admin),
+        (Method::GET, format!("/api/v1/customers/{id}/orders"), &admin),
         (Method::GET, "/api/v1/api-keys".into(), &admin),
         (Method::GET, "/api/v1/audit".into(), &admin),
         (Method::GET, format!("/api/v1/audit?userId={id}"), &admin),
@@ -41,7 +42,7 @@ async fn every_query_uses_an_index() {
     }
 
     mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
-    let own = ["users", "sessions", "letters", "addresses", "audit", "api_keys", "tombstones"]
+    let own = ["users", "sessions", "letters", "addresses", "audit", "api_keys", "tombstones", "customer_orders"]
         .map(|name| format!("{}.{name}", mongo.database().name()));
     let profile = mongo.collection::<Document>("system.profile");
     let filter = doc! { "ns": { "$in": own.as_slice() }, "planSummary": { "$exists": true } };

@@ -177,8 +177,7 @@ impl Topic {
     #[must_use]
     pub const fn audience(self) -> Audience {
         match self {
-            Self::OrderCreated
-            | Self::OrderCancelled
+            Self::OrderCancelled
             | Self::OrderPaid
             | Self::OrderShipped
             | Self::OrderDelivered
@@ -187,7 +186,8 @@ impl Topic {
             | Self::PasswordForgotten
             | Self::EmailEntered
             | Self::SessionRevoked => Audience::Outward,
-            Self::OrderConfirmed
+            Self::OrderCreated
+            | Self::OrderConfirmed
             | Self::OrderRejected
             | Self::OrderCancelling
             | Self::OrderReturning
