@@ -2,6 +2,7 @@
 //! commands to the one group that writes. What does not: rules (`domain`), documents (`store`), transports.
 
 mod error;
+mod merge;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub use self::error::Error;
+pub use self::merge::MergeCarts;
 use crate::domain::batch::{Change, Command, Key};
 use crate::domain::{self, Cart, Owner};
 use crate::peers::{Catalog, Item};

@@ -4,6 +4,7 @@
 //! of it is stored stands in `store`.
 
 pub mod batch;
+pub mod merge;
 
 use jiff::{SignedDuration, Timestamp};
 use shop_types::{CartId, Currency, Money, ProductId, Quantity, Sku, UserId};

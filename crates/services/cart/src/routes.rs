@@ -3,16 +3,18 @@
 mod bodies;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use actix_web::http::header::IF_MATCH;
+use actix_web::{FromRequest as _, HttpRequest, HttpResponse, delete, get, patch, post, web};
 use shop_http::extract::path_parameter;
 use shop_http::{
-    Access, Body, Code, ErrorBody, HttpError, IfMatch, MaybeIfNoneMatch, MaybeKey, Method, PathId, Route, Who, reply,
+    Access, Body, Code, ErrorBody, HttpError, IfMatch, MaybeGuest, MaybeIfNoneMatch, MaybeKey, Method, PathId, Route,
+    Who, reply,
 };
 use shop_types::id::CartKind;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::bodies::{CartReply, ItemBody, OpenedReply, QuantityBody};
-use crate::app::{AddItem, App, Error, Opened};
+use self::bodies::{CartReply, ItemBody, MergeBody, OpenedReply, QuantityBody};
+use crate::app::{AddItem, App, Error, MergeCarts, Opened};
 use crate::domain::Cart;
 
 /// Who may call what; whose cart it is, the query decides.
@@ -23,6 +25,7 @@ pub const ACCESS: &[Route] = &[
     (Method::Post, "/api/v1/carts/{id}/items", Access::GUEST),
     (Method::Patch, "/api/v1/carts/{id}/items/{sku}", Access::GUEST),
     (Method::Delete, "/api/v1/carts/{id}/items/{sku}", Access::GUEST),
+    (Method::Post, "/api/v1/carts/{id}/merge", Access::CUSTOMER),
     (Method::Get, "/api/v1/me/cart", Access::CUSTOMER),
 ];
 
@@ -194,6 +197,41 @@ async fn remove_cart_item(
     shown(&app.remove_item(&who.0, id.0, seen.0, sku).await?)
 }
 
+/// Takes a guest's cart over into the caller's own, after login; `X-Guest-Token` proves the guest's. `merge` keeps the
+/// lines of both (pieces of one SKU add up), `keep_guest` and `keep_account` those of one. The guest's cart is gone then,
+/// so repeating the call is safe with and without an Idempotency-Key: it answers the cart as it is.
+#[utoipa::path(
+    tag = "cart",
+    params(("id" = String, Path, format = Uuid), ("X-Guest-Token" = String, Header, description = "Of the cart in `from`"),
+        ("If-Match" = Option<String>, Header, description = "Takes over into this version alone"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Accepted; changes nothing here")),
+    request_body = MergeBody,
+    responses(
+        (status = 200, body = CartReply, headers(("ETag" = String, description = "The version"))),
+        (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody, description = "One of the carts is not there, or not yours"),
+        (status = 409, body = ErrorBody, description = "Both together are too much for one cart"),
+        (status = 412, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
+        (status = 422, body = ErrorBody),
+    ),
+)]
+#[post("/api/v1/carts/{id}/merge")]
+async fn merge_carts(
+    app: web::Data<App>,
+    request: HttpRequest,
+    who: Who,
+    id: PathId<CartKind>,
+    guest: MaybeGuest,
+    _key: MaybeKey,
+    body: Body<MergeBody>,
+) -> Result<HttpResponse, HttpError> {
+    let missing = Error::Request { field: "X-Guest-Token", message: "is required: it proves the cart in from" };
+    let token = guest.0.ok_or(missing)?;
+    let seen = if request.headers().contains_key(IF_MATCH) { Some(IfMatch::extract(&request).await?.0) } else { None };
+    let (fingerprint, from, policy) = (body.fingerprint(&request), body.from, body.policy());
+    shown(&app.merge(&who.0, MergeCarts { into: id.0, from, token, policy, seen, fingerprint }).await?)
+}
+
 fn shown(cart: &Cart) -> Result<HttpResponse, HttpError> {
     Ok(reply::with_etag(cart.version, &CartReply::new(cart).map_err(Error::Rule)?))
 }
@@ -211,5 +249,6 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(add_cart_item)
         .service(change_cart_item)
         .service(remove_cart_item)
+        .service(merge_carts)
         .service(get_own_cart);
 }

@@ -13,7 +13,7 @@ use shop_mongo::options::{IndexOptions, ReturnDocument};
 use shop_mongo::{Document, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, bson, doc, idempotency, inbox};
 use shop_types::{CartId, EventId, Fingerprint};
 
-use crate::domain::batch::{Change, Changed, Command, Done, Key, Stored, decide};
+use crate::domain::batch::{Change, Changed, Command, Done, Key, Merge, Stored, decide};
 use crate::domain::{self, Cart, Owner};
 use documents::{CartDocument, owner_word};
 
@@ -150,12 +150,16 @@ async fn claim_events(txn: &mut Txn<'_>, members: &[Member]) -> Result<Vec<bool>
 }
 
 async fn load_carts(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<BTreeMap<CartId, Cart>, Error> {
+    let owned = |cart: &CartId, owner: &Owner| (cart.to_string(), Some(owner_word(owner)));
     let named = |command: &&Command| match command {
-        Command::Change { cart, owner, change: _ } => Some((cart.to_string(), Some(owner_word(owner)))),
-        Command::Clear { cart, ordered: _ } => Some((cart.to_string(), None)),
-        Command::Hear => None,
+        Command::Change { cart, owner, change: Change::Merge(Merge { from, guest, .. }) } => {
+            vec![owned(cart, owner), owned(from, guest)]
+        }
+        Command::Change { cart, owner, change: _ } => vec![owned(cart, owner)],
+        Command::Clear { cart, ordered: _ } => vec![(cart.to_string(), None)],
+        Command::Hear => Vec::new(),
     };
-    let named: BTreeSet<(String, Option<String>)> = commands.iter().filter_map(named).collect();
+    let named: BTreeSet<(String, Option<String>)> = commands.iter().flat_map(named).collect();
     if named.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -214,15 +218,15 @@ async fn write_done(txn: &mut Txn<'_>, done: &[Done]) -> Result<(), Error> {
     if done.is_empty() {
         return Ok(());
     }
-    let start = |Done { key, cart, version: _ }: &Done| Start {
+    let start = |Done { key, cart, .. }: &Done| Start {
         id: key.id.clone(),
         fingerprint: key.fingerprint.clone(),
         resource: cart.to_string(),
     };
-    let finish = |Done { key, cart: _, version }: &Done| Finish {
+    let finish = |Done { key, cart: _, version, outcome }: &Done| Finish {
         id: key.id.clone(),
         status: 200,
-        outcome: "added".to_owned(),
+        outcome: (*outcome).to_owned(),
         version: *version,
     };
     idempotency::insert(txn, &done.iter().map(start).collect::<Vec<_>>()).await?;
@@ -232,6 +236,7 @@ async fn write_done(txn: &mut Txn<'_>, done: &[Done]) -> Result<(), Error> {
 fn key_of(command: &Command) -> Option<&Key> {
     match command {
         Command::Change { change: Change::Add { key, .. }, .. } => key.as_ref(),
+        Command::Change { change: Change::Merge(Merge { key, .. }), .. } => Some(key),
         Command::Change {
             change: Change::SetQuantity { .. } | Change::Remove { .. } | Change::Reprice { .. } | Change::Discard,
             ..

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use shop_types::{CartId, Fingerprint, Quantity, Sku};
 
+use super::merge::Policy;
 use super::{Cart, Error, Owner, Variant};
 
 /// Under which name a command counts once, and what it said.
@@ -81,8 +82,25 @@ pub enum Change {
         /// When it was asked.
         at: Timestamp,
     },
+    /// Takes over a guest's cart, which is gone then.
+    Merge(Merge),
     /// Throws the cart away.
     Discard,
+}
+
+/// A guest's cart to be taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    /// Which cart.
+    pub from: CartId,
+    /// Whose: proven by the guest token.
+    pub guest: Owner,
+    /// What stays of both.
+    pub policy: Policy,
+    /// The version of the account's cart that its owner has seen, if that matters to them.
+    pub seen: Option<i64>,
+    /// Its name: the guest's cart is taken over once.
+    pub key: Key,
 }
 
 /// What is stored about everything that a batch names; what is absent is not stored.
@@ -112,6 +130,8 @@ pub struct Done {
     pub cart: CartId,
     /// The cart's version right after it.
     pub version: i64,
+    /// How it ended, in a word.
+    pub outcome: &'static str,
 }
 
 /// What a batch comes to.
@@ -177,12 +197,28 @@ impl Batch {
                 Ok(cart) => cart.reprice(variants, *at).map(|next| self.put(next)),
                 Err(_) => Ok(cart),
             },
+            Change::Merge(merge) => self.merge(cart, merge),
             Change::Discard => {
-                self.now.carts.remove(&cart.id);
-                self.touched.insert(cart.id);
+                self.remove(cart.id);
                 Ok(cart)
             }
         }
+    }
+
+    fn merge(&mut self, cart: Cart, merge: &Merge) -> Result<Cart, Error> {
+        let Merge { from, guest, policy, seen, key } = merge;
+        if let Some(fingerprint) = self.now.done.get(&key.id) {
+            // Taken over in another way: that cart is gone.
+            return if fingerprint == &key.fingerprint { Ok(cart) } else { Err(Error::NoCart) };
+        }
+        if let Some(seen) = seen {
+            current(&cart, *seen)?;
+        }
+        let guests = self.now.carts.get(from).filter(|present| &present.owner == guest).ok_or(Error::NoCart)?;
+        let next = cart.take_over(guests, *policy)?;
+        self.remove(*from);
+        self.remember(key, &next, "merged");
+        Ok(self.put(next))
     }
 
     fn add(
@@ -200,10 +236,19 @@ impl Batch {
         }
         let next = cart.add(variant, quantity, at)?;
         if let Some(key) = key {
-            self.now.done.insert(key.id.clone(), key.fingerprint.clone());
-            self.done.push(Done { key: key.clone(), cart: next.id, version: next.version });
+            self.remember(key, &next, "added");
         }
         Ok(self.put(next))
+    }
+
+    fn remember(&mut self, key: &Key, after: &Cart, outcome: &'static str) {
+        self.now.done.insert(key.id.clone(), key.fingerprint.clone());
+        self.done.push(Done { key: key.clone(), cart: after.id, version: after.version, outcome });
+    }
+
+    fn remove(&mut self, cart: CartId) {
+        self.now.carts.remove(&cart);
+        self.touched.insert(cart);
     }
 
     fn put(&mut self, cart: Cart) -> Cart {

@@ -5,6 +5,7 @@ use shop_types::caller::GuestToken;
 use shop_types::{CartId, Money, ProductId, Quantity, Sku};
 
 use crate::app::Error;
+use crate::domain::merge::Policy;
 use crate::domain::{self, Cart, Line, Offer};
 use crate::peers::Item;
 
@@ -43,6 +44,39 @@ pub(super) struct QuantityBody {
     /// How many pieces from now on.
     #[schema(value_type = u32, minimum = 1, maximum = 1_000_000, example = 2)]
     pub(super) quantity: Quantity,
+}
+
+/// Which cart is taken over, and how.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MergeBody {
+    /// The guest's cart.
+    pub(super) from: CartId,
+    /// Whose lines stay.
+    policy: PolicyBody,
+}
+
+impl MergeBody {
+    /// Whose lines stay.
+    pub(super) fn policy(&self) -> Policy {
+        match self.policy {
+            PolicyBody::Merge => Policy::Merge,
+            PolicyBody::KeepGuest => Policy::KeepGuest,
+            PolicyBody::KeepAccount => Policy::KeepAccount,
+        }
+    }
+}
+
+/// Whose lines stay.
+#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PolicyBody {
+    /// Those of both.
+    Merge,
+    /// The guest's.
+    KeepGuest,
+    /// The account's.
+    KeepAccount,
 }
 
 /// One line of a cart.

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shop_testkit::TestShop;
 
-use crate::given::{Answer, Buyer, a_customer_cart, a_guest_cart, add, answer, cart_service, show};
+use crate::given::{Buyer, a_customer_cart, a_guest_cart, add, answer, bare, cart_service, id_of, show};
 
 /// Every route on a cart, as anybody would send it.
 fn routes(cart: &str) -> Vec<(Method, String, Option<Value>)> {
@@ -25,14 +25,6 @@ fn sent(shop: &TestShop, (method, path, body): &(Method, String, Option<Value>))
     }
 }
 
-/// The error without what differs from answer to answer.
-fn bare(mut answer: Answer) -> Answer {
-    let body = answer.body.as_object_mut().unwrap();
-    body.remove("requestId");
-    body.remove("timestamp");
-    answer
-}
-
 #[tokio::test]
 async fn callers_without_rights_are_refused_on_every_route() {
     let (shop, _) = cart_service().await;
@@ -42,6 +34,7 @@ async fn callers_without_rights_are_refused_on_every_route() {
     let forged = format!("{}x", owner.1);
     let mut all = routes(&cart);
     all.push((Method::GET, "/api/v1/me/cart".to_owned(), None));
+    all.push((Method::POST, format!("{cart}/merge"), Some(json!({ "from": id_of(&cart), "policy": "merge" }))));
     for route in &all {
         let refused = [
             (sent(&shop, route), 401, "unauthenticated"),
@@ -55,8 +48,10 @@ async fn callers_without_rights_are_refused_on_every_route() {
             assert_eq!((got.status, got.code()), (status, code), "{route:?} {}", got.body);
         }
     }
-    let guest = sent(&shop, &all[5]).header("X-Guest-Token", "A".repeat(43));
-    assert_eq!(answer(guest).await.status, 401, "a guest has no account");
+    for route in &all[5..] {
+        let guest = sent(&shop, route).header("X-Guest-Token", "A".repeat(43));
+        assert_eq!(answer(guest).await.status, 401, "a guest has no account");
+    }
     for bad in [callers.expired().bearer(), forged] {
         let opened = answer(shop.client().post(shop.url("/api/v1/carts")).header("Authorization", bad)).await;
         assert_eq!(opened.status, 401, "a bad token is never anonymous");

@@ -98,6 +98,19 @@ pub(crate) fn path_of(answer: &Answer) -> String {
     format!("/api/v1/carts/{}", answer.body["id"].as_str().unwrap())
 }
 
+/// The id in the path of a cart.
+pub(crate) fn id_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
+}
+
+/// The error without what differs from answer to answer.
+pub(crate) fn bare(mut answer: Answer) -> Answer {
+    let body = answer.body.as_object_mut().unwrap();
+    body.remove("requestId");
+    body.remove("timestamp");
+    answer
+}
+
 /// Puts pieces into a cart.
 pub(crate) async fn add(shop: &TestShop, buyer: &Buyer, cart: &str, sku: &str, quantity: u32) -> Answer {
     let body = json!({ "sku": sku, "quantity": quantity });

@@ -7,4 +7,5 @@ mod carts;
 mod catalog;
 mod given;
 mod items;
+mod merge;
 mod orders;

@@ -47,6 +47,11 @@ fn set(seen: i64, quantity: u32) -> Change {
     Change::SetQuantity { seen, sku: mug().sku, quantity: Quantity::new(quantity).unwrap() }
 }
 
+fn take_over(from: u128, policy: Policy, seen: Option<i64>) -> Change {
+    let key = Key { id: format!("m{from}"), fingerprint: Fingerprint::from_stored(format!("{policy:?}")) };
+    Change::Merge(Merge { from: id(from), guest: owner(from), policy, seen, key })
+}
+
 fn pieces(answer: &Result<Option<Cart>, Error>) -> u32 {
     answer.as_ref().unwrap().as_ref().unwrap().lines.iter().map(|line| line.quantity.get()).sum()
 }
@@ -59,6 +64,7 @@ fn a_strangers_cart_does_not_exist() {
         Change::Remove { seen: 1, sku: mug().sku },
         Change::Reprice { seen: 1, variants: vec![mug()], at: Timestamp::UNIX_EPOCH },
         Change::Discard,
+        take_over(3, Policy::Merge, None),
     ];
     for change in changes {
         let unknown = decide(&stored(&[]), &[by(2, 1, change.clone())]);
@@ -121,4 +127,35 @@ fn commands_of_different_carts_do_not_meet() {
     assert_eq!(decision.carts.len(), 2);
     assert_eq!(pieces(&decision.answers[1]), 2);
     assert_eq!(decision.answers[2], Err(Error::NoCart));
+}
+
+#[test]
+fn a_guests_cart_is_taken_over_once_and_is_gone_then() {
+    let filled = [by(1, 1, add(1, None)), by(3, 3, add(2, None))];
+    let again = [by(1, 1, take_over(3, Policy::Merge, None)), by(1, 1, take_over(3, Policy::Merge, None))];
+    let after = [by(1, 1, take_over(3, Policy::KeepGuest, None)), by(3, 3, add(1, None))];
+    let decision = decide(&stored(&[1, 3]), filled.iter().chain(&again).chain(&after));
+    assert_eq!((pieces(&decision.answers[2]), pieces(&decision.answers[3])), (3, 3));
+    assert_eq!(decision.answers[4..], [Err(Error::NoCart), Err(Error::NoCart)]);
+    let left: Vec<_> = decision.carts.iter().map(|changed| changed.after.as_ref().map(|cart| cart.version)).collect();
+    assert_eq!(left, [Some(3), None]);
+    assert_eq!(decision.done.iter().map(|done| done.outcome).collect::<Vec<_>>(), ["merged"]);
+
+    let mut later = stored(&[1]);
+    later.done.insert("m3".to_owned(), Fingerprint::from_stored("Merge".to_owned()));
+    let replay = decide(&later, &[by(1, 1, take_over(3, Policy::Merge, Some(9)))]);
+    assert!(replay.answers[0].is_ok() && replay.carts.is_empty() && replay.done.is_empty());
+}
+
+#[test]
+fn a_cart_that_is_not_proven_or_not_the_version_seen_is_not_taken_over() {
+    let mut foreign = take_over(3, Policy::Merge, None);
+    if let Change::Merge(merge) = &mut foreign {
+        merge.guest = owner(4);
+    }
+    let refused = [by(1, 1, foreign), by(1, 1, take_over(3, Policy::KeepGuest, Some(2)))];
+    let decision = decide(&stored(&[1, 3]), &refused);
+    assert_eq!(decision.answers, [Err(Error::NoCart), Err(Error::Stale)]);
+    assert!(decision.carts.is_empty() && decision.done.is_empty());
+    assert!(decide(&stored(&[1, 3]), &[by(1, 1, take_over(3, Policy::Merge, Some(1)))]).answers[0].is_ok());
 }
