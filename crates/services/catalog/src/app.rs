@@ -3,6 +3,7 @@
 mod cache;
 mod categories;
 mod error;
+mod imports;
 mod products;
 mod variants;
 
@@ -15,9 +16,11 @@ use shop_redis::Cache;
 use shop_service::Service;
 use shop_types::event::StockFact;
 use shop_types::{Clock, Currency, EventId, Id, Sku};
+use tokio::sync::Notify;
 
 pub(crate) use self::cache::Reading;
 pub(crate) use self::error::Error;
+pub(crate) use self::imports::Upload;
 pub(crate) use self::products::ProductKey;
 use crate::peers::Inventory;
 use crate::store::Store;
@@ -29,6 +32,8 @@ pub(crate) struct App {
     cache: Cache,
     clock: Arc<dyn Clock>,
     currency: Currency,
+    /// Wakes whoever works on imports.
+    imports: Notify,
 }
 
 impl App {
@@ -40,6 +45,7 @@ impl App {
             cache: service.redis()?.cache("catalog", cache::CAPACITY).context("failed to make the cache")?,
             clock: service.clock(),
             currency: service.config().currency.parse().context("SHOPMESH_CURRENCY is not a currency")?,
+            imports: Notify::new(),
         })
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod attributes;
 pub(crate) mod category;
 pub(crate) mod cursor;
 pub(crate) mod facets;
+pub(crate) mod import;
 pub(crate) mod listing;
 pub(crate) mod offer;
 pub(crate) mod product;
@@ -74,6 +75,38 @@ impl Error {
 
     pub(crate) fn parameter(name: &'static str, rule: &'static str) -> Self {
         Self::Parameter { name, rule }
+    }
+
+    /// Where the rule is broken; empty when no single field is at fault.
+    pub(crate) fn field(&self) -> &str {
+        match self {
+            Self::Invalid { field, rule: _ } => field,
+            Self::Parameter { name, rule: _ } => name,
+            Self::Archived
+            | Self::NoSuchVariant
+            | Self::DefaultVariant
+            | Self::SkuTaken
+            | Self::TooManyVariants
+            | Self::Cycle
+            | Self::TooDeep
+            | Self::TooManyCategories => "",
+        }
+    }
+
+    /// A stable word, the same in answers and in the faults of an import.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid_field",
+            Self::Parameter { .. } => "invalid_parameter",
+            Self::Archived => "product_archived",
+            Self::NoSuchVariant => "not_found",
+            Self::DefaultVariant => "default_variant",
+            Self::SkuTaken => "sku_taken",
+            Self::TooManyVariants => "too_many_variants",
+            Self::Cycle => "category_cycle",
+            Self::TooDeep => "category_too_deep",
+            Self::TooManyCategories => "too_many_categories",
+        }
     }
 
     fn broken(field: &str, broken: Broken) -> Self {

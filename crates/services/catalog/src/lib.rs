@@ -26,6 +26,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
     let service = Service::start("catalog", config).await?;
     let app = Arc::new(App::connect(&service)?);
     let preparing = Arc::clone(&app);
+    let importing = Arc::clone(&app).work_on_imports(service.stop());
     Ok(service
         .prepare("indexes", move || {
             let app = Arc::clone(&preparing);
@@ -34,5 +35,6 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         .routes(&app, routes::ACCESS, routes::configure)
         .errors(routes::CODES)
         .grpc(rpc::server(&app))
-        .consume(events::TOPICS, events::handler(&app)))
+        .consume(events::TOPICS, events::handler(&app))
+        .background("imports", Box::pin(importing)))
 }

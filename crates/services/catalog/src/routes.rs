@@ -3,9 +3,11 @@
 mod body;
 mod categories;
 mod filter;
+mod imports;
 mod kept;
 mod products;
 mod representation;
+mod uploads;
 mod variants;
 
 use shop_http::Code;
@@ -20,6 +22,9 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/products", Access::PUBLIC),
     (Method::Post, "/api/v1/products", Access::STAFF),
     (Method::Post, "/api/v1/products/batch-get", Access::SERVICE),
+    (Method::Post, "/api/v1/products/imports", Access::STAFF),
+    (Method::Get, "/api/v1/products/imports/{id}", Access::STAFF),
+    (Method::Get, "/api/v1/products/exports", Access::STAFF),
     (Method::Get, "/api/v1/products/{id}", Access::PUBLIC),
     (Method::Patch, "/api/v1/products/{id}", Access::STAFF),
     (Method::Delete, "/api/v1/products/{id}", Access::STAFF),
@@ -47,6 +52,7 @@ pub(crate) const CODES: &[Code] = &[
     ("slug_taken", 409, "Another product has this slug."),
     ("category_name_taken", 409, "Another category has this name."),
     ("category_in_use", 409, "Products or other categories are in this category."),
+    ("import_too_large", 413, "An import is at most 16 MiB."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
 ];
 
@@ -55,6 +61,9 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(products::list_products)
         .service(products::create_product)
         .service(products::batch_get_products)
+        .service(imports::import_products)
+        .service(imports::get_import)
+        .service(imports::export_products)
         .service(products::get_product)
         .service(products::change_product)
         .service(products::archive_product)

@@ -2,6 +2,7 @@
 
 mod categories;
 mod documents;
+mod imports;
 mod lists;
 mod products;
 mod stock;
@@ -12,6 +13,7 @@ use shop_mongo::idempotency::{self, Row};
 use shop_mongo::{Claim, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, options::IndexOptions};
 use shop_types::CategoryId;
 
+pub(crate) use self::imports::{Begun, RowBatch};
 pub(crate) use self::lists::Start;
 pub(crate) use self::variants::Addition;
 use crate::domain::{Listing, Placed};
@@ -139,7 +141,8 @@ impl Store {
         let categories =
             Setup::new(CATEGORIES, [named(doc! { "name": 1 }, unique(NAME_INDEX)), index(doc! { "parent": 1 })]);
         let stock = Setup::new(STOCK, []);
-        self.mongo.ensure(&[products, categories, stock, idempotency::setup(), inbox::setup()]).await
+        let [imports, chunks] = imports::setup();
+        self.mongo.ensure(&[products, categories, stock, imports, chunks, idempotency::setup(), inbox::setup()]).await
     }
 
     /// The row of an idempotency key, when it was used before.

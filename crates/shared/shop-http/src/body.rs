@@ -70,6 +70,22 @@ pub fn fingerprint(request: &HttpRequest, body: &Value) -> Fingerprint {
     Fingerprint::of(request.method().as_str(), request.match_info().as_str(), body)
 }
 
+/// Reads JSON as strictly as that of a body: for what holds many such texts, as the lines of a file do.
+///
+/// # Errors
+/// 400 `malformed_body`, as [`Body`].
+pub fn read_json(text: &[u8]) -> Result<Value, HttpError> {
+    parse(text).map_err(|error| not_json(&error))
+}
+
+/// Takes JSON as strictly as that of a body.
+///
+/// # Errors
+/// 400 `malformed_body`, 422 `unknown_field` and `invalid_field`, as [`Body`].
+pub fn decode<T: DeserializeOwned>(json: &Value) -> Result<T, HttpError> {
+    strict::decode(json).map_err(|fault| not_decoded(&fault))
+}
+
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = HttpError;
     type Future = LocalBoxFuture<'static, Result<Self, HttpError>>;
@@ -80,8 +96,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         Box::pin(async move {
             acceptable?;
             let bytes = collect_in_time(payload).await?;
-            let json = parse(&bytes).map_err(|error| not_json(&error))?;
-            let value = strict::decode(&json).map_err(|fault| not_decoded(&fault))?;
+            let json = read_json(&bytes)?;
+            let value = decode(&json)?;
             Ok(Self { value, json })
         })
     }

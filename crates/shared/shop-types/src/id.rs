@@ -21,6 +21,9 @@ pub enum ProductKind {}
 /// Marks an [`Id`] as one of a category.
 #[derive(Debug)]
 pub enum CategoryKind {}
+/// Marks an [`Id`] as one of an import of products.
+#[derive(Debug)]
+pub enum ImportKind {}
 /// Marks an [`Id`] as one of a user: customer, staff or admin.
 #[derive(Debug)]
 pub enum UserKind {}
@@ -39,6 +42,8 @@ pub type CartId = Id<CartKind>;
 pub type ProductId = Id<ProductKind>;
 /// Names a category.
 pub type CategoryId = Id<CategoryKind>;
+/// Names an import of products.
+pub type ImportId = Id<ImportKind>;
 /// Names a user.
 pub type UserId = Id<UserKind>;
 /// Names a login session.

@@ -14,6 +14,14 @@ pub(crate) enum Error {
     NoSuchProduct,
     #[error("there is no such category")]
     NoSuchCategory,
+    #[error("there is no such import")]
+    NoSuchImport,
+    #[error("the upload broke off")]
+    ImportBrokeOff,
+    #[error("an import is at most 16 MiB")]
+    ImportTooLarge,
+    #[error("an import is text/csv or application/x-ndjson, in UTF-8 and not compressed")]
+    ImportMedia,
     #[error("another product is sold under this SKU")]
     SkuTaken,
     #[error("another product has this slug")]
@@ -58,9 +66,13 @@ impl ServiceError for Error {
             | Self::SlugTaken
             | Self::CategoryNameTaken
             | Self::CategoryInUse => ErrorKind::Conflict,
-            Self::NoSuchProduct | Self::NoSuchCategory | Self::Domain(domain::Error::NoSuchVariant) => {
-                ErrorKind::NotFound
-            }
+            Self::NoSuchProduct
+            | Self::NoSuchCategory
+            | Self::NoSuchImport
+            | Self::Domain(domain::Error::NoSuchVariant) => ErrorKind::NotFound,
+            Self::ImportBrokeOff => ErrorKind::Malformed,
+            Self::ImportTooLarge => ErrorKind::TooLarge,
+            Self::ImportMedia => ErrorKind::UnsupportedMedia,
             Self::Stale { .. } => ErrorKind::Stale,
             // A taken key that nobody has sorted out is our defect, not the caller's conflict.
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => ErrorKind::Unavailable,
@@ -72,16 +84,12 @@ impl ServiceError for Error {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Domain(domain::Error::Invalid { .. }) => "invalid_field",
-            Self::Domain(domain::Error::Parameter { .. }) => "invalid_parameter",
-            Self::Domain(domain::Error::Archived) => "product_archived",
-            Self::Domain(domain::Error::Cycle) => "category_cycle",
-            Self::Domain(domain::Error::TooDeep) => "category_too_deep",
-            Self::Domain(domain::Error::TooManyCategories) => "too_many_categories",
-            Self::Domain(domain::Error::DefaultVariant) => "default_variant",
-            Self::Domain(domain::Error::TooManyVariants) => "too_many_variants",
-            Self::NoSuchProduct | Self::NoSuchCategory | Self::Domain(domain::Error::NoSuchVariant) => "not_found",
-            Self::SkuTaken | Self::Domain(domain::Error::SkuTaken) => "sku_taken",
+            Self::Domain(error) => error.code(),
+            Self::NoSuchProduct | Self::NoSuchCategory | Self::NoSuchImport => "not_found",
+            Self::ImportBrokeOff => "bad_request",
+            Self::ImportTooLarge => "import_too_large",
+            Self::ImportMedia => "unsupported_media_type",
+            Self::SkuTaken => "sku_taken",
             Self::SlugTaken => "slug_taken",
             Self::CategoryNameTaken => "category_name_taken",
             Self::CategoryInUse => "category_in_use",
@@ -113,6 +121,9 @@ impl ServiceError for Error {
             )
             | Self::NoSuchProduct
             | Self::NoSuchCategory
+            | Self::NoSuchImport
+            | Self::ImportBrokeOff
+            | Self::ImportTooLarge
             | Self::SkuTaken
             | Self::SlugTaken
             | Self::CategoryNameTaken
@@ -121,6 +132,7 @@ impl ServiceError for Error {
             | Self::KeyReused
             | Self::Store(_)
             | Self::Peer(_) => Vec::new(),
+            Self::ImportMedia => vec![Detail::new("Content-Type", "must be text/csv or application/x-ndjson")],
         }
     }
 }

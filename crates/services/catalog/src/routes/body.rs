@@ -1,5 +1,6 @@
 //! What clients send and read. Stored documents never stand here, so that a new stored field is not shown by accident.
 
+mod import;
 mod list;
 mod variant;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shop_types::{CategoryId, Money, ProductId, Sku};
 use utoipa::ToSchema;
 
+pub(super) use self::import::ImportBody;
 pub(super) use self::list::{BatchGetBody, OfferList, ProductList};
 pub(super) use self::variant::{NewVariantBody, VariantBody, VariantChangeBody, VariantList};
 use crate::domain::{

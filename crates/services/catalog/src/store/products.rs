@@ -56,7 +56,7 @@ impl Store {
     ) -> Result<Saved, Error> {
         const WHAT: &str = "save product";
         let filter = doc! { "_id": product.id.to_string(), "version": expected };
-        let change = change_to(&product).map_err(|error| Error::corrupt(WHAT, error))?;
+        let change = change_to(&product, product.variants.len()).map_err(|error| Error::corrupt(WHAT, error))?;
         self.mongo
             .transact(WHAT, move |txn| {
                 let (filter, change) = (filter.clone(), change.clone());
@@ -98,6 +98,23 @@ impl Store {
         found.await?.map(|stored| read(stored, "find product")).transpose()
     }
 
+    /// Up to `size` products for sale by id, from behind one of them on.
+    pub(crate) async fn products_after(&self, after: Option<ProductId>, size: u32) -> Result<Vec<Product>, Error> {
+        const WHAT: &str = "export products";
+        let mut filter = doc! { "status": "active" };
+        if let Some(after) = after {
+            filter.insert("_id", doc! { "$gt": after.to_string() });
+        }
+        let products = self.product_collection();
+        let found: Vec<ProductDocument> = self
+            .mongo
+            .run(WHAT, async move {
+                products.find(filter).sort(doc! { "_id": 1 }).limit(i64::from(size)).await?.try_collect().await
+            })
+            .await?;
+        found.into_iter().map(|stored| read(stored, WHAT).map(|listing| listing.product)).collect()
+    }
+
     /// Products that have one of these SKUs or ids.
     pub(crate) async fn products_with(&self, skus: &[Sku], ids: &[ProductId]) -> Result<Vec<Product>, Error> {
         const WHAT: &str = "find products by sku";
@@ -111,11 +128,12 @@ impl Store {
     }
 }
 
-/// The change that makes a stored product this one, which has the same SKUs in the same order. The stock of its variants
-/// stays: inventory's facts come in between, and do not count as versions of the product.
-fn change_to(product: &Product) -> Result<Document, bson::error::Error> {
+/// The change that makes a stored product this one, but for variants behind the first `had`: those it has stored, in the
+/// same order. The stock of its variants stays: inventory's facts come in between, and do not count as versions of the
+/// product.
+pub(super) fn change_to(product: &Product, had: usize) -> Result<Document, bson::error::Error> {
     let mut set = set_to(product)?;
-    for (n, variant) in product.variants.iter().enumerate() {
+    for (n, variant) in product.variants.iter().take(had).enumerate() {
         let VariantDocument { name, options, price, .. } = variant.into();
         set.insert(format!("variants.{n}.name"), name);
         set.insert(format!("variants.{n}.options"), bson::serialize_to_bson(&options)?);

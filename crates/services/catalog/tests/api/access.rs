@@ -6,6 +6,8 @@ use shop_testkit::TestShop;
 
 use crate::given::{CATEGORIES, PRODUCTS, answer, anybody, catalog, category, path, product, read, sold, with};
 
+const IMPORTS: &str = "/api/v1/products/imports";
+
 struct Route {
     method: Method,
     path: String,
@@ -21,6 +23,7 @@ impl Route {
     fn sent(&self, shop: &TestShop) -> RequestBuilder {
         let request = anybody(shop, self.method.clone(), &self.path);
         match &self.body {
+            Some(Value::String(file)) => request.header("Content-Type", "text/csv").body(file.clone()),
             Some(body) => request.json(body),
             None => request,
         }
@@ -29,15 +32,28 @@ impl Route {
 
 fn route(method: Method, path: &str, body: Option<Value>, good: u16) -> Route {
     let programs = path.ends_with("batch-get");
-    Route { public: method == Method::GET, programs, method, path: path.to_owned(), body, good }
+    let files = path.contains("/imports") || path.contains("/exports");
+    Route { public: method == Method::GET && !files, programs, method, path: path.to_owned(), body, good }
 }
 
 fn mug_to_be() -> Value {
     with(product("Mug", 1), json!({ "sku": "mug" }))
 }
 
+/// Begins an import and gives its path.
+async fn an_import(shop: &TestShop) -> String {
+    let begun = route(Method::POST, IMPORTS, Some(file()), 202).sent(shop);
+    let begun = answer(begun.header("Authorization", shop.callers().staff().bearer())).await;
+    path(IMPORTS, &begun)
+}
+
+/// A file that makes nothing.
+fn file() -> Value {
+    Value::String("sku\n".to_owned())
+}
+
 /// Every route, the deleting ones last.
-fn routes(mug: &str, mugs: &str) -> Vec<Route> {
+fn routes(mug: &str, mugs: &str, import: &str) -> Vec<Route> {
     let large = json!({ "sku": "mug-l", "price": { "amount": 2, "currency": "EUR" } });
     vec![
         route(Method::GET, PRODUCTS, None, 200),
@@ -46,6 +62,9 @@ fn routes(mug: &str, mugs: &str) -> Vec<Route> {
         route(Method::GET, mugs, None, 200),
         route(Method::POST, PRODUCTS, Some(product("Cup", 1)), 201),
         route(Method::POST, &format!("{PRODUCTS}/batch-get"), Some(json!({ "skus": ["mug"] })), 200),
+        route(Method::POST, IMPORTS, Some(file()), 202),
+        route(Method::GET, import, None, 200),
+        route(Method::GET, "/api/v1/products/exports", None, 200),
         route(Method::POST, CATEGORIES, Some(json!({ "name": "Cups" })), 201),
         route(Method::PATCH, mug, Some(json!({ "name": "Jug" })), 200),
         route(Method::PATCH, mugs, Some(json!({ "name": "Jugs" })), 200),
@@ -67,7 +86,7 @@ async fn only_staff_and_admins_write_and_a_bad_token_does_not_even_read() {
     let callers = shop.callers();
     let forged = format!("{}x", callers.admin().bearer());
     let unsigned = "Bearer eyJhbGciOiJub25lIn0.eyJyb2xlIjoiYWRtaW4ifQ.".to_owned();
-    for route in routes(&mug, &mugs) {
+    for route in routes(&mug, &mugs, &an_import(&shop).await) {
         let read_or = |refused: (u16, &'static str)| if route.public { (route.good, "") } else { refused };
         let service = if route.programs { (route.good, "") } else { read_or((403, "forbidden")) };
         for (who, token, (status, code)) in [
@@ -100,7 +119,7 @@ async fn staff_and_admins_may_do_everything_but_what_is_for_programs() {
         let (made, shelf) = (sold(&shop, &mug_to_be()).await, category(&shop, "Mugs", None).await);
         let who = if role == "staff" { shop.callers().staff() } else { shop.callers().admin() };
         let (mug, mugs) = (path(PRODUCTS, &made), path(CATEGORIES, &shelf));
-        for route in routes(&mug, &mugs) {
+        for route in routes(&mug, &mugs, &an_import(&shop).await) {
             let whole = if route.path.starts_with(&mug) { &mug } else { &mugs };
             let version = format!("\"{}\"", read(&shop, whole).await.body["version"]);
             let request = route.sent(&shop).header("If-Match", version).header("Authorization", who.bearer());

@@ -85,7 +85,9 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let reply = request.send().await.unwrap();
     let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
     let bytes = reply.bytes().await.unwrap();
-    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+    // Files are no JSON.
+    let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) };
     Answer { status, headers, body }
 }
 

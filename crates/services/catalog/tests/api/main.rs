@@ -9,6 +9,7 @@ mod categories;
 mod creating;
 mod facets;
 mod given;
+mod imports;
 mod inventory;
 mod lists;
 mod options;

@@ -1,0 +1,98 @@
+//! Files of both formats, whole and in pieces.
+
+use super::*;
+
+/// Everything that is read of a file which arrives in chunks of `size` bytes.
+fn pieces(format: Format, file: &[u8], skip: u64, size: usize) -> Vec<Piece> {
+    let (chunks_in, chunks) = mpsc::channel(file.len().max(1));
+    for chunk in file.chunks(size) {
+        chunks_in.try_send(Ok(chunk.to_vec())).unwrap();
+    }
+    let (out, mut rows) = mpsc::channel(1000);
+    read(format, Pipe::new(chunks, file.len() as u64), skip, &out);
+    std::iter::from_fn(|| rows.try_recv().ok()).collect()
+}
+
+/// Number and SKU, or the field at fault and its code, of each row.
+fn told(pieces: &[Piece]) -> Vec<(u64, String)> {
+    let told = |piece: &Piece| match piece {
+        Piece::Row { number, row: Ok(row), .. } => Some((*number, row.sku.as_ref().unwrap().to_string())),
+        Piece::Row { number, row: Err(fault), .. } => Some((*number, format!("{} {}", fault.field, fault.code))),
+        Piece::Unreadable(fault) => Some((fault.row, fault.code.clone())),
+        Piece::Broken(error) => Some((0, error.kind().to_string())),
+        Piece::End => None,
+    };
+    pieces.iter().filter_map(told).collect()
+}
+
+fn rows(rows: &[(u64, &str)]) -> Vec<(u64, String)> {
+    rows.iter().map(|(number, text)| (*number, (*text).to_owned())).collect()
+}
+
+#[test]
+fn csv_is_read_alike_however_it_arrives() {
+    let file = b"sku,name,price.amount\r\na,\"A, with \"\"marks\"\"\nand lines\",\r\nb,B,x\nc,C\nd,\xff,1\n\ne,E,";
+    for size in [1, 2, 7, 1000] {
+        let read = pieces(Format::Csv, file, 0, size);
+        let faults = [(2, "price.amount malformed_row"), (3, " malformed_row"), (4, "name malformed_row")];
+        assert_eq!(told(&read), rows(&[&[(1, "a")][..], &faults, &[(5, "e")]].concat()), "{size}");
+        assert!(matches!(read.last(), Some(Piece::End)));
+        let Some(Piece::Row { row: Ok(row), .. }) = read.first() else { panic!("{read:?}") };
+        assert_eq!(row.name.as_deref(), Some("A, with \"marks\"\nand lines"));
+        let Some(Piece::Row { end, .. }) = read.iter().rev().nth(1) else { panic!("{read:?}") };
+        assert_eq!(*end, file.len() as u64);
+        assert_eq!(told(&pieces(Format::Csv, file, 4, size)), rows(&[(5, "e")]));
+    }
+}
+
+#[test]
+fn ndjson_is_read_alike_however_it_arrives() {
+    let file = b"{\"sku\":\"a\"}\r\n\n{\"sku\":1}\n{\"sku\":\"c\",\"x\":1}\n[]\n{\n{\"sku\":\"f\",\"sku\":\"g\"}\n{\"sku\":\"h\"}";
+    for size in [1, 3, 1000] {
+        let read = pieces(Format::Ndjson, file, 0, size);
+        let faults = [
+            (2, "sku malformed_row"),
+            (3, "x unknown_field"),
+            (4, " malformed_row"),
+            (5, " malformed_row"),
+            (6, "sku malformed_row"),
+        ];
+        assert_eq!(told(&read), rows(&[&[(1, "a")][..], &faults, &[(7, "h")]].concat()), "{size}");
+        let Some(Piece::Row { end, .. }) = read.iter().rev().nth(1) else { panic!("{read:?}") };
+        assert_eq!(*end, file.len() as u64);
+        assert_eq!(told(&pieces(Format::Ndjson, file, 6, size)), rows(&[(7, "h")]));
+    }
+}
+
+#[test]
+fn a_row_that_is_too_large_is_a_fault_and_the_next_one_is_read() {
+    let long = "x".repeat(3 * MAX_ROW_BYTES);
+    let ndjson = format!("{{\"sku\":\"a\",\"name\":\"{long}\"}}\n{{\"sku\":\"b\"}}\n");
+    assert_eq!(told(&pieces(Format::Ndjson, ndjson.as_bytes(), 0, 4096)), rows(&[(1, " row_too_large"), (2, "b")]));
+    let csv = format!("sku,name\na,{long}\nb,B\n");
+    assert_eq!(told(&pieces(Format::Csv, csv.as_bytes(), 0, 4096)), rows(&[(1, " row_too_large"), (2, "b")]));
+    let last = format!("{{\"sku\":\"a\"}}\n\"{long}");
+    assert_eq!(told(&pieces(Format::Ndjson, last.as_bytes(), 0, 4096)), rows(&[(1, "a"), (2, " row_too_large")]));
+}
+
+#[test]
+fn a_file_without_a_header_is_not_csv() {
+    for (file, code) in [("", "missing_column"), ("mug,5\n", "unknown_column"), ("name\nMug\n", "missing_column")] {
+        assert_eq!(told(&pieces(Format::Csv, file.as_bytes(), 0, 10)), rows(&[(0, code)]), "{file}");
+    }
+    assert!(told(&pieces(Format::Csv, b"sku\n", 0, 10)).is_empty());
+    assert!(matches!(pieces(Format::Ndjson, b"", 0, 10).as_slice(), [Piece::End]));
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_not_taken_for_its_end() {
+    for format in [Format::Csv, Format::Ndjson] {
+        let (chunks_in, chunks) = mpsc::channel(1);
+        chunks_in.try_send(Ok(b"sku\nmug\n".to_vec())).unwrap();
+        drop(chunks_in);
+        let (out, mut rows) = mpsc::channel(10);
+        read(format, Pipe::new(chunks, 100), 0, &out);
+        let read: Vec<_> = std::iter::from_fn(|| rows.try_recv().ok()).collect();
+        assert!(matches!(read.last(), Some(Piece::Broken(_))), "{read:?}");
+    }
+}
