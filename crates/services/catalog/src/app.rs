@@ -3,6 +3,7 @@
 mod cache;
 mod categories;
 mod error;
+mod images;
 mod imports;
 mod products;
 mod variants;
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::cache::Reading;
 pub(crate) use self::error::Error;
+pub(crate) use self::images::NewImage;
 pub(crate) use self::imports::Upload;
 pub(crate) use self::products::ProductKey;
 use crate::peers::Inventory;

@@ -17,6 +17,7 @@ pub(crate) use cursor::{Cursor, Mark};
 pub(crate) use facets::Facets;
 pub(crate) use listing::Listing;
 pub(crate) use offer::Offer;
+pub(crate) use product::images::{Image, ImageChange, Media};
 pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant, VariantChange};
 pub(crate) use search::{Place, Search, Sort};
 pub(crate) use tree::Tree;
@@ -57,6 +58,12 @@ pub(crate) enum Error {
     /// Variants stand in the document of their product.
     #[error("the product has 100 variants already")]
     TooManyVariants,
+    /// The product has no image with this id.
+    #[error("there is no such image")]
+    NoSuchImage,
+    /// Images stand in the document of their product.
+    #[error("the product has 20 images already")]
+    TooManyImages,
     /// The parent of a category would be below it.
     #[error("a category cannot be below itself")]
     Cycle,
@@ -87,6 +94,8 @@ impl Error {
             | Self::DefaultVariant
             | Self::SkuTaken
             | Self::TooManyVariants
+            | Self::NoSuchImage
+            | Self::TooManyImages
             | Self::Cycle
             | Self::TooDeep
             | Self::TooManyCategories => "",
@@ -99,7 +108,8 @@ impl Error {
             Self::Invalid { .. } => "invalid_field",
             Self::Parameter { .. } => "invalid_parameter",
             Self::Archived => "product_archived",
-            Self::NoSuchVariant => "not_found",
+            Self::NoSuchVariant | Self::NoSuchImage => "not_found",
+            Self::TooManyImages => "too_many_images",
             Self::DefaultVariant => "default_variant",
             Self::SkuTaken => "sku_taken",
             Self::TooManyVariants => "too_many_variants",

@@ -27,6 +27,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
     let app = Arc::new(App::connect(&service)?);
     let preparing = Arc::clone(&app);
     let importing = Arc::clone(&app).work_on_imports(service.stop());
+    let sweeping = Arc::clone(&app).sweep_images(service.stop());
     Ok(service
         .prepare("indexes", move || {
             let app = Arc::clone(&preparing);
@@ -36,5 +37,6 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         .errors(routes::CODES)
         .grpc(rpc::server(&app))
         .consume(events::TOPICS, events::handler(&app))
-        .background("imports", Box::pin(importing)))
+        .background("imports", Box::pin(importing))
+        .background("sweep of images", Box::pin(sweeping)))
 }

@@ -3,6 +3,7 @@
 mod body;
 mod categories;
 mod filter;
+mod images;
 mod imports;
 mod kept;
 mod products;
@@ -33,6 +34,11 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/products/{id}/variants/{sku}", Access::PUBLIC),
     (Method::Patch, "/api/v1/products/{id}/variants/{sku}", Access::STAFF),
     (Method::Delete, "/api/v1/products/{id}/variants/{sku}", Access::STAFF),
+    (Method::Get, "/api/v1/products/{id}/images", Access::PUBLIC),
+    (Method::Post, "/api/v1/products/{id}/images", Access::STAFF),
+    (Method::Get, "/api/v1/products/{id}/images/{image}", Access::PUBLIC),
+    (Method::Patch, "/api/v1/products/{id}/images/{image}", Access::STAFF),
+    (Method::Delete, "/api/v1/products/{id}/images/{image}", Access::STAFF),
     (Method::Get, "/api/v1/categories", Access::PUBLIC),
     (Method::Post, "/api/v1/categories", Access::STAFF),
     (Method::Get, "/api/v1/categories/{id}", Access::PUBLIC),
@@ -45,6 +51,8 @@ pub(crate) const CODES: &[Code] = &[
     ("product_archived", 409, "The product is archived and does not change any more."),
     ("default_variant", 409, "The product's id stands for its default variant, which cannot be removed."),
     ("too_many_variants", 409, "The product has 100 variants already."),
+    ("too_many_images", 409, "The product has 20 images already."),
+    ("image_too_large", 413, "An image is at most 5 MiB."),
     ("category_cycle", 409, "A category cannot be below itself."),
     ("category_too_deep", 409, "Categories stand at most 8 levels deep."),
     ("too_many_categories", 409, "There are 1000 categories already."),
@@ -72,6 +80,11 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(variants::get_variant)
         .service(variants::change_variant)
         .service(variants::remove_variant)
+        .service(images::list_images)
+        .service(images::add_image)
+        .service(images::get_image)
+        .service(images::change_image)
+        .service(images::remove_image)
         .service(categories::list_categories)
         .service(categories::create_category)
         .service(categories::get_category)

@@ -2,6 +2,7 @@
 
 mod categories;
 mod documents;
+mod images;
 mod imports;
 mod lists;
 mod products;
@@ -10,9 +11,10 @@ mod variants;
 
 use bson::doc;
 use shop_mongo::idempotency::{self, Row};
-use shop_mongo::{Claim, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, options::IndexOptions};
+use shop_mongo::{Claim, Error, Files, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, options::IndexOptions};
 use shop_types::CategoryId;
 
+pub(crate) use self::images::ImageAddition;
 pub(crate) use self::imports::{Begun, RowBatch};
 pub(crate) use self::lists::Start;
 pub(crate) use self::variants::Addition;
@@ -56,7 +58,7 @@ pub(crate) enum Saved {
     NoCategory,
 }
 
-/// What became of a variant to add.
+/// What became of a variant or an image to add.
 #[derive(Debug)]
 pub(crate) enum Added {
     Done(Box<Listing>),
@@ -66,7 +68,7 @@ pub(crate) enum Added {
     SkuTaken,
     /// The idempotency key is in use.
     KeyTaken,
-    /// The variant breaks a rule.
+    /// It breaks a rule.
     Refused(crate::domain::Error),
 }
 
@@ -101,11 +103,12 @@ pub(crate) enum Removed {
 /// The catalog's own database.
 pub(crate) struct Store {
     mongo: Mongo,
+    images: Files,
 }
 
 impl Store {
     pub(crate) fn new(mongo: &Mongo) -> Self {
-        Self { mongo: mongo.clone() }
+        Self { mongo: mongo.clone(), images: mongo.files("images") }
     }
 
     /// Makes collections and indexes; see the table in README.md for which query uses which.
@@ -124,6 +127,7 @@ impl Store {
                 index(doc! { "status": 1, "name": 1, "_id": 1 }),
                 index(doc! { "category": 1, "status": 1, "created_at": -1, "_id": -1 }),
                 index(doc! { "facets": 1, "status": 1, "created_at": -1, "_id": -1 }),
+                named(doc! { "images.id": 1 }, IndexOptions::builder().sparse(true).build()),
                 // No language: every word counts as it is written, also in shops that do not speak English.
                 named(doc! { "name": "text", "description": "text" }, words),
                 named(doc! { "draft_since": 1 }, IndexOptions::builder().expire_after(DRAFT_LIFE).build()),

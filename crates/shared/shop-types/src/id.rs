@@ -24,6 +24,9 @@ pub enum CategoryKind {}
 /// Marks an [`Id`] as one of an import of products.
 #[derive(Debug)]
 pub enum ImportKind {}
+/// Marks an [`Id`] as one of an image of a product.
+#[derive(Debug)]
+pub enum ImageKind {}
 /// Marks an [`Id`] as one of a user: customer, staff or admin.
 #[derive(Debug)]
 pub enum UserKind {}
@@ -44,6 +47,8 @@ pub type ProductId = Id<ProductKind>;
 pub type CategoryId = Id<CategoryKind>;
 /// Names an import of products.
 pub type ImportId = Id<ImportKind>;
+/// Names an image of a product.
+pub type ImageId = Id<ImageKind>;
 /// Names a user.
 pub type UserId = Id<UserKind>;
 /// Names a login session.

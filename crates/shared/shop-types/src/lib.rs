@@ -19,7 +19,7 @@ pub use caller::{Caller, Role};
 pub use clock::Clock;
 pub use error::{Detail, ErrorKind, ServiceError};
 pub use event::{Envelope, Event, Topic};
-pub use id::{CartId, CategoryId, EventId, Id, ImportId, OrderId, ProductId, SessionId, UserId};
+pub use id::{CartId, CategoryId, EventId, Id, ImageId, ImportId, OrderId, ProductId, SessionId, UserId};
 pub use idempotency::{Fingerprint, IdempotencyKey};
 pub use lease::{Lease, LeaseSource};
 pub use money::{Currency, Money};

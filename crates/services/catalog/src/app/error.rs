@@ -17,7 +17,11 @@ pub(crate) enum Error {
     #[error("there is no such import")]
     NoSuchImport,
     #[error("the upload broke off")]
-    ImportBrokeOff,
+    BrokeOff,
+    #[error("an image is at most 5 MiB")]
+    ImageTooLarge,
+    #[error("an image is PNG, JPEG or WebP, and what its Content-Type says, and not compressed")]
+    ImageMedia,
     #[error("an import is at most 16 MiB")]
     ImportTooLarge,
     #[error("an import is text/csv or application/x-ndjson, in UTF-8 and not compressed")]
@@ -58,6 +62,7 @@ impl ServiceError for Error {
                 | domain::Error::DefaultVariant
                 | domain::Error::SkuTaken
                 | domain::Error::TooManyVariants
+                | domain::Error::TooManyImages
                 | domain::Error::Cycle
                 | domain::Error::TooDeep
                 | domain::Error::TooManyCategories,
@@ -69,10 +74,10 @@ impl ServiceError for Error {
             Self::NoSuchProduct
             | Self::NoSuchCategory
             | Self::NoSuchImport
-            | Self::Domain(domain::Error::NoSuchVariant) => ErrorKind::NotFound,
-            Self::ImportBrokeOff => ErrorKind::Malformed,
-            Self::ImportTooLarge => ErrorKind::TooLarge,
-            Self::ImportMedia => ErrorKind::UnsupportedMedia,
+            | Self::Domain(domain::Error::NoSuchVariant | domain::Error::NoSuchImage) => ErrorKind::NotFound,
+            Self::BrokeOff => ErrorKind::Malformed,
+            Self::ImportTooLarge | Self::ImageTooLarge => ErrorKind::TooLarge,
+            Self::ImportMedia | Self::ImageMedia => ErrorKind::UnsupportedMedia,
             Self::Stale { .. } => ErrorKind::Stale,
             // A taken key that nobody has sorted out is our defect, not the caller's conflict.
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => ErrorKind::Unavailable,
@@ -86,9 +91,10 @@ impl ServiceError for Error {
         match self {
             Self::Domain(error) => error.code(),
             Self::NoSuchProduct | Self::NoSuchCategory | Self::NoSuchImport => "not_found",
-            Self::ImportBrokeOff => "bad_request",
+            Self::BrokeOff => "bad_request",
             Self::ImportTooLarge => "import_too_large",
-            Self::ImportMedia => "unsupported_media_type",
+            Self::ImageTooLarge => "image_too_large",
+            Self::ImportMedia | Self::ImageMedia => "unsupported_media_type",
             Self::SkuTaken => "sku_taken",
             Self::SlugTaken => "slug_taken",
             Self::CategoryNameTaken => "category_name_taken",
@@ -115,6 +121,8 @@ impl ServiceError for Error {
                 | domain::Error::DefaultVariant
                 | domain::Error::SkuTaken
                 | domain::Error::TooManyVariants
+                | domain::Error::NoSuchImage
+                | domain::Error::TooManyImages
                 | domain::Error::Cycle
                 | domain::Error::TooDeep
                 | domain::Error::TooManyCategories,
@@ -122,8 +130,9 @@ impl ServiceError for Error {
             | Self::NoSuchProduct
             | Self::NoSuchCategory
             | Self::NoSuchImport
-            | Self::ImportBrokeOff
+            | Self::BrokeOff
             | Self::ImportTooLarge
+            | Self::ImageTooLarge
             | Self::SkuTaken
             | Self::SlugTaken
             | Self::CategoryNameTaken
@@ -133,6 +142,9 @@ impl ServiceError for Error {
             | Self::Store(_)
             | Self::Peer(_) => Vec::new(),
             Self::ImportMedia => vec![Detail::new("Content-Type", "must be text/csv or application/x-ndjson")],
+            Self::ImageMedia => {
+                vec![Detail::new("Content-Type", "must be image/png, image/jpeg or image/webp, as the bytes are")]
+            }
         }
     }
 }

@@ -154,14 +154,19 @@ impl App {
         }
     }
 
-    /// Takes a product off sale for good.
+    /// Takes a product off sale for good; its images go.
     ///
     /// # Errors
     /// [`Error::NoSuchProduct`], [`Error::Stale`], [`Error::Domain`] when it is archived already.
     pub(crate) async fn archive_product(&self, id: ProductId, expected: i64) -> Result<(), Error> {
-        let product = self.current(id, expected).await?.archive(self.now())?;
+        let product = self.current(id, expected).await?;
+        let images: Vec<_> = product.images.iter().map(|image| image.id).collect();
+        let product = product.archive(self.now())?;
         match self.save(product, expected, None).await? {
-            Saved::Done(_) => Ok(()),
+            Saved::Done(_) => {
+                self.forget_images(images).await;
+                Ok(())
+            }
             Saved::Stale | Saved::NoCategory => Err(self.outrun(id).await?),
         }
     }

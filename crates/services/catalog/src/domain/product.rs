@@ -1,5 +1,6 @@
 //! Products and their variants.
 
+pub(crate) mod images;
 mod variants;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use shop_types::{CategoryId, Currency, Money, ProductId, Quantity, Sku};
 
+use self::images::Image;
 use super::{Attributes, Error, Lines, slug_of, text};
 
 const NAME: &str = "must be 1 to 200 characters on one line";
@@ -47,6 +49,8 @@ pub(crate) struct Product {
     pub(crate) category: Option<CategoryId>,
     pub(crate) attributes: Attributes,
     pub(crate) variants: Vec<Variant>,
+    /// In the order in which they are shown; at most 20.
+    pub(crate) images: Vec<Image>,
     pub(crate) status: Status,
     pub(crate) version: i64,
     pub(crate) created_at: Timestamp,
@@ -134,6 +138,7 @@ impl Product {
             category: new.category,
             attributes: Attributes::new("attributes", new.attributes)?,
             variants,
+            images: Vec::new(),
             status: if new.stock.is_some() { Status::Draft } else { Status::Active },
             version: 1,
             created_at: now,
@@ -176,10 +181,11 @@ impl Product {
         self.next(now)
     }
 
-    /// Takes the product off sale for good.
+    /// Takes the product off sale for good, and its images away.
     pub(crate) fn archive(mut self, now: Timestamp) -> Result<Self, Error> {
         self.check_active()?;
         self.status = Status::Archived;
+        self.images.clear();
         Ok(self.next(now))
     }
 

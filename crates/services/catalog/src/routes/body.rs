@@ -1,5 +1,6 @@
 //! What clients send and read. Stored documents never stand here, so that a new stored field is not shown by accident.
 
+mod image;
 mod import;
 mod list;
 mod variant;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shop_types::{CategoryId, Money, ProductId, Sku};
 use utoipa::ToSchema;
 
+pub(super) use self::image::{ImageBody, ImageChangeBody, ImageList};
 pub(super) use self::import::ImportBody;
 pub(super) use self::list::{BatchGetBody, OfferList, ProductList};
 pub(super) use self::variant::{NewVariantBody, VariantBody, VariantChangeBody, VariantList};
@@ -109,6 +111,9 @@ pub(crate) struct ProductBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     stock: Option<i64>,
     variants: Vec<VariantBody>,
+    /// In their order; at most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<ImageBody>,
     status: StatusBody,
     version: i64,
     #[schema(value_type = String, format = DateTime)]
@@ -129,6 +134,7 @@ pub(crate) enum StatusBody {
 impl From<Listing> for ProductBody {
     fn from(Listing { product, available }: Listing) -> Self {
         let default = product.default_variant().cloned();
+        let images = ImageBody::all(&product);
         let variants = product.variants.into_iter().enumerate().map(|(n, variant)| {
             let stock = available.get(&variant.sku).copied();
             VariantBody::new(variant, stock, n == 0)
@@ -144,6 +150,7 @@ impl From<Listing> for ProductBody {
             stock: default.as_ref().and_then(|variant| available.get(&variant.sku).copied()),
             sku: default.map(|variant| variant.sku),
             variants: variants.collect(),
+            images,
             status: match product.status {
                 Status::Draft => StatusBody::Draft,
                 Status::Active => StatusBody::Active,

@@ -118,7 +118,7 @@ async fn take_up(
     }
     let mut upload = app.open_upload(format, dry_run);
     while let Some(bytes) = payload.next().await {
-        app.take_up(&mut upload, &bytes.map_err(|_| Error::ImportBrokeOff)?).await?;
+        app.take_up(&mut upload, &bytes.map_err(|_| Error::BrokeOff)?).await?;
     }
     Ok((format, upload))
 }

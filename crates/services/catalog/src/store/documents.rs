@@ -6,7 +6,7 @@ use bson::DateTime;
 use serde::{Deserialize, Serialize};
 use shop_types::{Currency, Money, Sku};
 
-use crate::domain::{Attributes, Category, Listing, Product, Status, Variant};
+use crate::domain::{Attributes, Category, Image, Listing, Media, Product, Status, Variant};
 
 /// A stored text that is no longer an id, a SKU or a currency: somebody else wrote into our database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,8 @@ pub(super) struct ProductDocument {
     #[serde(default)]
     facets: Vec<AttributeDocument>,
     variants: Vec<VariantDocument>,
+    #[serde(default)]
+    images: Vec<ImageDocument>,
     /// Minor units of the default variant, for sorting and filtering.
     price: i64,
     currency: String,
@@ -70,6 +72,52 @@ pub(super) struct VariantDocument {
     /// The version of that fact.
     #[serde(skip_serializing_if = "Option::is_none")]
     stock_version: Option<i64>,
+}
+
+/// What is said of an image; its bytes are a file of the same id.
+#[derive(Debug, Serialize, Deserialize)]
+struct ImageDocument {
+    id: String,
+    media: MediaDocument,
+    bytes: i64,
+    alt: String,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum MediaDocument {
+    Png,
+    Jpeg,
+    Webp,
+}
+
+impl From<&Image> for ImageDocument {
+    fn from(Image { id, media, bytes, alt }: &Image) -> Self {
+        let media = match media {
+            Media::Png => MediaDocument::Png,
+            Media::Jpeg => MediaDocument::Jpeg,
+            Media::Webp => MediaDocument::Webp,
+        };
+        // At most a few MiB.
+        Self { id: id.to_string(), media, bytes: i64::try_from(*bytes).unwrap_or(i64::MAX), alt: alt.clone() }
+    }
+}
+
+impl TryFrom<ImageDocument> for Image {
+    type Error = Unreadable;
+
+    fn try_from(ImageDocument { id, media, bytes, alt }: ImageDocument) -> Result<Self, Unreadable> {
+        Ok(Self {
+            id: id.parse().map_err(|_| Unreadable("images.id"))?,
+            media: match media {
+                MediaDocument::Png => Media::Png,
+                MediaDocument::Jpeg => Media::Jpeg,
+                MediaDocument::Webp => Media::Webp,
+            },
+            bytes: u64::try_from(bytes).map_err(|_| Unreadable("images.bytes"))?,
+            alt,
+        })
+    }
 }
 
 impl ProductDocument {
@@ -122,6 +170,7 @@ impl From<&Product> for ProductDocument {
             category,
             attributes,
             variants,
+            images,
             status,
             version,
             created_at,
@@ -139,6 +188,7 @@ impl From<&Product> for ProductDocument {
             attributes: attributes.iter().map(AttributeDocument::new).collect(),
             facets: facets.into_iter().collect(),
             variants: variants.iter().map(VariantDocument::from).collect(),
+            images: images.iter().map(ImageDocument::from).collect(),
             price: default.map_or(0, |variant| variant.price.amount),
             currency: default.map_or_else(String::new, |variant| variant.price.currency.to_string()),
             status: match status {
@@ -177,6 +227,7 @@ impl TryFrom<ProductDocument> for Listing {
             category: stored.category.map(|id| id.parse().map_err(|_| Unreadable("category"))).transpose()?,
             attributes: attributes(stored.attributes),
             variants,
+            images: stored.images.into_iter().map(Image::try_from).collect::<Result<_, _>>()?,
             status: match stored.status {
                 StatusDocument::Draft => Status::Draft,
                 StatusDocument::Active => Status::Active,

@@ -92,7 +92,7 @@ impl Store {
         self.one_product(doc! { "slug": slug }).await
     }
 
-    async fn one_product(&self, filter: Document) -> Result<Option<Listing>, Error> {
+    pub(super) async fn one_product(&self, filter: Document) -> Result<Option<Listing>, Error> {
         let products = self.product_collection();
         let found = self.mongo.run("find product", async move { products.find_one(filter).await });
         found.await?.map(|stored| read(stored, "find product")).transpose()

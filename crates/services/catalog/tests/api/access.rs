@@ -23,6 +23,9 @@ impl Route {
     fn sent(&self, shop: &TestShop) -> RequestBuilder {
         let request = anybody(shop, self.method.clone(), &self.path);
         match &self.body {
+            Some(Value::String(file)) if self.path.contains("/images") => {
+                request.header("Content-Type", "image/jpeg").body([&[0xff, 0xd8, 0xff], file.as_bytes()].concat())
+            }
             Some(Value::String(file)) => request.header("Content-Type", "text/csv").body(file.clone()),
             Some(body) => request.json(body),
             None => request,
@@ -47,13 +50,21 @@ async fn an_import(shop: &TestShop) -> String {
     path(IMPORTS, &begun)
 }
 
+/// Adds an image to a product and gives its path.
+async fn an_image(shop: &TestShop, mug: &str) -> String {
+    let added = route(Method::POST, &format!("{mug}/images"), Some(file()), 201).sent(shop);
+    let added = answer(added.header("Authorization", shop.callers().staff().bearer())).await;
+    assert_eq!(added.status, 201, "{}", added.body);
+    added.body["url"].as_str().unwrap().to_owned()
+}
+
 /// A file that makes nothing.
 fn file() -> Value {
     Value::String("sku\n".to_owned())
 }
 
 /// Every route, the deleting ones last.
-fn routes(mug: &str, mugs: &str, import: &str) -> Vec<Route> {
+fn routes(mug: &str, mugs: &str, import: &str, image: &str) -> Vec<Route> {
     let large = json!({ "sku": "mug-l", "price": { "amount": 2, "currency": "EUR" } });
     vec![
         route(Method::GET, PRODUCTS, None, 200),
@@ -73,6 +84,11 @@ fn routes(mug: &str, mugs: &str, import: &str) -> Vec<Route> {
         route(Method::POST, &format!("{mug}/variants"), Some(large), 201),
         route(Method::PATCH, &format!("{mug}/variants/mug-l"), Some(json!({ "name": "L" })), 200),
         route(Method::DELETE, &format!("{mug}/variants/mug-l"), None, 204),
+        route(Method::GET, &format!("{mug}/images"), None, 200),
+        route(Method::POST, &format!("{mug}/images"), Some(file()), 201),
+        route(Method::GET, image, None, 200),
+        route(Method::PATCH, image, Some(json!({ "alt": "Mug" })), 200),
+        route(Method::DELETE, image, None, 204),
         route(Method::DELETE, mug, None, 204),
         route(Method::DELETE, mugs, None, 204),
     ]
@@ -84,9 +100,11 @@ async fn only_staff_and_admins_write_and_a_bad_token_does_not_even_read() {
     let (made, shelf) = (sold(&shop, &mug_to_be()).await, category(&shop, "Mugs", None).await);
     let (mug, mugs) = (path(PRODUCTS, &made), path(CATEGORIES, &shelf));
     let callers = shop.callers();
+    let image = an_image(&shop, &mug).await;
+    let before = read(&shop, &mug).await;
     let forged = format!("{}x", callers.admin().bearer());
     let unsigned = "Bearer eyJhbGciOiJub25lIn0.eyJyb2xlIjoiYWRtaW4ifQ.".to_owned();
-    for route in routes(&mug, &mugs, &an_import(&shop).await) {
+    for route in routes(&mug, &mugs, &an_import(&shop).await, &image) {
         let read_or = |refused: (u16, &'static str)| if route.public { (route.good, "") } else { refused };
         let service = if route.programs { (route.good, "") } else { read_or((403, "forbidden")) };
         for (who, token, (status, code)) in [
@@ -107,7 +125,7 @@ async fn only_staff_and_admins_write_and_a_bad_token_does_not_even_read() {
             assert_eq!((got.status, got.code()), (status, code), "{what}");
         }
     }
-    assert_eq!(read(&shop, &mug).await.body, made.body);
+    assert_eq!(read(&shop, &mug).await.body, before.body);
     assert_eq!(read(&shop, PRODUCTS).await.names(), ["Mug"]);
     assert_eq!(read(&shop, CATEGORIES).await.body["items"], json!([shelf.body]));
 }
@@ -119,7 +137,8 @@ async fn staff_and_admins_may_do_everything_but_what_is_for_programs() {
         let (made, shelf) = (sold(&shop, &mug_to_be()).await, category(&shop, "Mugs", None).await);
         let who = if role == "staff" { shop.callers().staff() } else { shop.callers().admin() };
         let (mug, mugs) = (path(PRODUCTS, &made), path(CATEGORIES, &shelf));
-        for route in routes(&mug, &mugs, &an_import(&shop).await) {
+        let image = an_image(&shop, &mug).await;
+        for route in routes(&mug, &mugs, &an_import(&shop).await, &image) {
             let whole = if route.path.starts_with(&mug) { &mug } else { &mugs };
             let version = format!("\"{}\"", read(&shop, whole).await.body["version"]);
             let request = route.sent(&shop).header("If-Match", version).header("Authorization", who.bearer());

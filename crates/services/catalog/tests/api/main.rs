@@ -9,6 +9,7 @@ mod categories;
 mod creating;
 mod facets;
 mod given;
+mod images;
 mod imports;
 mod inventory;
 mod lists;

@@ -7,6 +7,7 @@ mod check;
 mod claim;
 mod database;
 mod failover;
+mod files;
 mod group;
 mod group_faults;
 mod group_load;
