@@ -212,7 +212,7 @@ fn draft(wish: Wish) -> Draft {
     });
     let (lines, total) = price(wanted.collect(), &offers, currency).expect("an order that can be placed");
     let owner = Owner::User(UserId::from_uuid(uuid::Uuid::from_u128(2)));
-    Draft { owner, cart: None, lines, total, payment_method: wish.card.to_owned() }
+    Draft { owner, cart: None, lines, total, payment_method: wish.card.to_owned(), address: None }
 }
 
 /// What the verdict on an order means for who placed it.

@@ -53,12 +53,13 @@ impl State {
         Self::ALL.into_iter().find(|state| state.word() == word).ok_or_else(|| Unreadable::word(field, word))
     }
 
-    /// What may follow in a history. A placed order stays placed when an attempt to pay fails and when another one begins.
+    /// What may follow in a history. A placed order stays placed when an attempt to pay fails and when another one begins;
+    /// one that is to be sent stays what it is when its address changes.
     pub(crate) const fn next(self) -> &'static [Self] {
         match self {
             Self::Placed => &[Self::Placed, Self::Confirmed, Self::Rejected],
-            Self::Confirmed => &[Self::Paid, Self::Cancelling],
-            Self::Paid => &[Self::Shipped, Self::Cancelling],
+            Self::Confirmed => &[Self::Confirmed, Self::Paid, Self::Cancelling],
+            Self::Paid => &[Self::Paid, Self::Shipped, Self::Cancelling],
             Self::Shipped => &[Self::Delivered, Self::Returning],
             Self::Delivered => &[Self::Returning],
             Self::Cancelling => &[Self::Cancelled],

@@ -26,7 +26,7 @@ pub(crate) use self::placement::{Outcome, Placement};
 pub(crate) use crate::store::{Filter, Viewer};
 
 use self::measures::Measures;
-use crate::domain::{Change, Order, Settlement, State};
+use crate::domain::{Address, Change, Order, Settlement, State};
 use crate::peers::Peers;
 use crate::store::{Answer, Cause, Command, Deed, Store};
 
@@ -122,6 +122,22 @@ impl App {
     /// nothing but the saga leads there.
     pub(crate) async fn advance(&self, id: OrderId, to: State, seen: i64) -> Result<Order, Error> {
         self.change(id, Change::Advance { to }, Cause::Version(seen)).await
+    }
+
+    /// Sends an order somewhere else, if it is still at the version that was seen. The address that it has changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchOrder`], also for other people's; [`Error::Stale`]; [`Error::Domain`] before the verdict and once it
+    /// was shipped, or when it has changed too often.
+    pub(crate) async fn readdress(
+        &self,
+        viewer: &Viewer,
+        id: OrderId,
+        address: Address,
+        seen: i64,
+    ) -> Result<Order, Error> {
+        self.order(viewer, id).await?;
+        self.change(id, Change::Readdress { address }, Cause::Version(seen)).await
     }
 
     /// Follows what payment tells; each event counts once (W6, W10, W13).

@@ -3,12 +3,14 @@
 //! The order document is the only judge of a saga: every other service follows what is decided here (docs/design/orders.md).
 //! Public, so that a model of the whole saga can run these very rules.
 
+pub mod address;
 pub mod change;
 pub mod draft;
 pub mod order;
 pub mod returns;
 pub mod state;
 
+pub use address::Address;
 pub use change::{Change, Changed, Rejection, Settlement};
 pub use draft::{Draft, Line, Priced, Wanted, price};
 pub use order::{Entry, Order, Owner, Shortage};
@@ -69,6 +71,12 @@ pub enum Error {
     TooManyAttempts {
         /// How many it has.
         most: u32,
+    },
+    /// The address has changed as often as it may.
+    #[error("the address of an order changes at most {most} times")]
+    TooManyAddresses {
+        /// How often.
+        most: usize,
     },
     /// There is a return of this order that nobody has decided yet.
     #[error("a return of this order is open already")]

@@ -1,6 +1,7 @@
 //! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
 
 mod body;
+mod parts;
 mod returns;
 
 use actix_web::http::header::{ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -28,6 +29,9 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/orders", Access::CUSTOMER),
     (Method::Post, "/api/v1/orders", Access::GUEST),
     (Method::Get, "/api/v1/orders/{id}", Access::GUEST),
+    (Method::Patch, "/api/v1/orders/{id}", Access::GUEST),
+    (Method::Get, "/api/v1/orders/{id}/items", Access::GUEST),
+    (Method::Get, "/api/v1/orders/{id}/history", Access::GUEST),
     (Method::Post, "/api/v1/orders/{id}/cancel", Access::CUSTOMER),
     (Method::Post, "/api/v1/orders/{id}/payments", Access::GUEST),
     (Method::Patch, "/api/v1/orders/{id}/status", Access::STAFF),
@@ -43,8 +47,9 @@ pub(crate) const CODES: &[Code] = &[
     ("sold_out", 409, "There is not enough in stock; nothing was taken. The body lists the short lines."),
     ("not_sold", 409, "Something in the order is not for sale (any more)."),
     ("price_changed", 409, "Prices have changed since the cart was last shown; both totals are in the body."),
-    ("illegal_transition", 409, "It is in a state that does not allow it; the body lists what may follow."),
+    ("illegal_transition", 409, "It is in a state that does not allow it; the body says which, and lists what may follow."),
     ("too_many_attempts", 409, "The order has had all its attempts to pay."),
+    ("too_many_addresses", 409, "The address of the order has changed as often as it may: 20 times."),
     ("return_open", 409, "A return of the order waits to be decided."),
     ("order_rejected", 409, "The order was not placed; the reason is in the body."),
     ("request_in_progress", 409, "The first request with this Idempotency-Key is still at work."),
@@ -103,10 +108,10 @@ pub(crate) async fn place_order(
     body: Body<NewOrderBody>,
 ) -> Result<HttpResponse, HttpError> {
     let fingerprint = body.fingerprint(&request);
-    let (source, payment_method) = body.into_inner().read().map_err(Error::from)?;
+    let (source, payment_method, address) = body.into_inner().read().map_err(Error::from)?;
     let (buyer, subject) = buyer(who.0, &source)?;
     let claim = Claim::new(subject, "place_order", &key.0, fingerprint);
-    let request = PlaceOrder { buyer, source, payment_method, claim };
+    let request = PlaceOrder { buyer, source, payment_method, address, claim };
     answer(app.into_inner().place_order(request).await.map_err(refusal)?)
 }
 
@@ -262,6 +267,7 @@ pub(crate) async fn set_status(
 pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
     routes.service(list_orders).service(place_order).service(get_order).service(cancel_order);
     routes.service(pay_order).service(set_status);
+    routes.service(parts::change_order).service(parts::list_order_items).service(parts::list_order_history);
     routes.service(returns::request_return).service(returns::list_returns);
     routes.service(returns::get_return).service(returns::decide_return);
 }

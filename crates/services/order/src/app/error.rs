@@ -51,6 +51,7 @@ const fn of_rule(rule: &domain::Error) -> (ErrorKind, &'static str) {
             (ErrorKind::Conflict, "illegal_transition")
         }
         domain::Error::TooManyAttempts { .. } => (ErrorKind::Conflict, "too_many_attempts"),
+        domain::Error::TooManyAddresses { .. } => (ErrorKind::Conflict, "too_many_addresses"),
         domain::Error::ReturnOpen => (ErrorKind::Conflict, "return_open"),
     }
 }
@@ -123,8 +124,9 @@ impl ServiceError for Error {
                 extra.insert("shownTotal".into(), json!(shown));
                 extra.insert("presentTotal".into(), json!(present));
             }
-            Self::Domain(domain::Error::Illegal { allowed, .. }) => {
+            Self::Domain(domain::Error::Illegal { from, allowed, .. }) => {
                 let allowed: Vec<_> = allowed.iter().map(|state| state.as_str()).collect();
+                extra.insert("state".into(), json!(from.as_str()));
                 extra.insert("allowed".into(), json!(allowed));
             }
             Self::Domain(domain::Error::ReturnDecided { .. }) => {
@@ -138,6 +140,7 @@ impl ServiceError for Error {
                 | domain::Error::Sort
                 | domain::Error::NotSold { .. }
                 | domain::Error::TooManyAttempts { .. }
+                | domain::Error::TooManyAddresses { .. }
                 | domain::Error::ReturnOpen,
             )
             | Self::NoSuchOrder

@@ -3,7 +3,7 @@
 use prometheus::{IntCounterVec, IntGaugeVec};
 use shop_telemetry::metrics::Metrics;
 
-use crate::domain::{Order, Phase, State};
+use crate::domain::{Entry, Order, Phase, State};
 use crate::store::TRANSIENT;
 
 /// The metrics of orders.
@@ -32,8 +32,11 @@ impl Measures {
         Ok(measures)
     }
 
-    /// Counts what an order has come to.
+    /// Counts what an order has come to. Another address is nothing that it comes to.
     pub(super) fn changed(&self, order: &Order) {
+        if order.history.last().is_some_and(Entry::is_new_address) {
+            return;
+        }
         self.changes.with_label_values(&[outcome(order)]).inc();
     }
 

@@ -9,7 +9,7 @@ use shop_types::{CartId, OrderId, ProductId, Quantity, Sku, UserId};
 use tokio::time::Instant;
 
 use super::{App, Error, Placement, Viewer};
-use crate::domain::{self, Draft, Order, Owner, Priced, Wanted};
+use crate::domain::{self, Address, Draft, Order, Owner, Priced, Wanted};
 use crate::store::{Answer, Deed};
 
 /// Where the lines come from.
@@ -35,6 +35,7 @@ pub(crate) struct PlaceOrder {
     pub(crate) buyer: Buyer,
     pub(crate) source: Source,
     pub(crate) payment_method: String,
+    pub(crate) address: Option<Address>,
     pub(crate) claim: Claim,
 }
 
@@ -104,7 +105,7 @@ impl App {
 
     /// Reads and prices what the buyer wants; nothing is written.
     async fn draft(&self, request: PlaceOrder) -> Result<Draft, Error> {
-        let PlaceOrder { buyer, source, payment_method, claim: _ } = request;
+        let PlaceOrder { buyer, source, payment_method, address, claim: _ } = request;
         let (cart, wanted, offers) = match source {
             Source::Cart(id) => {
                 let cart = self.peers.cart(id).await?.ok_or(Error::NoSuchCart)?;
@@ -122,7 +123,7 @@ impl App {
             Buyer::User(id) => Owner::User(id),
             Buyer::Guest { cart, token } => Owner::Guest { cart, token_hash: token.hash() },
         };
-        Ok(Draft { owner, cart, lines, total, payment_method })
+        Ok(Draft { owner, cart, lines, total, payment_method, address })
     }
 
     async fn items(&self, items: Vec<(Item, Quantity)>) -> Result<(Vec<Wanted>, Vec<Priced>), Error> {

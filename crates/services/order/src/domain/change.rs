@@ -1,10 +1,14 @@
 //! What can happen to an order after it was placed, and what each change tells others.
 
+mod reasons;
+
 use jiff::Timestamp;
 use shop_types::Event;
 use shop_types::event::OrderFact;
 
-use super::order::{Entry, Order, Shortage};
+pub use self::reasons::{Rejection, Settlement};
+use super::address::{self, Address};
+use super::order::{ADDRESS_CHANGED, Entry, Order};
 use super::{Error, Phase, State};
 
 /// Attempts to pay that one order may have: each shows the buyer's bank another card.
@@ -69,55 +73,11 @@ pub enum Change {
     },
     /// Staff has accepted a return: stock and money go back (ADR 0003).
     Return,
-}
-
-/// Why an order will not happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rejection {
-    /// There was not enough in stock.
-    SoldOut {
-        /// The lines that did not fit.
-        shortages: Vec<Shortage>,
+    /// The buyer or staff wants it sent somewhere else.
+    Readdress {
+        /// Where.
+        address: Address,
     },
-    /// Nobody knew of its money in time.
-    Deadline,
-    /// Its stock was given back meanwhile.
-    Withdrawn,
-    /// The buyer or staff wants it.
-    Requested,
-}
-
-impl Rejection {
-    /// The word in histories, events and replies.
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::SoldOut { .. } => "sold_out",
-            Self::Deadline => "deadline",
-            Self::Withdrawn => "withdrawn",
-            Self::Requested => "requested",
-        }
-    }
-}
-
-/// The last word of a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settlement {
-    /// The hold was given back, or all that was taken.
-    GivenBack,
-    /// The capture was refused for good.
-    Failed,
-}
-
-impl Settlement {
-    /// The word in histories, events and replies.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::GivenBack => "payment_given_back",
-            Self::Failed => "payment_failed",
-        }
-    }
 }
 
 /// What became of a change.
@@ -134,8 +94,8 @@ impl Order {
     /// does not allow is refused.
     ///
     /// # Errors
-    /// [`Error::Illegal`] for a cancel, an attempt to pay, a shipment, a delivery or a return that the state does not
-    /// allow; [`Error::TooManyAttempts`].
+    /// [`Error::Illegal`] for a cancel, an attempt to pay, a shipment, a delivery, a return or another address that the
+    /// state does not allow; [`Error::TooManyAttempts`], [`Error::TooManyAddresses`].
     pub fn change(&self, change: Change, now: Timestamp) -> Result<Changed, Error> {
         Ok(match change {
             Change::Confirm { payment } if self.is_undecided(&payment) => {
@@ -160,6 +120,7 @@ impl Order {
             Change::Settle { payment, reason } if self.is_paid_by(&payment) => self.settle(reason, now),
             Change::Advance { to } => self.advance(to, now)?,
             Change::Return => self.give_back(now)?,
+            Change::Readdress { address } => self.readdress(address, now)?,
             Change::Confirm { .. }
             | Change::AwaitBuyer { .. }
             | Change::Decline { .. }
@@ -187,7 +148,8 @@ impl Order {
             | Change::Settle { .. }
             | Change::KeepRest { .. }
             | Change::Advance { .. }
-            | Change::Return => None,
+            | Change::Return
+            | Change::Readdress { .. } => None,
         }
     }
 
@@ -290,12 +252,36 @@ impl Order {
         Ok(self.step(State::Returning, Some("requested".to_owned()), now, tell))
     }
 
+    /// While the verdict is open, whoever drives it owns the order; once it was shipped, the address is history.
+    fn readdress(&self, address: Address, now: Timestamp) -> Result<Changed, Error> {
+        match self.state {
+            State::Confirmed | State::Paid => {}
+            State::Placed
+            | State::Shipped
+            | State::Delivered
+            | State::Rejected
+            | State::Cancelling
+            | State::Cancelled
+            | State::Returning
+            | State::Refunded => return Err(self.illegal("sent to another address", self.state.next())),
+        }
+        if self.address() == Some(&address) {
+            return Ok(Changed::Nothing);
+        }
+        if self.history.iter().filter(|entry| entry.is_new_address()).count() >= address::MOST_CHANGES {
+            return Err(Error::TooManyAddresses { most: address::MOST_CHANGES });
+        }
+        let reason = Some(ADDRESS_CHANGED.to_owned());
+        let next = self.with(Entry { state: self.state, at: now, reason, next_action: None, address: Some(address) });
+        Ok(Changed::To(Box::new(next), None))
+    }
+
     /// Stays placed, under a new version: for another reason or by another attempt. Nobody is told.
     fn wait(&self, reason: Option<String>, next_action: Option<String>, now: Timestamp) -> Changed {
         if self.state != State::Placed {
             return Changed::Nothing;
         }
-        let next = self.with(Entry { state: State::Placed, at: now, reason, next_action });
+        let next = self.with(Entry { state: State::Placed, at: now, reason, next_action, address: None });
         Changed::To(Box::new(next), None)
     }
 
@@ -310,7 +296,7 @@ impl Order {
         if !self.state.may_become(state) {
             return Changed::Nothing;
         }
-        let mut next = self.with(Entry { state, at: now, reason, next_action: None });
+        let mut next = self.with(Entry { state, at: now, reason, next_action: None, address: None });
         let event = finish(&mut next);
         Changed::To(Box::new(next), event)
     }

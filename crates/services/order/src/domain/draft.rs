@@ -3,7 +3,7 @@
 use shop_types::event::CartFact;
 use shop_types::{Currency, Money, ProductId, Quantity, Sku};
 
-use super::{Error, Owner};
+use super::{Address, Error, Owner};
 
 /// Most lines of an order.
 const MOST_LINES: usize = 100;
@@ -64,6 +64,8 @@ pub struct Draft {
     pub total: Money,
     /// The provider's token for the buyer's card.
     pub payment_method: String,
+    /// Where it is sent, when something is.
+    pub address: Option<Address>,
 }
 
 /// Prices what is wanted; every line must be for sale, and cost what the buyer was shown.

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use shop_types::event::{CartFact, LineFact, OrderFact};
 use shop_types::{CartId, Event, Money, OrderId, Quantity, Sku, UserId};
 
-use super::{Draft, Line, Phase, State};
+use super::{Address, Draft, Line, Phase, State};
+
+/// The reason of an entry that tells of another address and of nothing else.
+pub(super) const ADDRESS_CHANGED: &str = "address_changed";
 
 /// Whose order it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +52,22 @@ pub struct Entry {
     pub state: State,
     /// Since when, by the pod's clock.
     pub at: Timestamp,
-    /// Why, as a stable word: `sold_out`, `deadline`, `withdrawn`, `requested`, `payment_failed`, `payment_given_back`, or
-    /// the provider's word for a decline.
+    /// Why, as a stable word: `sold_out`, `deadline`, `withdrawn`, `requested`, `payment_failed`, `payment_given_back`,
+    /// `address_changed`, or the provider's word for a decline.
     pub reason: Option<String>,
     /// Where the buyer has to go, when the payment waits for them.
     pub next_action: Option<String>,
+    /// Where it is sent from then on; `None` when that stays as it was.
+    pub address: Option<Address>,
 }
 
 impl Entry {
+    /// Whether nothing but the address is new.
+    #[must_use]
+    pub fn is_new_address(&self) -> bool {
+        self.reason.as_deref() == Some(ADDRESS_CHANGED)
+    }
+
     /// What an order waits for whose last entry this is.
     #[must_use]
     pub const fn phase(&self) -> Phase {
@@ -114,7 +125,7 @@ impl Order {
     /// Writes a draft down (W1).
     #[must_use]
     pub fn place(id: OrderId, number: i64, draft: Draft, now: Timestamp) -> (Self, Event) {
-        let Draft { owner, cart, lines, total, payment_method } = draft;
+        let Draft { owner, cart, lines, total, payment_method, address } = draft;
         let order = Self {
             id,
             number,
@@ -128,7 +139,7 @@ impl Order {
             payment: None,
             shortages: Vec::new(),
             version: 1,
-            history: vec![Entry { state: State::Placed, at: now, reason: None, next_action: None }],
+            history: vec![Entry { state: State::Placed, at: now, reason: None, next_action: None, address }],
             created_at: now,
         };
         let event = Event::OrderCreated(order.fact());
@@ -150,7 +161,13 @@ impl Order {
     /// Why the order is in its state.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        self.history.last().and_then(|entry| entry.reason.as_deref())
+        self.history.last().filter(|entry| !entry.is_new_address()).and_then(|entry| entry.reason.as_deref())
+    }
+
+    /// Where it is sent.
+    #[must_use]
+    pub fn address(&self) -> Option<&Address> {
+        self.history.iter().rev().find_map(|entry| entry.address.as_ref())
     }
 
     /// Where the buyer has to go before the payment goes on.
@@ -218,7 +235,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::change::tests::{apply, declined, placed, redirected};
+    use crate::domain::change::tests::{address, apply, declined, placed, redirected};
     use crate::domain::{Change, Rejection};
 
     #[test]
@@ -244,6 +261,18 @@ mod tests {
         assert_eq!(confirmed.clone().at(4).next_action(), Some("https://bank.example/3ds"));
         assert_eq!(confirmed.clone().at(4).phase(), Phase::AwaitsBuyer);
         assert_eq!(confirmed.next_action(), None);
+    }
+
+    #[test]
+    fn another_address_is_told_at_its_version_and_is_no_reason() {
+        let payment = placed().payment_id();
+        let confirmed = apply(&placed(), Change::Confirm { payment: payment.clone() });
+        let moved = apply(&confirmed, Change::Readdress { address: address("2 New Street") });
+        let paid = apply(&moved, Change::Pay { payment });
+        assert_eq!((moved.state, moved.phase(), moved.reason()), (State::Confirmed, Phase::Settled, None));
+        assert_eq!(paid.address(), Some(&address("2 New Street")));
+        assert_eq!(paid.at(2).address(), confirmed.address());
+        assert_eq!(confirmed.address(), Some(&address("1 Old Street")));
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! What clients send and read.
 
+mod address;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use shop_types::{CartId, Money, OrderId, ProductId, Quantity, Sku, UserId};
 use utoipa::ToSchema;
 
+pub(crate) use self::address::{OrderAddressBody, OrderChangeBody};
 use crate::app::{Item, Source};
-use crate::domain::{Decision, Entry, Error, Line, Order, Owner, Return, ReturnId, ReturnReason, ReturnState, State};
+use crate::domain::{
+    Address, Decision, Entry, Error, Line, Order, Owner, Return, ReturnId, ReturnReason, ReturnState, State,
+};
 
 /// An order to place: from a cart, or from items.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -17,6 +22,8 @@ pub(crate) struct NewOrderBody {
     cart_id: Option<CartId>,
     /// Lines named one by one; either these or `cartId`.
     items: Option<Vec<ItemBody>>,
+    /// Where it is sent, when something is.
+    address: Option<OrderAddressBody>,
     payment: PaymentBody,
 }
 
@@ -38,7 +45,8 @@ pub(crate) struct PaymentBody {
 }
 
 impl PaymentBody {
-    fn read(self) -> Result<String, Error> {
+    /// The payment method.
+    pub(crate) fn read(self) -> Result<String, Error> {
         let method = self.method;
         let good = (1..=64).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_graphic());
         let rule = "must be 1 to 64 visible ASCII characters";
@@ -62,10 +70,11 @@ impl NewPaymentBody {
 }
 
 impl NewOrderBody {
-    /// Where the lines come from, and the payment method.
-    pub(crate) fn read(self) -> Result<(Source, String), Error> {
+    /// Where the lines come from, the payment method, and the address.
+    pub(crate) fn read(self) -> Result<(Source, String, Option<Address>), Error> {
         let invalid = |field: String, rule| Error::Invalid { field, rule };
         let method = self.payment.read()?;
+        let address = self.address.map(OrderAddressBody::read).transpose()?;
         let source = match (self.cart_id, self.items) {
             (Some(cart), None) => Source::Cart(cart),
             (None, Some(items)) if (1..=100).contains(&items.len()) => {
@@ -83,7 +92,7 @@ impl NewOrderBody {
                 return Err(invalid("cartId".into(), "must be given, or items, but not both"));
             }
         };
-        Ok((source, method))
+        Ok((source, method, address))
     }
 }
 
@@ -210,6 +219,9 @@ pub(crate) struct OrderBody {
     cart_id: Option<CartId>,
     items: Vec<LineBody>,
     total: Money,
+    /// Where it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<OrderAddressBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<String>,
     /// What the buyer has to do before the payment goes on.
@@ -249,20 +261,52 @@ pub(crate) struct EntryBody {
     status: &'static str,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
+    /// Why; `address_changed` for an entry that tells of another address alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
+impl From<Line> for LineBody {
+    fn from(line: Line) -> Self {
+        let Line { sku, product, name, quantity, unit_price, total } = line;
+        Self { sku, product_id: product, name, quantity, unit_price, total }
+    }
+}
+
+impl From<Entry> for EntryBody {
+    fn from(entry: Entry) -> Self {
+        let Entry { state, at, reason, next_action: _, address: _ } = entry;
+        Self { status: state.as_str(), at, reason }
+    }
+}
+
+/// All lines of an order, at most 100.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LineList {
+    items: Vec<LineBody>,
+}
+
+impl From<Order> for LineList {
+    fn from(order: Order) -> Self {
+        Self { items: order.lines.into_iter().map(LineBody::from).collect() }
+    }
+}
+
+/// All that became of an order, the oldest first: one entry for each version.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EntryList {
+    items: Vec<EntryBody>,
+}
+
+impl From<Order> for EntryList {
+    fn from(order: Order) -> Self {
+        Self { items: order.history.into_iter().map(EntryBody::from).collect() }
+    }
+}
+
 impl From<Order> for OrderBody {
     fn from(order: Order) -> Self {
-        let line = |line: Line| {
-            let Line { sku, product, name, quantity, unit_price, total } = line;
-            LineBody { sku, product_id: product, name, quantity, unit_price, total }
-        };
-        let entry = |entry: Entry| {
-            let Entry { state, at, reason, next_action: _ } = entry;
-            EntryBody { status: state.as_str(), at, reason }
-        };
+        let address = order.address().map(OrderAddressBody::from);
         let next_action = order.next_action().map(|url| NextActionBody { kind: "redirect", url: url.to_owned() });
         Self {
             id: order.id,
@@ -274,11 +318,12 @@ impl From<Order> for OrderBody {
                 Owner::Guest { .. } => None,
             },
             cart_id: order.cart.map(|cart| cart.id),
-            items: order.lines.into_iter().map(line).collect(),
+            items: order.lines.into_iter().map(LineBody::from).collect(),
             total: order.total,
+            address,
             payment_id: order.payment,
             next_action,
-            history: order.history.into_iter().map(entry).collect(),
+            history: order.history.into_iter().map(EntryBody::from).collect(),
             version: order.version,
             created_at: order.created_at,
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shop_types::event::CartFact;
 use shop_types::{Currency, Money, Quantity};
 
-use crate::domain::{Entry, Line, Order, Owner, Shortage, State};
+use crate::domain::{Address, Entry, Line, Order, Owner, Shortage, State, address};
 
 /// A stored value that is no longer what this version reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -78,13 +78,66 @@ pub(super) struct EntryDocument {
     reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_action: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<AddressDocument>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct AddressDocument {
+    name: String,
+    line1: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line2: Option<String>,
+    city: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    postal_code: Option<String>,
+    country: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+}
+
+impl From<&Address> for AddressDocument {
+    fn from(address: &Address) -> Self {
+        let Address { name, line1, line2, city, region, postal_code, country, phone } = address;
+        let text = |line: &address::Line| line.as_str().to_owned();
+        Self {
+            name: text(name),
+            line1: text(line1),
+            line2: line2.as_ref().map(text),
+            city: text(city),
+            region: region.as_ref().map(text),
+            postal_code: postal_code.as_ref().map(text),
+            country: country.as_str().to_owned(),
+            phone: phone.as_ref().map(text),
+        }
+    }
+}
+
+impl From<AddressDocument> for Address {
+    fn from(stored: AddressDocument) -> Self {
+        let AddressDocument { name, line1, line2, city, region, postal_code, country, phone } = stored;
+        let line = address::Line::from_stored;
+        Self {
+            name: line(name),
+            line1: line(line1),
+            line2: line2.map(line),
+            city: line(city),
+            region: region.map(line),
+            postal_code: postal_code.map(line),
+            country: address::Country::from_stored(country),
+            phone: phone.map(line),
+        }
+    }
 }
 
 impl From<&Entry> for EntryDocument {
     fn from(entry: &Entry) -> Self {
-        let Entry { state, at, reason, next_action } = entry;
+        let Entry { state, at, reason, next_action, address } = entry;
         let (reason, next_action) = (reason.clone(), next_action.clone());
-        Self { state: state.as_str().into(), at: (*at).into(), reason, next_action }
+        let address = address.as_ref().map(AddressDocument::from);
+        Self { state: state.as_str().into(), at: (*at).into(), reason, next_action, address }
     }
 }
 
@@ -224,7 +277,7 @@ fn read_shortage(shortage: ShortageDocument) -> Result<Shortage, Unreadable> {
 }
 
 fn read_entry(entry: EntryDocument) -> Result<Entry, Unreadable> {
-    let EntryDocument { state, at, reason, next_action } = entry;
+    let EntryDocument { state, at, reason, next_action, address } = entry;
     let state = State::from_word(&state).ok_or(Unreadable("history.state"))?;
-    Ok(Entry { state, at: at.to_jiff(), reason, next_action })
+    Ok(Entry { state, at: at.to_jiff(), reason, next_action, address: address.map(Address::from) })
 }

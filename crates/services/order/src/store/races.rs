@@ -63,6 +63,7 @@ impl Pods {
             lines: vec![line],
             total: eur(500),
             payment_method: "tok_visa".into(),
+            address: None,
         };
         let number = i64::try_from(n).unwrap() + 1;
         let (order, event) = Order::place(OrderId::from_uuid(SystemClock.new_id()), number, draft, now());

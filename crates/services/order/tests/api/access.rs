@@ -4,12 +4,12 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use shop_testkit::TestShop;
 
-use crate::given::{Buyer, Given, all_of, answer, mugs};
+use crate::given::{Buyer, Given, address, all_of, answer, mugs};
 
 const UNKNOWN: &str = "0190b3c0-0000-7000-8000-00000000dead";
 
 /// Every route, as anybody would send it.
-fn routes(order: &str, asked: &str) -> [(Method, String); 10] {
+fn routes(order: &str, asked: &str) -> [(Method, String); 13] {
     [
         (Method::GET, "/api/v1/orders".to_owned()),
         (Method::POST, "/api/v1/orders".to_owned()),
@@ -21,6 +21,9 @@ fn routes(order: &str, asked: &str) -> [(Method, String); 10] {
         (Method::GET, format!("/api/v1/returns/{asked}")),
         (Method::PATCH, format!("/api/v1/returns/{asked}")),
         (Method::GET, "/api/v1/returns".to_owned()),
+        (Method::PATCH, format!("/api/v1/orders/{order}")),
+        (Method::GET, format!("/api/v1/orders/{order}/items")),
+        (Method::GET, format!("/api/v1/orders/{order}/history")),
     ]
 }
 
@@ -33,6 +36,9 @@ fn sent(shop: &TestShop, (method, path): &(Method, String), key: &str) -> Reques
         // A version that nothing has: who gets so far is told, and nothing changes.
         (&Method::PATCH, Some("status")) => {
             return request.header("If-Match", "\"99\"").json(&json!({ "status": "shipped" }));
+        }
+        (&Method::PATCH, Some(_)) if path.starts_with("/api/v1/orders/") => {
+            return request.header("If-Match", "\"99\"").json(&json!({ "address": address("2 New Street") }));
         }
         (&Method::PATCH, _) => return request.header("If-Match", "\"99\"").json(&json!({ "status": "refused" })),
         _ => return request,
@@ -49,23 +55,23 @@ async fn every_route_lets_in_whom_its_table_says() {
     let order = given.shipped(&Buyer::of(&owner), &mugs(1, "tok_visa")).await;
     let asked = given.send_back(&Buyer::of(&owner), &order, "mine", "too small").await;
     let asked = asked.body["id"].as_str().unwrap();
-    // Status on: list, place, show, cancel, pay, set status, ask for a return, show it, decide it, list all. A stranger's order does
-    // not exist; a guest has no list and may not cancel; what was shipped cannot be cancelled or paid again.
-    let matrix: [(&str, Option<Buyer>, [u16; 10]); 10] = [
-        ("anonymous", None, [401, 401, 401, 401, 401, 401, 401, 401, 401, 401]),
-        ("expired", Some(Buyer::of(&callers.expired())), [401, 401, 401, 401, 401, 401, 401, 401, 401, 401]),
-        ("forged", Some(Buyer("Authorization", forged)), [401, 401, 401, 401, 401, 401, 401, 401, 401, 401]),
+    // Status on: list, place, show, cancel, pay, set status, ask for a return, show it, decide it, list all,
+    // readdress, show lines and history. A stranger's order does not exist; a guest has no list and may not cancel; what was shipped cannot be cancelled or paid again.
+    let matrix: [(&str, Option<Buyer>, [u16; 13]); 10] = [
+        ("anonymous", None, [401; 13]),
+        ("expired", Some(Buyer::of(&callers.expired())), [401; 13]),
+        ("forged", Some(Buyer("Authorization", forged)), [401; 13]),
+        ("malformed guest", Some(Buyer("X-Guest-Token", "short".into())), [401; 13]),
+        ("service", Some(Buyer::of(&callers.service())), [403; 13]),
+        ("guest", Some(guest), [401, 422, 404, 401, 404, 401, 404, 404, 401, 401, 404, 404, 404]),
         (
-            "malformed guest",
-            Some(Buyer("X-Guest-Token", "short".into())),
-            [401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
+            "other customer",
+            Some(Buyer::of(&callers.customer())),
+            [200, 201, 404, 404, 404, 403, 404, 404, 403, 403, 404, 404, 404],
         ),
-        ("service", Some(Buyer::of(&callers.service())), [403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
-        ("guest", Some(guest), [401, 422, 404, 401, 404, 401, 404, 404, 401, 401]),
-        ("other customer", Some(Buyer::of(&callers.customer())), [200, 201, 404, 404, 404, 403, 404, 404, 403, 403]),
-        ("owner", Some(Buyer::of(&owner)), [200, 201, 200, 409, 409, 403, 409, 200, 403, 403]),
-        ("staff", Some(Buyer::of(&callers.staff())), [200, 201, 200, 409, 409, 412, 409, 200, 412, 200]),
-        ("admin", Some(Buyer::of(&callers.admin())), [200, 201, 200, 409, 409, 412, 409, 200, 412, 200]),
+        ("owner", Some(Buyer::of(&owner)), [200, 201, 200, 409, 409, 403, 409, 200, 403, 403, 412, 200, 200]),
+        ("staff", Some(Buyer::of(&callers.staff())), [200, 201, 200, 409, 409, 412, 409, 200, 412, 200, 412, 200, 200]),
+        ("admin", Some(Buyer::of(&callers.admin())), [200, 201, 200, 409, 409, 412, 409, 200, 412, 200, 412, 200, 200]),
     ];
     for (name, caller, expected) in matrix {
         for (route, status) in routes(&order, asked).iter().zip(expected) {

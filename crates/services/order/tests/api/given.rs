@@ -262,6 +262,11 @@ pub(crate) fn mugs(quantity: u32, method: &str) -> Value {
     json!({ "items": [{ "sku": "mug", "quantity": quantity }], "payment": { "method": method } })
 }
 
+/// An address in a street.
+pub(crate) fn address(line1: &str) -> Value {
+    json!({ "name": "Ada King", "line1": line1, "city": "London", "postalCode": "SW1Y 4JH", "country": "GB" })
+}
+
 /// An order of a cart.
 pub(crate) fn all_of(cart: &str) -> Value {
     json!({ "cartId": cart, "payment": { "method": "tok_visa" } })

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test fails as a test does")]
 
 mod access;
+mod addresses;
 mod attempts;
 mod bad_input;
 mod cancelling;
