@@ -2,7 +2,8 @@
 #![expect(clippy::disallowed_macros, reason = "cargo listens on standard output")]
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["pod", "money", "catalog", "inventory", "cart", "payment"].map(|name| format!("proto/{name}.proto"));
+    let files = ["pod", "money", "catalog", "inventory", "cart", "payment", "identity"]
+        .map(|name| format!("proto/{name}.proto"));
     for file in &files {
         println!("cargo::rerun-if-changed={file}");
     }

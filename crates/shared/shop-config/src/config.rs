@@ -23,6 +23,8 @@ pub struct Config {
     pub peer_url: String,
     /// ISO 4217 code of all prices of the shop.
     pub currency: String,
+    /// Which older names of calls are served.
+    pub aliases: Aliases,
     /// The MongoDB deployment; absent for processes that need none.
     pub mongodb: Option<MongoConfig>,
     /// The Redis server; absent for processes that need none.
@@ -42,6 +44,18 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// How long after SIGTERM new requests are still taken, so that load balancers notice: 0 to 60 s, 5 s by default (ruling 36).
     pub drain_delay: Duration,
+}
+
+/// Which older names of calls are served, beside `/api/v1`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Aliases {
+    /// None.
+    Off,
+    /// All of them, by the access rules of the calls that they stand for.
+    #[default]
+    On,
+    /// All of them, and some of them for callers without a token: for testers and load scripts that send none.
+    Open,
 }
 
 /// How to reach MongoDB.

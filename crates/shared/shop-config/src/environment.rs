@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    AuthConfig, Config, IdentityConfig, MongoConfig, PaymentConfig, PaymentProvider, RedisConfig, TelemetryConfig,
+    Aliases, AuthConfig, Config, IdentityConfig, MongoConfig, PaymentConfig, PaymentProvider, RedisConfig,
+    TelemetryConfig,
 };
 use crate::{ADMIN_PORT, GRPC_PORT, HTTP_PORT, Secret};
 
@@ -73,6 +74,12 @@ impl Config {
             admin: source.address(names::ADMIN_ADDRESS, ADMIN_PORT)?,
             peer_url: source.text(names::PEER_URL).unwrap_or_else(|| format!("http://127.0.0.1:{GRPC_PORT}")),
             currency,
+            aliases: match source.text(names::ALIASES) {
+                None => Aliases::default(),
+                Some(word) => {
+                    Aliases::from_word(&word).ok_or_else(|| invalid(names::ALIASES, "must be Off, On or Open"))?
+                }
+            },
             mongodb,
             redis,
             auth: AuthConfig {
@@ -137,6 +144,7 @@ impl Config {
             (names::ADMIN_ADDRESS, self.admin.to_string()),
             (names::PEER_URL, self.peer_url.clone()),
             (names::CURRENCY, self.currency.clone()),
+            (names::ALIASES, self.aliases.as_str().to_owned()),
             (names::KEY_SET_FILE, path_text(&self.auth.key_set_file)),
             (names::TOKEN_ISSUER, self.auth.issuer.clone()),
             (names::TOKEN_AUDIENCE, self.auth.audience.clone()),
@@ -179,6 +187,27 @@ impl Config {
             env.push((names::OTLP_ENDPOINT, endpoint.clone()));
         }
         env
+    }
+}
+
+impl Aliases {
+    /// Every setting.
+    pub const ALL: [Self; 3] = [Self::Off, Self::On, Self::Open];
+
+    /// The word in the Shop and in the environment.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "Off",
+            Self::On => "On",
+            Self::Open => "Open",
+        }
+    }
+
+    /// The setting of a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|aliases| aliases.as_str() == word)
     }
 }
 
@@ -257,7 +286,7 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.http.port(), HTTP_PORT);
         assert_eq!(config.order_deadline, Duration::from_secs(900));
-        assert_eq!(config.mongodb, None);
+        assert_eq!((config.mongodb, config.aliases), (None, Aliases::On));
     }
 
     #[test]
@@ -274,17 +303,18 @@ mod tests {
         assert!(error.contains(names::HTTP_ADDRESS) && !error.contains("sekrit"), "{error}");
         assert!(read(&[(names::SAMPLING_PERCENT, "101".to_owned())]).is_err());
         assert!(read(&[(names::CURRENCY, "eur".to_owned())]).is_err());
+        assert!(read(&[(names::ALIASES, "open".to_owned())]).is_err());
     }
 
     prop_compose! {
         fn configs()(
             pod in "[a-z]{1,10}", port in 1_u16.., currency in "[A-Z]{3}", mongo in prop::option::of("mongodb://[a-z]{1,9}"),
             redis in prop::option::of("redis://[a-z]{1,9}"), pool in 1_u32..500, file in prop::option::of("/[a-z]{1,9}"),
-            seconds in 300_u64..86_400, uid in prop::option::of("[0-9a-f-]{36}"), otlp in prop::option::of("http://[a-z]{1,9}:4317"), percent in 0_u8..=100
+            seconds in 300_u64..86_400, aliases in prop::sample::select(&Aliases::ALL), uid in prop::option::of("[0-9a-f-]{36}"), otlp in prop::option::of("http://[a-z]{1,9}:4317"), percent in 0_u8..=100
         ) -> Config {
             let path = file.map(PathBuf::from);
             Config {
-                pod, currency,
+                pod, currency, aliases,
                 http: std::net::SocketAddr::from(([127, 0, 0, 1], port)),
                 grpc: std::net::SocketAddr::from(([0, 0, 0, 0], port)),
                 admin: std::net::SocketAddr::from(([0, 0, 0, 0], port)),

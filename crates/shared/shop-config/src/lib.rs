@@ -9,7 +9,7 @@ pub mod secret;
 pub mod table;
 
 pub use config::{
-    AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
+    Aliases, AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
     RedisConfig, TelemetryConfig,
 };
 pub use environment::{ConfigError, names};

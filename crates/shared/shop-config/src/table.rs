@@ -25,6 +25,9 @@ pub struct ServiceSpec {
     pub summary: &'static str,
     /// Path prefixes that NGINX sends to it, by whole path elements. `/` is the default backend.
     pub routes: &'static [&'static str],
+    /// The same for its compatibility aliases, which a Shop may leave out. Pairs such as `/product` and `/products` both
+    /// stand here: some ingress controllers take a prefix for the beginning of a word.
+    pub aliases: &'static [&'static str],
     /// Services it calls over gRPC: the edges of the call graph and of network policy.
     pub peers: &'static [&'static str],
     /// Topics it consumes from streams.
@@ -47,6 +50,7 @@ pub const SERVICES: &[ServiceSpec] = &[
             "/api/v1/audit",
             "/.well-known/jwks.json",
         ],
+        aliases: &["/user", "/users", "/auth", "/api/auth"],
         peers: &[],
         consumes: &["order.created"],
         stores: &[Store::MongoDb, Store::Redis],
@@ -55,6 +59,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         name: "catalog",
         summary: "Products, variants, categories",
         routes: &["/api/v1/products", "/api/v1/categories"],
+        aliases: &["/product", "/products", "/categories", "/api/products", "/api/categories"],
         peers: &["inventory"],
         consumes: &["stock.changed"],
         stores: &[Store::MongoDb, Store::Redis],
@@ -63,6 +68,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         name: "inventory",
         summary: "Stock per variant, reservations",
         routes: &["/api/v1/stock"],
+        aliases: &[],
         peers: &[],
         consumes: &["order.rejected", "order.cancelling", "order.returning", "payment.captured"],
         stores: &[Store::MongoDb, Store::Redis],
@@ -71,7 +77,8 @@ pub const SERVICES: &[ServiceSpec] = &[
         name: "cart",
         summary: "Guest and customer carts",
         routes: &["/api/v1/carts", "/api/v1/me/cart"],
-        peers: &["catalog"],
+        aliases: &["/cart"],
+        peers: &["identity", "catalog"],
         consumes: &["order.confirmed", "user.deleted"],
         stores: &[Store::MongoDb, Store::Redis],
     },
@@ -79,6 +86,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         name: "payment",
         summary: "Payments and their providers",
         routes: &["/api/v1/payments"],
+        aliases: &[],
         peers: &[],
         consumes: &["order.confirmed", "order.rejected", "order.cancelling", "order.returning"],
         stores: &[Store::MongoDb, Store::Redis],
@@ -87,7 +95,8 @@ pub const SERVICES: &[ServiceSpec] = &[
         name: "order",
         summary: "Orders and the saga that places them",
         routes: &["/api/v1/orders", "/api/v1/returns"],
-        peers: &["cart", "catalog", "inventory", "payment"],
+        aliases: &["/order", "/orders", "/api/orders"],
+        peers: &["identity", "cart", "catalog", "inventory", "payment"],
         consumes: &[
             "payment.authorized",
             "payment.declined",
@@ -102,6 +111,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         name: "edge",
         summary: "Landing page, aggregate health, merged API documents",
         routes: &["/"],
+        aliases: &[],
         peers: &["identity", "catalog", "inventory", "cart", "payment", "order"],
         consumes: &[],
         stores: &[],
@@ -137,7 +147,7 @@ mod tests {
 
     #[test]
     fn no_two_services_own_one_route() {
-        let mut routes: Vec<_> = SERVICES.iter().flat_map(|spec| spec.routes).collect();
+        let mut routes: Vec<_> = SERVICES.iter().flat_map(|spec| spec.routes.iter().chain(spec.aliases)).collect();
         let count = routes.len();
         routes.sort();
         routes.dedup();

@@ -75,6 +75,8 @@ impl Access {
     pub const PUBLIC: Self = Self(63);
     /// Everybody who is logged in as a person: customers, staff, admins.
     pub const CUSTOMER: Self = Self(Self::CUSTOMERS | Self::STAFF_ROLE | Self::ADMINS);
+    /// Everybody with an access token: customers, staff, admins, and programs with an API key.
+    pub const LOGGED_IN: Self = Self(Self::CUSTOMERS | Self::STAFF_ROLE | Self::ADMINS | Self::SERVICES);
     /// The holder of a guest token, or everybody who is logged in as a person.
     pub const GUEST: Self = Self(Self::GUESTS | Self::CUSTOMERS | Self::STAFF_ROLE | Self::ADMINS);
     /// Staff and admins.
@@ -95,6 +97,25 @@ impl Access {
 
     const fn limit(self) -> Kind {
         if self.0 & Self::GUESSED == 0 { Kind::General } else { Kind::Authentication }
+    }
+
+    /// The same, and everybody who has no token at all.
+    #[must_use]
+    pub(crate) const fn or_anybody(self) -> Self {
+        Self(self.0 | Self::ANYBODY)
+    }
+
+    /// The kinds of caller that are let in, as the API documents name them.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let kinds = [
+            (Self::ANYBODY, "anonymous"),
+            (Self::GUESTS, "guest"),
+            (Self::CUSTOMERS, "customer"),
+            (Self::STAFF_ROLE, "staff"),
+            (Self::ADMINS, "admin"),
+            (Self::SERVICES, "service"),
+        ];
+        kinds.into_iter().filter(move |(bit, _)| self.0 & bit != 0).map(|(_, name)| name)
     }
 
     /// Checks a caller.
@@ -274,6 +295,25 @@ impl AccessTable {
             }
         }
         differences
+    }
+}
+
+/// Writes into a document who may call what, as the extension `x-callers` of each call.
+pub(crate) fn name_callers(routes: &[Route], document: &mut OpenApi) {
+    for (method, template, access) in routes {
+        let Some(item) = document.paths.paths.get_mut(*template) else { continue };
+        let operation = match method {
+            Method::Get => &mut item.get,
+            Method::Post => &mut item.post,
+            Method::Put => &mut item.put,
+            Method::Patch => &mut item.patch,
+            Method::Delete => &mut item.delete,
+        };
+        if let Some(operation) = operation {
+            let callers: Vec<_> = access.names().collect();
+            let extensions = operation.extensions.get_or_insert_default();
+            extensions.insert("x-callers".to_owned(), callers.into());
+        }
     }
 }
 

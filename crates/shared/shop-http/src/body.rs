@@ -103,7 +103,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
-fn check_head(request: &HttpRequest) -> Result<(), HttpError> {
+pub(crate) fn check_head(request: &HttpRequest) -> Result<(), HttpError> {
     if !header(request, CONTENT_TYPE).is_some_and(is_json) {
         let message = "The body must be application/json in UTF-8, not compressed.";
         return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
@@ -164,7 +164,7 @@ fn too_large() -> HttpError {
     HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
 }
 
-fn not_json(error: &NotJson) -> HttpError {
+pub(crate) fn not_json(error: &NotJson) -> HttpError {
     let field = match error {
         NotJson::Repeated { field } => field.as_str(),
         NotJson::Empty | NotJson::Syntax { .. } | NotJson::TooDeep => WHOLE,
@@ -177,7 +177,7 @@ fn not_json(error: &NotJson) -> HttpError {
 /// Names the body itself where no single field is at fault.
 const WHOLE: &str = "body";
 
-fn not_decoded(fault: &Fault) -> HttpError {
+pub(crate) fn not_decoded(fault: &Fault) -> HttpError {
     let (status, code) = match fault.kind {
         Kind::Type => (StatusCode::BAD_REQUEST, "malformed_body"),
         Kind::Unknown => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),

@@ -9,6 +9,7 @@ mod observe;
 mod request;
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,7 @@ use self::observe::{Observation, Recorders};
 use self::request::{Credentials, Facts};
 use crate::access::{Found, Verdict};
 use crate::limit::{Client, Kind};
-use crate::{AccessTable, HttpError, Limiter, Method, Mount, Refused};
+use crate::{AccessTable, HttpError, Limiter, Method, Mount, Refused, alias};
 
 /// How long a caller is kept waiting. What is called for a request gets what is left of it.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
@@ -46,6 +47,8 @@ pub struct Guard(Arc<Inner>);
 
 struct Inner {
     table: AccessTable,
+    /// What succeeds each alias.
+    successors: HashMap<(&'static str, &'static str), &'static str>,
     recorders: Recorders,
     limiter: Limiter,
     load: Arc<Load>,
@@ -92,7 +95,10 @@ impl Guard {
     ) -> Result<Self, prometheus::Error> {
         let routes: Vec<_> = mounts.iter().flat_map(Mount::access).copied().collect();
         let (recorders, load) = (Recorders::new(mounts)?, Arc::new(Load::new(mounts)?));
-        Ok(Self(Arc::new(Inner { table: AccessTable::new(&routes), recorders, limiter, load, verifier, clock })))
+        let aliases = mounts.iter().flat_map(Mount::names);
+        let successors = aliases.map(|alias| ((alias.method.as_str(), alias.template), alias.successor)).collect();
+        let table = AccessTable::new(&routes);
+        Ok(Self(Arc::new(Inner { table, successors, recorders, limiter, load, verifier, clock })))
     }
 
     /// Takes one request through.
@@ -106,6 +112,7 @@ impl Guard {
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let mut facts = Facts::of(&request, &*self.0.clock);
         let Admitted { admission, client, limit, template } = self.admit(&request, &facts);
+        let successor = self.successor(facts.method(), template);
         let observation = Observation::start(&facts, template);
         let span = observation.span().clone();
         let admission = match client {
@@ -120,7 +127,16 @@ impl Guard {
             Admission::Answer(response) => Ok(request.into_response(response)),
             Admission::Fail(error) => Ok(request.error_response(error)),
         };
-        span.in_scope(|| self.finish(served, &facts, observation))
+        let mut finished = span.in_scope(|| self.finish(served, &facts, observation));
+        if let (Some(successor), Ok(response)) = (successor, &mut finished) {
+            alias::mark(response.headers_mut(), successor);
+        }
+        finished
+    }
+
+    fn successor(&self, method: &'static str, template: Option<&'static str>) -> Option<&'static str> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.0.successors.get(&(method, template?)).copied()
     }
 
     /// Decides on a request, before it is counted.

@@ -4,6 +4,7 @@
 //! only parses, calls its `App` and answers. What does not belong here: routes, what a service does, MongoDB, Redis, gRPC.
 
 pub mod access;
+pub mod alias;
 pub mod body;
 pub mod codes;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod server;
 mod strict;
 
 pub use access::{Access, AccessTable, Method, Refused, Route};
+pub use alias::Alias;
 pub use body::{Body, fingerprint};
 pub use codes::{CODES, Code};
 pub use error::{ErrorBody, HttpError, Problem};

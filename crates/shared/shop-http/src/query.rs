@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::HttpError;
 use crate::strict::parameters::{self, Pairs};
-use crate::strict::{Fault, Kind};
+use crate::strict::{Fault, Kind, Unknown};
 
 /// All query parameters as a struct. An unknown one is 422 `unknown_parameter`; one that is missing, repeated or breaks
 /// a rule is 422 `invalid_parameter`.
@@ -72,13 +72,13 @@ fn page_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error
     }
 }
 
-fn pairs(request: &HttpRequest) -> Result<Pairs, HttpError> {
+pub(crate) fn pairs(request: &HttpRequest) -> Result<Pairs, HttpError> {
     actix_web::web::Query::<Pairs>::from_query(request.query_string())
         .map(actix_web::web::Query::into_inner)
         .map_err(|_| HttpError::new(StatusCode::BAD_REQUEST, "bad_request", "The query cannot be read."))
 }
 
-fn refused(fault: &Fault) -> HttpError {
+pub(crate) fn refused(fault: &Fault) -> HttpError {
     let field = fault.field("query");
     let code = match fault.kind {
         Kind::Unknown => "unknown_parameter",
@@ -93,7 +93,8 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = |pairs: Pairs| parameters::decode(&pairs).map(Self).map_err(|fault| refused(&fault));
+        let read =
+            |pairs: Pairs| parameters::decode(&pairs, Unknown::Refused).map(Self).map_err(|fault| refused(&fault));
         ready(pairs(request).and_then(read))
     }
 }
@@ -106,8 +107,8 @@ impl<F: DeserializeOwned> FromRequest for Paged<F> {
         let read = |pairs: Pairs| {
             let (page, filter): (Pairs, Pairs) =
                 pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "page" | "size" | "sort"));
-            let page = parameters::decode(&page).map_err(|fault| refused(&fault))?;
-            let filter = parameters::decode(&filter).map_err(|fault| refused(&fault))?;
+            let page = parameters::decode(&page, Unknown::Refused).map_err(|fault| refused(&fault))?;
+            let filter = parameters::decode(&filter, Unknown::Refused).map_err(|fault| refused(&fault))?;
             Ok(Self(page, filter))
         };
         ready(pairs(request).and_then(read))

@@ -16,7 +16,7 @@ use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{AccessTable, Guard, Route};
+use crate::{AccessTable, Alias, Guard, Route, access, alias};
 
 /// A client that sends its head slower is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +34,9 @@ type Configure = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
 pub struct Mount {
     service: &'static str,
     metrics: Metrics,
-    access: &'static [Route],
+    access: Arc<[Route]>,
+    /// What its routes are other names of, if they are.
+    aliases: &'static [Alias],
     configure: Configure,
 }
 
@@ -58,7 +60,19 @@ impl Mount {
             config.app_data(data.clone());
             configure(config);
         });
-        Self { service, metrics, access, configure }
+        Self { service, metrics, access: access.into(), aliases: &[], configure }
+    }
+
+    /// The same for aliases. `is_open` lets callers without a token use those that say so.
+    pub fn aliases<A: Send + Sync + 'static>(
+        service: &'static str,
+        metrics: Metrics,
+        app: &Arc<A>,
+        (aliases, is_open): (&'static [Alias], bool),
+        configure: fn(&mut ServiceConfig<'_>),
+    ) -> Self {
+        let access = aliases.iter().map(|alias| alias.route(is_open)).collect();
+        Self { access, aliases, ..Self::new(service, metrics, app, &[], configure) }
     }
 
     /// The service that owns the routes.
@@ -69,8 +83,14 @@ impl Mount {
 
     /// Who may call them.
     #[must_use]
-    pub fn access(&self) -> &'static [Route] {
-        self.access
+    pub fn access(&self) -> &[Route] {
+        &self.access
+    }
+
+    /// What its routes are other names of; empty unless it is one of aliases.
+    #[must_use]
+    pub fn names(&self) -> &'static [Alias] {
+        self.aliases
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -83,13 +103,19 @@ impl Mount {
         let info = InfoBuilder::new().title(format!("shopmesh {}", self.service)).version(version).build();
         let empty = OpenApiBuilder::new().info(info).build();
         let configure = Arc::clone(&self.configure);
-        App::new().into_utoipa_app().openapi(empty).configure(move |config| configure(config)).split_for_parts().1
+        let app = App::new().into_utoipa_app().openapi(empty).configure(move |config| configure(config));
+        let mut document = app.split_for_parts().1;
+        if !self.aliases.is_empty() {
+            alias::mark_document(&mut document);
+        }
+        access::name_callers(&self.access, &mut document);
+        document
     }
 
     /// Where access table and served routes differ; empty when they agree. A service with differences must not start.
     #[must_use]
     pub fn differences(&self) -> Vec<String> {
-        AccessTable::new(self.access).differences(&self.openapi(""))
+        AccessTable::new(&self.access).differences(&self.openapi(""))
     }
 }
 

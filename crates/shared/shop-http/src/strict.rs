@@ -10,5 +10,14 @@ pub(crate) mod fault;
 pub(crate) mod parameters;
 pub(crate) mod parse;
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{decode, decode_loosely};
 pub(crate) use fault::{Fault, Kind};
+
+/// What becomes of fields that a type does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// The request is refused: it may have meant something.
+    Refused,
+    /// They are passed over, as on the aliases.
+    Ignored,
+}

@@ -36,6 +36,11 @@ mod generated {
             tonic::include_proto!("shopmesh.cart.v1");
         }
     }
+    pub mod identity {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.identity.v1");
+        }
+    }
     pub mod payment {
         pub mod v1 {
             tonic::include_proto!("shopmesh.payment.v1");
@@ -45,6 +50,7 @@ mod generated {
 
 pub use generated::cart::v1 as cart;
 pub use generated::catalog::v1 as catalog;
+pub use generated::identity::v1 as identity;
 pub use generated::inventory::v1 as inventory;
 pub use generated::money::v1 as money;
 pub use generated::payment::v1 as payment;
@@ -62,5 +68,6 @@ pub const IDEMPOTENT_METHODS: &[&str] = &[
     "/shopmesh.inventory.v1.Inventory/Release",
     "/shopmesh.inventory.v1.Inventory/SetOnHand",
     "/shopmesh.cart.v1.Cart/GetCart",
+    "/shopmesh.identity.v1.Identity/FindUser",
     "/shopmesh.payment.v1.Payment/GetPayment",
 ];

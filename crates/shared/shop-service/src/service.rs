@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use futures::future::BoxFuture;
 use prometheus::IntGauge;
 use shop_auth::Verifier;
-use shop_config::{Config, ServiceSpec, Store};
+use shop_config::{Aliases, Config, ServiceSpec, Store};
 use shop_events::{DeadLetters, Handler};
-use shop_http::{Code, Mount, Route};
+use shop_http::{Alias, Code, Mount, Route};
 use shop_mesh::Mesh;
 use shop_mongo::Mongo;
 use shop_redis::Redis;
@@ -159,6 +159,24 @@ impl Service {
         configure: fn(&mut ServiceConfig<'_>),
     ) -> Self {
         self.mounts.push(Mount::new(self.spec.name, self.metrics.clone(), app, access, configure));
+        self
+    }
+
+    /// Mounts older names of its routes, unless the settings leave them out.
+    #[must_use]
+    pub fn aliases<A: Send + Sync + 'static>(
+        mut self,
+        app: &Arc<A>,
+        aliases: &'static [Alias],
+        configure: fn(&mut ServiceConfig<'_>),
+    ) -> Self {
+        let is_open = match self.config.aliases {
+            Aliases::Off => return self,
+            Aliases::On => false,
+            Aliases::Open => true,
+        };
+        let (name, metrics) = (self.spec.name, self.metrics.clone());
+        self.mounts.push(Mount::aliases(name, metrics, app, (aliases, is_open), configure));
         self
     }
 

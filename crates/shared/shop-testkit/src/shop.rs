@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shop_config::{
-    AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
+    Aliases, AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
     RedisConfig, Secret, TelemetryConfig,
 };
 use shop_service::{Running, Service, SystemClock};
@@ -270,6 +270,7 @@ fn base_config(directory: &TempDir, grpc: SocketAddr, peers: SocketAddr) -> Conf
         admin: any,
         peer_url: format!("http://{peers}"),
         currency: "EUR".into(),
+        aliases: Aliases::On,
         mongodb: Some(MongoConfig {
             uri: Secret::new(mongodb_uri()),
             database_prefix: format!("t_{}", &id[16..]),

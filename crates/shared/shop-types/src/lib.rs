@@ -11,6 +11,7 @@ pub mod id;
 pub mod idempotency;
 pub mod lease;
 pub mod money;
+pub mod named;
 pub mod page;
 pub mod rate;
 pub mod text;
@@ -23,6 +24,7 @@ pub use id::{CartId, CategoryId, EventId, Id, ImageId, ImportId, OrderId, Produc
 pub use idempotency::{Fingerprint, IdempotencyKey};
 pub use lease::{Lease, LeaseSource};
 pub use money::{Currency, Money};
+pub use named::Named;
 pub use page::{Page, PageInfo};
 pub use rate::Rate;
 pub use text::{Email, Quantity, Sku};

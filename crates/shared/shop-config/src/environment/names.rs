@@ -12,6 +12,8 @@ pub const ADMIN_ADDRESS: &str = "SHOPMESH_ADMIN_ADDRESS";
 pub const PEER_URL: &str = "SHOPMESH_PEER_URL";
 /// Currency of the shop.
 pub const CURRENCY: &str = "SHOPMESH_CURRENCY";
+/// Which compatibility aliases are served.
+pub const ALIASES: &str = "SHOPMESH_ALIASES";
 /// MongoDB connection string (S0-17).
 pub const MONGO_URI: &str = "MONGO_URI";
 /// The same under the name of requirement document 004 (C17).

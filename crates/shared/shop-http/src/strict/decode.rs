@@ -8,21 +8,30 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
 
-use super::{Fault, Kind};
+use super::{Fault, Kind, Unknown};
 
 /// Items of one array, at most.
 pub(crate) const MAX_ITEMS: usize = 200;
 
 /// Turns a value into a type, or says the first thing that is wrong with it.
 pub(crate) fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
-    T::deserialize(Strict(value))
+    T::deserialize(Strict { value, unknown: Unknown::Refused })
 }
 
-struct Strict<'de>(&'de Value);
+/// The same, but passes over fields that the type does not know, unless it denies them.
+pub(crate) fn decode_loosely<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
+    T::deserialize(Strict { value, unknown: Unknown::Ignored })
+}
+
+#[derive(Clone, Copy)]
+struct Strict<'de> {
+    value: &'de Value,
+    unknown: Unknown,
+}
 
 impl<'de> Strict<'de> {
     fn unexpected(&self) -> Unexpected<'de> {
-        match self.0 {
+        match self.value {
             Value::Null => Unexpected::Unit,
             Value::Bool(value) => Unexpected::Bool(*value),
             Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
@@ -46,7 +55,7 @@ impl<'de> Deserializer<'de> for Strict<'de> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0 {
+        match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
@@ -60,7 +69,7 @@ impl<'de> Deserializer<'de> for Strict<'de> {
                 Err(Fault::new(Kind::Rule, format!("must hold at most {MAX_ITEMS} items")))
             }
             Value::Array(array) => {
-                let mut items = Items { items: array.iter().enumerate() };
+                let mut items = Items { items: array.iter().enumerate(), unknown: self.unknown };
                 let value = visitor.visit_seq(&mut items)?;
                 // A tuple takes what it needs; what nobody took would be lost in silence.
                 match array.len() - items.items.len() {
@@ -68,12 +77,14 @@ impl<'de> Deserializer<'de> for Strict<'de> {
                     taken => Err(Fault::new(Kind::Rule, format!("must hold {taken} items"))),
                 }
             }
-            Value::Object(object) => visitor.visit_map(Fields { fields: object.iter(), value: None }),
+            Value::Object(object) => {
+                visitor.visit_map(Fields { rest: object.iter(), value: None, unknown: self.unknown })
+            }
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
@@ -87,7 +98,7 @@ impl<'de> Deserializer<'de> for Strict<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        if self.0.is_object() {
+        if self.value.is_object() {
             self.deserialize_any(visitor)
         } else {
             Err(Fault::invalid_type(self.unexpected(), &visitor))
@@ -101,16 +112,23 @@ impl<'de> Deserializer<'de> for Strict<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let only = |object: &'de Map<String, Value>| if object.len() == 1 { object.iter().next() } else { None };
-        match (self.0.as_str(), self.0.as_object().and_then(only)) {
+        match (self.value.as_str(), self.value.as_object().and_then(only)) {
             (Some(name), _) => visitor.visit_enum(Variant { name: without_nul(name)?, content: None }),
-            (None, Some((name, content))) => visitor.visit_enum(Variant { name, content: Some(content) }),
+            (None, Some((name, content))) => {
+                let content = Some(Self { value: content, ..self });
+                visitor.visit_enum(Variant { name, content })
+            }
             (None, None) => Err(Fault::new(Kind::Type, format!("must be one of {}", variants.join(", ")))),
         }
     }
 
-    /// Only a struct without `deny_unknown_fields` asks to ignore a value: its unknown fields are refused here.
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
-        Err(Fault::new(Kind::Unknown, "is not known"))
+    /// Only a struct without `deny_unknown_fields` asks to ignore a value: its unknown fields are refused here, if they
+    /// are.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.unknown {
+            Unknown::Refused => Err(Fault::new(Kind::Unknown, "is not known")),
+            Unknown::Ignored => visitor.visit_unit(),
+        }
     }
 
     forward_to_deserialize_any! {
@@ -121,14 +139,17 @@ impl<'de> Deserializer<'de> for Strict<'de> {
 
 struct Items<'de> {
     items: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
+    unknown: Unknown,
 }
 
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Fault;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
+        let unknown = self.unknown;
         let item = self.items.next();
-        item.map(|(index, value)| seed.deserialize(Strict(value)).map_err(|fault| fault.at(index))).transpose()
+        item.map(|(index, value)| seed.deserialize(Strict { value, unknown }).map_err(|fault| fault.at(index)))
+            .transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -137,15 +158,16 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 }
 
 struct Fields<'de> {
-    fields: serde_json::map::Iter<'de>,
+    rest: serde_json::map::Iter<'de>,
     value: Option<(&'de str, &'de Value)>,
+    unknown: Unknown,
 }
 
 impl<'de> MapAccess<'de> for Fields<'de> {
     type Error = Fault;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
-        let Some((key, value)) = self.fields.next() else { return Ok(None) };
+        let Some((key, value)) = self.rest.next() else { return Ok(None) };
         self.value = Some((key, value));
         let key = without_nul(key).map_err(|fault| fault.inside(&key.replace('\0', "\u{fffd}")))?;
         let name: StrDeserializer<'de, Fault> = key.into_deserializer();
@@ -159,17 +181,17 @@ impl<'de> MapAccess<'de> for Fields<'de> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let (key, value) = self.value.take().ok_or_else(|| Fault::custom("a value was asked for before its key"))?;
-        seed.deserialize(Strict(value)).map_err(|fault| fault.inside(key))
+        seed.deserialize(Strict { value, unknown: self.unknown }).map_err(|fault| fault.inside(key))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.fields.len())
+        Some(self.rest.len())
     }
 }
 
 struct Variant<'de> {
     name: &'de str,
-    content: Option<&'de Value>,
+    content: Option<Strict<'de>>,
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
@@ -184,14 +206,12 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
 
 struct Content<'de> {
     name: &'de str,
-    content: Option<&'de Value>,
+    content: Option<Strict<'de>>,
 }
 
 impl<'de> Content<'de> {
     fn required(&self) -> Result<Strict<'de>, Fault> {
-        self.content
-            .map(Strict)
-            .ok_or_else(|| Fault::new(Kind::Type, "must be an object with the content of its variant"))
+        self.content.ok_or_else(|| Fault::new(Kind::Type, "must be an object with the content of its variant"))
     }
 }
 

@@ -6,13 +6,13 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{Fault, Kind};
+use super::{Fault, Kind, Unknown};
 
 /// Name and value of every parameter, decoded, in the order sent.
 pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Turns parameters into a struct, or says the first thing that is wrong with them.
-pub(crate) fn decode<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Fault> {
+pub(crate) fn decode<T: DeserializeOwned>(pairs: &[(String, String)], unknown: Unknown) -> Result<T, Fault> {
     for (index, (name, value)) in pairs.iter().enumerate() {
         if pairs.iter().take(index).any(|(earlier, _)| earlier == name) {
             return Err(Fault::new(Kind::Rule, "must be sent only once").inside(name));
@@ -23,12 +23,13 @@ pub(crate) fn decode<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<
             );
         }
     }
-    T::deserialize(Parameters { pairs: pairs.iter(), value: None })
+    T::deserialize(Parameters { pairs: pairs.iter(), value: None, unknown })
 }
 
 struct Parameters<'de> {
     pairs: std::slice::Iter<'de, (String, String)>,
     value: Option<(&'de str, &'de str)>,
+    unknown: Unknown,
 }
 
 impl<'de> Deserializer<'de> for Parameters<'de> {
@@ -60,30 +61,33 @@ impl<'de> MapAccess<'de> for Parameters<'de> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let (name, value) = self.value.take().ok_or_else(|| Fault::custom("a value was asked for before its name"))?;
-        seed.deserialize(Text(value)).map_err(|fault| fault.inside(name))
+        seed.deserialize(Text { value, unknown: self.unknown }).map_err(|fault| fault.inside(name))
     }
 }
 
 /// One value: text that is read as what is asked for.
-struct Text<'de>(&'de str);
+struct Text<'de> {
+    value: &'de str,
+    unknown: Unknown,
+}
 
 impl<'de> Text<'de> {
     fn integer<V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Fault> {
-        let digits = self.0.strip_prefix('-').unwrap_or(self.0);
+        let digits = self.value.strip_prefix('-').unwrap_or(self.value);
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Fault::invalid_type(Unexpected::Str(self.0), &visitor));
+            return Err(Fault::invalid_type(Unexpected::Str(self.value), &visitor));
         }
-        match (self.0.parse::<u64>(), self.0.parse::<i64>()) {
+        match (self.value.parse::<u64>(), self.value.parse::<i64>()) {
             (Ok(number), _) => visitor.visit_u64(number),
             (Err(_), Ok(number)) => visitor.visit_i64(number),
-            (Err(_), Err(_)) => Err(Fault::invalid_value(Unexpected::Str(self.0), &visitor)),
+            (Err(_), Err(_)) => Err(Fault::invalid_value(Unexpected::Str(self.value), &visitor)),
         }
     }
 
     fn float<V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0.parse::<f64>() {
+        match self.value.parse::<f64>() {
             Ok(number) if number.is_finite() => visitor.visit_f64(number),
-            Ok(_) | Err(_) => Err(Fault::invalid_type(Unexpected::Str(self.0), &visitor)),
+            Ok(_) | Err(_) => Err(Fault::invalid_type(Unexpected::Str(self.value), &visitor)),
         }
     }
 }
@@ -100,11 +104,11 @@ impl<'de> Deserializer<'de> for Text<'de> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_borrowed_str(self.0)
+        visitor.visit_borrowed_str(self.value)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0 {
+        match self.value {
             "true" => visitor.visit_bool(true),
             "false" => visitor.visit_bool(false),
             _ => Err(Fault::new(Kind::Rule, "must be true or false")),
@@ -129,13 +133,16 @@ impl<'de> Deserializer<'de> for Text<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let text: StrDeserializer<'de, Fault> = self.0.into_deserializer();
+        let text: StrDeserializer<'de, Fault> = self.value.into_deserializer();
         text.deserialize_enum(name, variants, visitor)
     }
 
     /// Only a struct without `deny_unknown_fields` asks to ignore a value.
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
-        Err(Fault::new(Kind::Unknown, "is not known"))
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.unknown {
+            Unknown::Refused => Err(Fault::new(Kind::Unknown, "is not known")),
+            Unknown::Ignored => visitor.visit_unit(),
+        }
     }
 
     forward_to_deserialize_any! {

@@ -37,7 +37,7 @@ struct Forgetful {
 
 fn read<T: DeserializeOwned>(pairs: &[(&str, &str)]) -> Result<T, (Kind, String)> {
     let pairs: Pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    decode(&pairs).map_err(|fault| (fault.kind, format!("{} {fault}", fault.field("query"))))
+    decode(&pairs, Unknown::Refused).map_err(|fault| (fault.kind, format!("{} {fault}", fault.field("query"))))
 }
 
 #[track_caller]
