@@ -5,6 +5,7 @@ mod categories;
 mod error;
 mod images;
 mod imports;
+mod present;
 mod products;
 mod variants;
 
@@ -73,6 +74,11 @@ impl App {
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         now.round(Unit::Millisecond).unwrap_or(now)
+    }
+
+    /// The currency of all prices.
+    pub(crate) const fn currency(&self) -> Currency {
+        self.currency
     }
 
     /// What a key was used for before, if it was.

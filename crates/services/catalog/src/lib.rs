@@ -3,6 +3,7 @@
 //! `service` wires it up; the operations are in `app`, the rules in `domain`. Stock belongs to inventory; here is only a
 //! copy for reading.
 
+mod aliases;
 mod app;
 mod domain;
 mod events;
@@ -34,6 +35,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
             Box::pin(async move { Ok(app.prepare().await?) })
         })
         .routes(&app, routes::ACCESS, routes::configure)
+        .aliases(&app, aliases::ACCESS, aliases::configure)
         .errors(routes::CODES)
         .grpc(rpc::server(&app))
         .consume(events::TOPICS, events::handler(&app))

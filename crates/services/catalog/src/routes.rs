@@ -1,13 +1,13 @@
 //! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
 
 mod body;
-mod categories;
+pub(crate) mod categories;
 mod filter;
 mod images;
 mod imports;
-mod kept;
-mod products;
-mod representation;
+pub(crate) mod kept;
+pub(crate) mod products;
+pub(crate) mod representation;
 mod uploads;
 mod variants;
 

@@ -6,17 +6,18 @@ use serde::Serialize;
 use shop_http::extract::{LoggedIn, MaybeKey, PathId};
 use shop_http::{Body, ErrorBody, HttpError, reply};
 use shop_mongo::Claim;
+use shop_types::CategoryId;
 use shop_types::caller::Subject;
 use shop_types::id::CategoryKind;
 use utoipa::ToSchema;
 
 use super::body::{CategoryBody, CategoryChangeBody, NewCategoryBody};
-use super::kept;
+use super::kept::{self, Found};
 use super::representation::{ReadVersion, Representation};
 use crate::app::{App, Reading};
 use crate::domain::Placed;
 
-fn represent(placed: Placed) -> Result<Representation, HttpError> {
+pub(crate) fn represent(placed: Placed) -> Result<Representation, HttpError> {
     Representation::of(placed.category.version, &CategoryBody::from(placed))
 }
 
@@ -33,11 +34,16 @@ pub(crate) struct CategoryList {
 ))]
 #[get("/api/v1/categories")]
 pub(crate) async fn list_categories(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    Ok(kept::answer(&app, &request, find_categories(&app).await?))
+}
+
+/// All categories as they are kept for every reader.
+pub(crate) async fn find_categories(app: &App) -> Result<Found, HttpError> {
     let load = async || {
         let items = app.categories().await?.into_iter().map(CategoryBody::from).collect();
         Representation::of_list(&CategoryList { items })
     };
-    kept::answer(&app, &request, Reading::Categories, load).await
+    kept::find(app, Reading::Categories, load).await
 }
 
 /// Creates a category.
@@ -72,8 +78,12 @@ pub(crate) async fn get_category(
     id: PathId<CategoryKind>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let load = async || represent(app.category(id.0).await?);
-    kept::answer(&app, &request, Reading::Category(id.0), load).await
+    Ok(kept::answer(&app, &request, find_category(&app, id.0).await?))
+}
+
+/// One category as it is kept for every reader.
+pub(crate) async fn find_category(app: &App, id: CategoryId) -> Result<Found, HttpError> {
+    kept::find(app, Reading::Category(id), async || represent(app.category(id).await?)).await
 }
 
 /// Changes a category, also where it stands; its version must be sent in If-Match.

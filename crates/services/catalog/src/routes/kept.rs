@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{AGE, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
 use shop_http::HttpError;
 use shop_redis::Hit;
 
@@ -10,19 +11,40 @@ use crate::app::{App, Reading};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-/// Answers a reading, from what is kept or else from `load`.
-pub(super) async fn answer(
+/// A reading: what is sent, when it was made, and where it was found.
+pub(crate) struct Found {
+    pub(crate) representation: Representation,
+    made: Timestamp,
+    hit: Hit,
+}
+
+impl Found {
+    /// Whether it was made for an earlier request.
+    pub(crate) const fn is_kept(&self) -> bool {
+        match self.hit {
+            Hit::Process | Hit::Redis => true,
+            Hit::Miss => false,
+        }
+    }
+}
+
+/// Finds a reading among what is kept, or else makes it by `load`.
+pub(super) async fn find(
     app: &App,
-    request: &HttpRequest,
     reading: Reading<'_>,
     load: impl AsyncFn() -> Result<Representation, HttpError>,
-) -> Result<HttpResponse, HttpError> {
+) -> Result<Found, HttpError> {
     let (bytes, hit) = app.kept(reading, async || Ok::<_, HttpError>(load().await?.keep(app.now()))).await?;
-    let (representation, made, hit) = match Representation::kept(&bytes) {
-        Some((representation, made)) => (representation, made, hit),
+    Ok(match Representation::kept(&bytes) {
+        Some((representation, made)) => Found { representation, made, hit },
         // What was kept is none of ours: another version of this program may have written it.
-        None => (load().await?, app.now(), Hit::Miss),
-    };
+        None => Found { representation: load().await?, made: app.now(), hit: Hit::Miss },
+    })
+}
+
+/// Answers with what was found.
+pub(super) fn answer(app: &App, request: &HttpRequest, found: Found) -> HttpResponse {
+    let Found { representation, made, hit } = found;
     let age = app.now().duration_since(made).as_secs().max(0);
     let cache = match hit {
         Hit::Process | Hit::Redis => "HIT",
@@ -31,5 +53,5 @@ pub(super) async fn answer(
     let mut response = representation.read(request);
     response.headers_mut().insert(X_CACHE, HeaderValue::from_static(cache));
     response.headers_mut().insert(AGE, HeaderValue::from(age));
-    Ok(response)
+    response
 }

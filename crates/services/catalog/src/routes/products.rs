@@ -11,17 +11,17 @@ use shop_types::id::ProductKind;
 
 use super::body::{BatchGetBody, NewProductBody, OfferList, ProductBody, ProductChangeBody, ProductList};
 use super::filter::{ListQuery, ProductFilter};
-use super::kept;
+use super::kept::{self, Found};
 use super::representation::{ReadVersion, Representation};
 use crate::app::{App, ProductKey, Reading};
-use crate::domain::Listing;
+use crate::domain::{Listing, Place, Search};
 
-fn represent(listing: Listing) -> Result<Representation, HttpError> {
+pub(crate) fn represent(listing: Listing) -> Result<Representation, HttpError> {
     Representation::of(listing.product.version, &ProductBody::from(listing))
 }
 
 /// What a path segment names: an id, or else a slug.
-pub(super) fn key_of(segment: String) -> ProductKey {
+pub(crate) fn key_of(segment: String) -> ProductKey {
     segment.parse().map_or_else(|_| ProductKey::Slug(segment), ProductKey::Id)
 }
 
@@ -44,12 +44,16 @@ pub(crate) async fn list_products(
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let (search, place) = query.understand(page.page, page.sort.as_deref()).map_err(crate::app::Error::from)?;
-    let reading = Reading::Products { search: &search, place: &place, size: page.size };
+    Ok(kept::answer(&app, &request, find_products(&app, &search, &place, page.size).await?))
+}
+
+/// A page of products as it is kept for every reader.
+pub(crate) async fn find_products(app: &App, search: &Search, place: &Place, size: u32) -> Result<Found, HttpError> {
     let load = async || {
-        let (found, facets) = app.products(search.clone(), place.clone(), page.size).await?;
+        let (found, facets) = app.products(search.clone(), place.clone(), size).await?;
         Representation::of_list(&ProductList::new(found, facets))
     };
-    kept::answer(&app, &request, reading, load).await
+    kept::find(app, Reading::Products { search, place, size }, load).await
 }
 
 /// Looks up what is sold under SKUs and as default variants of products, at which price and version.
@@ -96,8 +100,12 @@ pub(crate) async fn get_product(
     path: PathText<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let key = key_of(path.0);
-    kept::answer(&app, &request, Reading::Product(&key), async || represent(app.product(&key).await?)).await
+    Ok(kept::answer(&app, &request, find_product(&app, &key_of(path.0)).await?))
+}
+
+/// One product as it is kept for every reader.
+pub(crate) async fn find_product(app: &App, key: &ProductKey) -> Result<Found, HttpError> {
+    kept::find(app, Reading::Product(key), async || represent(app.product(key).await?)).await
 }
 
 /// Changes a product; its version must be sent in If-Match.

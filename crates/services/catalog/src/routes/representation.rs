@@ -26,7 +26,7 @@ const DIGEST: usize = 12;
 const KEPT_HEAD: usize = 9;
 
 /// What is sent, and its tag.
-pub(super) struct Representation {
+pub(crate) struct Representation {
     bytes: Bytes,
     tag: String,
 }
@@ -47,6 +47,11 @@ impl Representation {
         let digest = Sha256::digest(&bytes);
         let digest = hex(digest.get(..DIGEST).unwrap_or(&digest));
         Ok(Self { tag: format!("\"{prefix}{digest}\""), bytes })
+    }
+
+    /// What is sent.
+    pub(crate) const fn bytes(&self) -> &Bytes {
+        &self.bytes
     }
 
     /// The form that is kept: when it was made, its tag, its bytes.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use shop_config::Aliases;
 use shop_mongo::{Document, doc};
 use shop_testkit::{Peers, TestShop};
 
@@ -22,6 +23,16 @@ pub(crate) async fn catalog() -> (TestShop, FakeInventory) {
     let peers = Peers { grpc: Some(inventory.routes()), ..Peers::default() };
     let shop = TestShop::start_beside(peers, |config| async move { catalog::service(&config).await }).await;
     (shop, inventory)
+}
+
+/// The running service whose aliases are like this.
+pub(crate) async fn catalog_with(aliases: Aliases) -> TestShop {
+    let peers = Peers { grpc: Some(FakeInventory::default().routes()), ..Peers::default() };
+    TestShop::start_beside(peers, |mut config| async move {
+        config.aliases = aliases;
+        catalog::service(&config).await
+    })
+    .await
 }
 
 /// A request by nobody in particular.

@@ -1,0 +1,284 @@
+//! Aliases of products: bare ones below `/product`, and in an envelope below `/products` and `/api/products`.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
+use serde::Deserialize;
+use shop_http::alias::{Limits, LooseBody, LooseQuery};
+use shop_http::{ErrorBody, HttpError, MaybeKey, PathId, PathText, Who, reply};
+use shop_mongo::Claim;
+use shop_types::caller::Subject;
+use shop_types::id::ProductKind;
+use shop_types::{CategoryId, Page, ProductId};
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::body::{
+    self, FoundProductAlias, MessageAlias, Names, NewProductAlias, ProductAlias, ProductChangeAlias, ProductsAlias,
+    WrittenProductAlias, money,
+};
+use super::seen;
+use crate::app::App;
+use crate::domain::{Listing, NewProduct, Place, ProductChange, Search};
+use crate::routes::categories::find_categories;
+use crate::routes::products::{find_product, find_products, key_of, represent};
+
+const CREATED: &str = "Product created successfully";
+const UPDATED: &str = "Product updated successfully";
+const DELETED: &str = "Product deleted successfully";
+
+/// The routes below `/product`.
+pub(super) fn bare(routes: &mut ServiceConfig<'_>) {
+    routes.service(create_bare).service(get_bare).service(change_bare).service(delete_product);
+}
+
+/// The routes below `/products`.
+pub(super) fn wrapped(routes: &mut ServiceConfig<'_>) {
+    routes.service(list_products).service(create_product).service(list_of_category).service(get_product);
+    routes.service(change_product).service(delete_product);
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Narrowed {
+    /// Words that name or description must hold, all of them.
+    search: Option<String>,
+    /// The name of a category, or its id.
+    category: Option<String>,
+}
+
+async fn names(app: &App) -> Result<Names, HttpError> {
+    body::names(find_categories(app).await?.representation.bytes())
+}
+
+fn shown(listing: Listing, names: &Names) -> Result<ProductAlias, HttpError> {
+    body::product(represent(listing)?.bytes(), names)
+}
+
+async fn found(app: &App, segment: String) -> Result<FoundProductAlias, HttpError> {
+    let found = find_product(app, &key_of(segment)).await?;
+    Ok(FoundProductAlias {
+        product: body::product(found.representation.bytes(), &names(app).await?)?,
+        cached: found.is_kept(),
+    })
+}
+
+/// A page of products; of a category that is not there, an empty one.
+async fn page(app: &App, limits: Limits, asked: &Narrowed) -> Result<ProductsAlias, HttpError> {
+    let (names, (number, size)) = (names(app).await?, limits.at_most(100));
+    let category = asked.category.as_deref().map(|word| category_of(word, &names));
+    if category == Some(None) {
+        let pagination = (&Page::<()>::new(Vec::new(), number, size, 0).page).into();
+        return Ok(ProductsAlias { products: Vec::new(), category: None, pagination, cached: false });
+    }
+    let words = asked.search.clone().filter(|words| !words.trim().is_empty());
+    let search = Search { words, categories: category.flatten().into_iter().collect(), ..Search::default() };
+    let found = find_products(app, &search, &Place::Page(number), size).await?;
+    let (products, pagination) = body::products(found.representation.bytes(), &names)?;
+    Ok(ProductsAlias { products, category: None, pagination, cached: found.is_kept() })
+}
+
+fn category_of(word: &str, names: &Names) -> Option<CategoryId> {
+    let by_id = word.parse().ok().filter(|id| names.contains_key(id));
+    by_id.or_else(|| names.iter().find(|(_, name)| *name == word).map(|(id, _)| *id))
+}
+
+/// Creates a product. A key counts for callers that have a token.
+async fn created(
+    app: &App,
+    who: Who,
+    key: MaybeKey,
+    request: &HttpRequest,
+    sent: LooseBody<NewProductAlias>,
+) -> Result<ProductAlias, HttpError> {
+    let claim = who
+        .0
+        .user()
+        .zip(key.0)
+        .map(|(user, key)| Claim::new(Subject::User(user), "create_product", &key, sent.fingerprint(request)));
+    let NewProductAlias { name, description, price, category, stock, sku } = sent.into_inner();
+    let price = money(&price, app.currency())?;
+    let category = match category {
+        Some(name) => Some(app.category_named(&name).await?),
+        None => None,
+    };
+    let stock = Some(stock.unwrap_or(0));
+    let new = NewProduct {
+        name,
+        slug: None,
+        description,
+        category,
+        attributes: BTreeMap::new(),
+        price,
+        sku,
+        variants: Vec::new(),
+        stock,
+    };
+    let listing = app.create_product(claim, new).await?;
+    Ok(shown(listing, &names(app).await?)?.with_stock(stock))
+}
+
+async fn changed(
+    app: &App,
+    id: ProductId,
+    request: &HttpRequest,
+    sent: LooseBody<ProductChangeAlias>,
+) -> Result<ProductAlias, HttpError> {
+    let seen = seen(request)?;
+    let ProductChangeAlias { name, description, price, category, stock } = sent.into_inner();
+    let price = price.map(|price| money(&price, app.currency())).transpose()?;
+    let category = match category {
+        Some(name) => Some(Some(app.category_named(&name).await?)),
+        None => None,
+    };
+    let change = ProductChange { name, description, category, attributes: None, price };
+    let listing = match seen {
+        Some(version) => app.change_product(id, version, change).await?,
+        None => app.change_present_product(id, change).await?,
+    };
+    if let Some(quantity) = stock {
+        app.set_stock(&listing, quantity).await?;
+    }
+    Ok(shown(listing, &names(app).await?)?.with_stock(stock))
+}
+
+/// Creates a product.
+#[utoipa::path(tag = "catalog", request_body = NewProductAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
+    (status = 201, description = "The product", body = ProductAlias),
+    (status = 409, description = "SKU in use", body = ErrorBody),
+    (status = 422, description = "A value breaks its rule", body = ErrorBody),
+))]
+#[post("")]
+pub(crate) async fn create_bare(
+    app: Data<App>,
+    who: Who,
+    key: MaybeKey,
+    request: HttpRequest,
+    sent: LooseBody<NewProductAlias>,
+) -> Result<HttpResponse, HttpError> {
+    let product = created(&app, who, key, &request, sent).await?;
+    Ok(reply::with_status(StatusCode::CREATED, None, &product))
+}
+
+/// Reads one product by id or slug.
+#[utoipa::path(tag = "catalog", params(("id" = String, Path, description = "Id or slug")), responses(
+    (status = 200, description = "The product", body = ProductAlias),
+    (status = 404, description = "No such product", body = ErrorBody),
+))]
+#[get("/{id}")]
+pub(crate) async fn get_bare(app: Data<App>, path: PathText<String>) -> Result<HttpResponse, HttpError> {
+    Ok(reply::ok(&found(&app, path.0).await?.product))
+}
+
+/// Changes a product; what is absent stays. `If-Match` may be sent.
+#[utoipa::path(tag = "catalog", request_body = ProductChangeAlias, params(("id" = String, Path)), responses(
+    (status = 200, description = "The product after the change", body = ProductAlias),
+    (status = 404, description = "No such product", body = ErrorBody),
+    (status = 409, description = "The product is archived", body = ErrorBody),
+))]
+#[put("/{id}")]
+pub(crate) async fn change_bare(
+    app: Data<App>,
+    id: PathId<ProductKind>,
+    request: HttpRequest,
+    sent: LooseBody<ProductChangeAlias>,
+) -> Result<HttpResponse, HttpError> {
+    Ok(reply::ok(&changed(&app, id.0, &request, sent).await?))
+}
+
+/// Takes a product off sale; orders go on naming it. `If-Match` may be sent.
+#[utoipa::path(tag = "catalog", params(("id" = String, Path)), responses(
+    (status = 200, description = "Archived", body = MessageAlias),
+    (status = 404, description = "No such product", body = ErrorBody),
+    (status = 409, description = "Archived already", body = ErrorBody),
+))]
+#[delete("/{id}")]
+pub(crate) async fn delete_product(
+    app: Data<App>,
+    id: PathId<ProductKind>,
+    request: HttpRequest,
+) -> Result<HttpResponse, HttpError> {
+    match seen(&request)? {
+        Some(version) => app.archive_product(id.0, version).await?,
+        None => app.archive_present_product(id.0).await?,
+    }
+    Ok(reply::ok(&MessageAlias { message: DELETED }))
+}
+
+/// Lists the products for sale, newest first.
+#[utoipa::path(tag = "catalog", params(Limits, Narrowed), responses(
+    (status = 200, description = "A page of products", body = ProductsAlias),
+    (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
+))]
+#[get("")]
+pub(crate) async fn list_products(
+    app: Data<App>,
+    limits: LooseQuery<Limits>,
+    asked: LooseQuery<Narrowed>,
+) -> Result<HttpResponse, HttpError> {
+    Ok(reply::ok(&page(&app, limits.0, &asked.0).await?))
+}
+
+/// Lists the products of a category and of all below it, newest first.
+#[utoipa::path(tag = "catalog", params(Limits, ("category" = String, Path, description = "Name or id")), responses(
+    (status = 200, description = "A page of products; an empty one for a category that is not there", body = ProductsAlias),
+))]
+#[get("/category/{category}")]
+pub(crate) async fn list_of_category(
+    app: Data<App>,
+    category: PathText<String>,
+    limits: LooseQuery<Limits>,
+) -> Result<HttpResponse, HttpError> {
+    let asked = Narrowed { search: None, category: Some(category.0.clone()) };
+    let page = page(&app, limits.0, &asked).await?;
+    Ok(reply::ok(&ProductsAlias { category: Some(category.0), ..page }))
+}
+
+/// Creates a product.
+#[utoipa::path(tag = "catalog", request_body = NewProductAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
+    (status = 201, description = "The product", body = WrittenProductAlias),
+    (status = 409, description = "SKU in use", body = ErrorBody),
+    (status = 422, description = "A value breaks its rule", body = ErrorBody),
+))]
+#[post("")]
+pub(crate) async fn create_product(
+    app: Data<App>,
+    who: Who,
+    key: MaybeKey,
+    request: HttpRequest,
+    sent: LooseBody<NewProductAlias>,
+) -> Result<HttpResponse, HttpError> {
+    let product = created(&app, who, key, &request, sent).await?;
+    let written = WrittenProductAlias { message: CREATED, product };
+    Ok(reply::with_status(StatusCode::CREATED, None, &written))
+}
+
+/// Reads one product by id or slug.
+#[utoipa::path(tag = "catalog", params(("id" = String, Path, description = "Id or slug")), responses(
+    (status = 200, description = "The product", body = FoundProductAlias),
+    (status = 404, description = "No such product", body = ErrorBody),
+))]
+#[get("/{id}")]
+pub(crate) async fn get_product(app: Data<App>, path: PathText<String>) -> Result<HttpResponse, HttpError> {
+    Ok(reply::ok(&found(&app, path.0).await?))
+}
+
+/// Changes a product; what is absent stays. `If-Match` may be sent.
+#[utoipa::path(tag = "catalog", request_body = ProductChangeAlias, params(("id" = String, Path)), responses(
+    (status = 200, description = "The product after the change", body = WrittenProductAlias),
+    (status = 404, description = "No such product", body = ErrorBody),
+    (status = 409, description = "The product is archived", body = ErrorBody),
+))]
+#[put("/{id}")]
+pub(crate) async fn change_product(
+    app: Data<App>,
+    id: PathId<ProductKind>,
+    request: HttpRequest,
+    sent: LooseBody<ProductChangeAlias>,
+) -> Result<HttpResponse, HttpError> {
+    let product = changed(&app, id.0, &request, sent).await?;
+    Ok(reply::ok(&WrittenProductAlias { message: UPDATED, product }))
+}

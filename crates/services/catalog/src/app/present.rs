@@ -1,0 +1,106 @@
+//! Changes of things as they are now, for callers that have not said which version they mean. What is absent from such a
+//! change stays as somebody else has made it.
+
+use shop_types::{CategoryId, ProductId};
+
+use super::{App, Error, ProductKey};
+use crate::domain::{CategoryChange, Listing, NewCategory, Placed, ProductChange};
+
+/// How often a change that was outrun is decided again.
+const TURNS: u32 = 5;
+
+impl App {
+    /// Changes a product at whichever version it is.
+    ///
+    /// # Errors
+    /// As [`App::change_product`].
+    pub(crate) async fn change_present_product(&self, id: ProductId, change: ProductChange) -> Result<Listing, Error> {
+        again(async || {
+            let version = self.product(&ProductKey::Id(id)).await?.product.version;
+            self.change_product(id, version, change.clone()).await
+        })
+        .await
+    }
+
+    /// Sets what is on hand of the default variant of a product (ruling 22).
+    ///
+    /// # Errors
+    /// [`Error::Peer`] when inventory is away.
+    pub(crate) async fn set_stock(&self, listing: &Listing, quantity: u32) -> Result<(), Error> {
+        let Some(default) = listing.product.default_variant() else { return Ok(()) };
+        Ok(self.inventory.set_on_hand(&default.sku, quantity, &self.clock.new_id().to_string()).await?)
+    }
+
+    /// Takes a product off sale at whichever version it is.
+    ///
+    /// # Errors
+    /// As [`App::archive_product`].
+    pub(crate) async fn archive_present_product(&self, id: ProductId) -> Result<(), Error> {
+        again(async || {
+            let version = self.product(&ProductKey::Id(id)).await?.product.version;
+            self.archive_product(id, version).await
+        })
+        .await
+    }
+
+    /// Changes a category at whichever version it is.
+    ///
+    /// # Errors
+    /// As [`App::change_category`].
+    pub(crate) async fn change_present_category(
+        &self,
+        id: CategoryId,
+        change: CategoryChange,
+    ) -> Result<Placed, Error> {
+        again(async || {
+            let version = self.category(id).await?.category.version;
+            self.change_category(id, version, change.clone()).await
+        })
+        .await
+    }
+
+    /// Deletes a category at whichever version it is.
+    ///
+    /// # Errors
+    /// As [`App::delete_category`].
+    pub(crate) async fn delete_present_category(&self, id: CategoryId) -> Result<(), Error> {
+        again(async || {
+            let version = self.category(id).await?.category.version;
+            self.delete_category(id, version).await
+        })
+        .await
+    }
+
+    /// The category of a name, or a new root with it.
+    ///
+    /// # Errors
+    /// As [`App::create_category`], but for a name in use.
+    pub(crate) async fn category_named(&self, name: &str) -> Result<CategoryId, Error> {
+        if let Some(found) = self.find_named(name).await? {
+            return Ok(found);
+        }
+        let new = NewCategory { name: name.to_owned(), description: None, parent: None };
+        match self.create_category(None, new).await {
+            Ok(made) => Ok(made.category.id),
+            // Somebody else was faster.
+            Err(Error::CategoryNameTaken) => self.find_named(name).await?.ok_or(Error::CategoryNameTaken),
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn find_named(&self, name: &str) -> Result<Option<CategoryId>, Error> {
+        let all = self.store.categories().await?;
+        Ok(all.into_iter().find(|category| category.name == name.trim()).map(|category| category.id))
+    }
+}
+
+/// Does something again that was outrun, a few times.
+async fn again<T>(attempt: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 1..TURNS {
+        match attempt().await {
+            Err(Error::Stale { .. }) => {}
+            done => return done,
+        }
+    }
+    attempt().await
+}
