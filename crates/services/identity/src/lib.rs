@@ -2,10 +2,12 @@
 //!
 //! Wiring only. The operations are in `app`, the rules in `domain`. The signing key is here and in no other service.
 
+mod aliases;
 mod app;
 mod domain;
 mod events;
 mod routes;
+mod rpc;
 mod store;
 
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
             Box::pin(async move { app.prepare().await })
         })
         .routes(&app, routes::ACCESS, routes::configure)
+        .aliases(&app, aliases::ACCESS, aliases::configure)
+        .grpc(rpc::server(&app))
         .errors(routes::CODES)
         .consume(events::TOPICS, events::handler(&app))
         .background("answers about revoked sessions", Box::pin(answers))

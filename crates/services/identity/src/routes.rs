@@ -3,7 +3,7 @@
 mod addresses;
 mod api_keys;
 mod auth;
-mod body;
+pub(crate) mod body;
 mod customer_orders;
 mod keys;
 mod me;

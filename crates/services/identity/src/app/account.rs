@@ -5,8 +5,11 @@ use shop_types::{Email, SessionId, UserId};
 use super::sessions::{Ending, Reason};
 use super::{App, Error};
 use crate::domain::letter::Purpose;
-use crate::domain::{Name, Password, User};
+use crate::domain::{Name, Password, Search, User};
 use crate::store::{Account, EmailChanged, PasswordChange};
+
+/// How often a change that was outrun is tried again.
+const TURNS: u32 = 5;
 
 impl App {
     /// One's own account.
@@ -15,6 +18,29 @@ impl App {
     /// [`Error::NoSuchUser`].
     pub(crate) async fn user(&self, id: UserId) -> Result<User, Error> {
         self.store.user(id).await?.ok_or(Error::NoSuchUser)
+    }
+
+    /// The account with the number that people use.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUser`].
+    pub(crate) async fn user_of_number(&self, number: i64) -> Result<User, Error> {
+        let (found, _) = self.store.users_page(None, Some(&Search::Number(number)), 1, 1).await?;
+        found.into_iter().next().ok_or(Error::NoSuchUser)
+    }
+
+    /// Changes the name of an account at whichever version it is.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUser`]; [`Error::Stale`] when others change it all the time.
+    pub(crate) async fn rename_present(&self, id: UserId, name: &Name) -> Result<User, Error> {
+        for _ in 1..TURNS {
+            match self.rename(id, self.user(id).await?.version, name).await {
+                Err(Error::Stale { .. }) => {}
+                done => return done,
+            }
+        }
+        self.rename(id, self.user(id).await?.version, name).await
     }
 
     /// Changes the name of an account that is still at `expected`.

@@ -126,15 +126,15 @@ pub(crate) struct VerificationBody {
     pub(crate) token: String,
 }
 
-pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
     Name::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-fn chosen_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+pub(crate) fn chosen_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
     Password::chosen(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-fn typed_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+pub(crate) fn typed_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
     String::deserialize(deserializer).map(|text| Password::typed(&text))
 }
 

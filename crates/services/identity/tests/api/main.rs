@@ -4,6 +4,7 @@
 
 mod accounts;
 mod addresses;
+mod aliases;
 mod api_keys;
 mod callers;
 mod customer_orders;
