@@ -3,6 +3,7 @@
 
 mod error;
 mod merge;
+mod whole;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub use self::error::Error;
 pub use self::merge::MergeCarts;
 use crate::domain::batch::{Change, Command, Key};
 use crate::domain::{self, Cart, Owner};
-use crate::peers::{Catalog, Item};
+use crate::peers::{Catalog, Identity, Item};
 use crate::store::{self, Member, Settled};
 
 /// Names the operation in idempotency rows.
@@ -35,6 +36,7 @@ pub struct App {
     group: Group<Member, Settled>,
     numbers: Numbers,
     catalog: Catalog,
+    identity: Identity,
     clock: Arc<dyn Clock>,
     currency: Currency,
 }
@@ -80,17 +82,17 @@ fn guest(token: &GuestToken) -> Owner {
 }
 
 impl App {
-    /// Joins the database and the catalog. Nothing is read or written yet.
+    /// Joins the database and the peers. Nothing is read or written yet.
     #[must_use]
     pub fn new(
         mongo: &Mongo,
-        catalog: Catalog,
+        (catalog, identity): (Catalog, Identity),
         clock: Arc<dyn Clock>,
         currency: Currency,
         stop: CancellationToken,
     ) -> Self {
         let group = Group::spawn(mongo, "carts", |txn, members| Box::pin(store::settle(txn, members)), stop);
-        Self { mongo: mongo.clone(), group, numbers: Numbers::new(mongo, "carts"), catalog, clock, currency }
+        Self { mongo: mongo.clone(), group, numbers: Numbers::new(mongo, "carts"), catalog, identity, clock, currency }
     }
 
     /// Makes collections, validators and indexes.
@@ -155,6 +157,15 @@ impl App {
     pub async fn cart_as_shown(&self, caller: &Caller, id: CartId) -> Result<Cart, Error> {
         let found = store::find(&self.mongo, id, &owner_of(caller)?).await?;
         Ok(found.ok_or(domain::Error::NoCart)?)
+    }
+
+    /// Gives the caller's own cart exactly as they have seen it last, if it has this number; writes nothing.
+    ///
+    /// # Errors
+    /// [`domain::Error::NoCart`], [`Error::Store`].
+    pub async fn own_cart_as_shown(&self, caller: &Caller, number: i64) -> Result<Cart, Error> {
+        let found = store::find_of(&self.mongo, &owner_of(caller)?).await?;
+        Ok(found.filter(|cart| cart.number == number).ok_or(domain::Error::NoCart)?)
     }
 
     /// Puts pieces into a cart at the price of now. With a key it counts once: a repeated call gets the cart as it is.

@@ -2,6 +2,7 @@
 //!
 //! Wiring only. See README.md for the routes, calls, events and collections of this service.
 
+mod aliases;
 pub mod app;
 pub mod domain;
 mod events;
@@ -18,7 +19,7 @@ use shop_service::Service;
 use tonic::service::Routes;
 
 use crate::app::App;
-use crate::peers::Catalog;
+use crate::peers::{Catalog, Identity};
 
 /// Builds the service.
 ///
@@ -27,8 +28,8 @@ use crate::peers::Catalog;
 pub async fn service(config: &Config) -> anyhow::Result<Service> {
     let service = Service::start("cart", config).await?;
     let currency = config.currency.parse().context("the shop's currency is not an ISO 4217 code")?;
-    let catalog = Catalog::new(service.mesh());
-    let app = Arc::new(App::new(service.mongo()?, catalog, service.clock(), currency, service.stop()));
+    let peers = (Catalog::new(service.mesh()), Identity::new(service.mesh()));
+    let app = Arc::new(App::new(service.mongo()?, peers, service.clock(), currency, service.stop()));
     let rpc = rpc::server(&app, service.verifier(), service.clock());
     let prepared = Arc::clone(&app);
     let prepare = move || {
@@ -37,6 +38,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
     };
     Ok(service
         .routes(&app, routes::ACCESS, routes::configure)
+        .aliases(&app, aliases::ACCESS, aliases::configure)
         .errors(routes::CODES)
         .grpc(Routes::new(rpc))
         .prepare("collections", prepare)

@@ -1,23 +1,28 @@
-//! Other services out: what the catalog sells, and for how much.
+//! Other services out: what the catalog sells, and for how much; who has an account.
 
 use shop_mesh::convert::money_from_proto;
 use shop_mesh::{Channel, Mesh, PeerError};
 use shop_proto::catalog::catalog_client::CatalogClient;
 use shop_proto::catalog::{self, GetVariantsRequest};
-use shop_types::{ProductId, Sku};
+use shop_proto::identity::FindUserRequest;
+use shop_proto::identity::find_user_request::User;
+use shop_proto::identity::identity_client::IdentityClient;
+use shop_types::id::UserKind;
+use shop_types::{ErrorKind, Named, ProductId, Sku, UserId};
 
 use crate::domain::{Offer, Variant};
 
 const CATALOG: &str = "catalog";
+const IDENTITY: &str = "identity";
 
-/// Why the catalog gave no answer that can be used.
+/// Why a peer gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It refused, or could not be reached.
     #[error(transparent)]
     Refused(#[from] PeerError),
     /// It answered what the contract does not allow.
-    #[error("catalog answered with a {0} that is not one")]
+    #[error("a peer answered with a {0} that is not one")]
     Unreadable(&'static str),
 }
 
@@ -48,16 +53,30 @@ impl Catalog {
     /// # Errors
     /// [`Error::Refused`], [`Error::Unreadable`].
     pub async fn variant(&self, item: &Item) -> Result<Option<Variant>, Error> {
-        let (skus, products) = match item {
-            Item::Sku(sku) => (vec![sku.to_string()], Vec::new()),
-            Item::Product(id) => (Vec::new(), vec![id.to_string()]),
-        };
+        Ok(self.each(std::slice::from_ref(item)).await?.pop().flatten())
+    }
+
+    /// Finds each of these items, in their order; `None` for one that the catalog does not know.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Unreadable`].
+    pub async fn each(&self, items: &[Item]) -> Result<Vec<Option<Variant>>, Error> {
+        let (mut skus, mut products) = (Vec::new(), Vec::new());
+        for item in items {
+            match item {
+                Item::Sku(sku) => skus.push(sku.to_string()),
+                Item::Product(id) => products.push(id.to_string()),
+            }
+        }
         let found = self.ask(skus, products).await?;
-        let wanted = |variant: &&catalog::Variant| match item {
-            Item::Sku(sku) => variant.sku == sku.as_str(),
-            Item::Product(id) => variant.default_variant && variant.product_id == id.to_string(),
+        let find = |item: &Item| {
+            let wanted = |variant: &&catalog::Variant| match item {
+                Item::Sku(sku) => variant.sku == sku.as_str(),
+                Item::Product(id) => variant.default_variant && variant.product_id == id.to_string(),
+            };
+            found.iter().find(wanted).map(read).transpose()
         };
-        found.iter().find(wanted).map(read).transpose()
+        items.iter().map(find).collect()
     }
 
     /// Finds many variants; unknown ones are left out.
@@ -74,6 +93,37 @@ impl Catalog {
         let reply = self.client.clone().get_variants(request).await;
         let reply = reply.map_err(|status| PeerError::from_status(CATALOG, status))?;
         Ok(reply.into_inner().variants)
+    }
+}
+
+/// The accounts.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    client: IdentityClient<Channel>,
+}
+
+impl Identity {
+    /// Uses a channel of the mesh.
+    #[must_use]
+    pub fn new(mesh: &Mesh) -> Self {
+        Self { client: IdentityClient::new(mesh.channel(IDENTITY)) }
+    }
+
+    /// Finds who has an account of this id or number; `None` when nobody has.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Unreadable`].
+    pub async fn user(&self, named: Named<UserKind>) -> Result<Option<UserId>, Error> {
+        let user = match named {
+            Named::Id(id) => User::Id(id.to_string()),
+            Named::Number(number) => User::Number(number),
+        };
+        let reply = self.client.clone().find_user(FindUserRequest { user: Some(user) }).await;
+        match reply.map_err(|status| PeerError::from_status(IDENTITY, status)) {
+            Ok(reply) => reply.into_inner().user_id.parse().map(Some).map_err(|_| Error::Unreadable("user id")),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

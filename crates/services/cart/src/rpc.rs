@@ -31,8 +31,12 @@ impl CartService for Rpc {
         let caller = shop_mesh::caller(&request, &self.verifier, self.clock.now())
             .map_err(|refusal| shop_mesh::status(&refusal))?;
         let shown = async {
+            let GetCartRequest { cart_id, number } = request.get_ref();
+            if let Some(number) = number {
+                return self.app.own_cart_as_shown(&caller, *number).await;
+            }
             // A malformed id names no cart, like an unknown one.
-            let id = request.get_ref().cart_id.parse().map_err(|_| Error::Rule(domain::Error::NoCart))?;
+            let id = cart_id.parse().map_err(|_| Error::Rule(domain::Error::NoCart))?;
             self.app.cart_as_shown(&caller, id).await
         };
         let cart = shown.await.map_err(|error| shop_mesh::status(&error))?;

@@ -21,8 +21,8 @@ pub enum Error {
     /// Neither logged in nor holding a guest token.
     #[error("this call needs a token, or the guest token of the cart")]
     Nobody,
-    /// The catalog gave no answer that can be used.
-    #[error("failed to ask the catalog for prices")]
+    /// The catalog or identity gave no answer that can be used.
+    #[error("failed to ask another service")]
     Catalog(#[from] peers::Error),
     /// The store failed; a write may have happened, and the same call finds out.
     #[error("failed to read or write carts")]

@@ -1,10 +1,13 @@
-//! A catalog whose prices a test sets.
+//! A catalog whose prices a test sets, and the accounts that it knows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shop_proto::catalog::catalog_server::{Catalog, CatalogServer};
 use shop_proto::catalog::{GetVariantsReply, GetVariantsRequest, Variant};
+use shop_proto::identity::find_user_request::User;
+use shop_proto::identity::identity_server::{Identity, IdentityServer};
+use shop_proto::identity::{FindUserReply, FindUserRequest};
 use shop_proto::money::Money;
 use tokio::sync::Mutex;
 use tonic::service::Routes;
@@ -20,6 +23,8 @@ pub(crate) struct FakeCatalog(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     variants: BTreeMap<String, Variant>,
+    /// Ids of users by their numbers.
+    users: BTreeMap<i64, String>,
     away: bool,
     calls: u32,
 }
@@ -44,6 +49,11 @@ impl FakeCatalog {
         change(self.0.lock().await.variants.get_mut(sku).unwrap());
     }
 
+    /// Gives somebody an account with a number.
+    pub(crate) async fn know(&self, user: &str, number: i64) {
+        self.0.lock().await.users.insert(number, user.to_owned());
+    }
+
     /// Forgets a SKU.
     pub(crate) async fn forget(&self, sku: &str) {
         self.0.lock().await.variants.remove(sku);
@@ -61,7 +71,7 @@ impl FakeCatalog {
 
     /// The server to mount.
     pub(crate) fn routes(&self) -> Routes {
-        Routes::new(CatalogServer::new(self.clone()))
+        Routes::new(CatalogServer::new(self.clone())).add_service(IdentityServer::new(self.clone()))
     }
 }
 
@@ -77,5 +87,18 @@ impl Catalog for FakeCatalog {
         let asked = |variant: &&Variant| skus.contains(&variant.sku) || product_ids.contains(&variant.product_id);
         let variants = state.variants.values().filter(asked).cloned().collect();
         Ok(Response::new(GetVariantsReply { variants }))
+    }
+}
+
+#[tonic::async_trait]
+impl Identity for FakeCatalog {
+    async fn find_user(&self, request: Request<FindUserRequest>) -> Result<Response<FindUserReply>, Status> {
+        let state = self.0.lock().await;
+        let found = match request.into_inner().user.unwrap() {
+            User::Id(id) => state.users.iter().find(|(_, user)| **user == id),
+            User::Number(number) => state.users.get_key_value(&number),
+        };
+        let (number, user) = found.ok_or_else(|| Status::not_found("no such user"))?;
+        Ok(Response::new(FindUserReply { user_id: user.clone(), number: *number }))
     }
 }

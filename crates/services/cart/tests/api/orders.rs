@@ -20,7 +20,8 @@ use crate::given::{
 async fn get_cart(shop: &TestShop, buyer: Option<&Buyer>, path: &str) -> Result<GetCartReply, Status> {
     let endpoint = Endpoint::from_shared(shop.grpc_url()).unwrap();
     let mut client = CartClient::new(endpoint.connect().await.unwrap());
-    let mut request = Request::new(GetCartRequest { cart_id: path.rsplit('/').next().unwrap().to_owned() });
+    let mut request =
+        Request::new(GetCartRequest { cart_id: path.rsplit('/').next().unwrap().to_owned(), number: None });
     if let Some(Buyer(header, secret)) = buyer {
         let name = if *header == "Authorization" { "authorization" } else { "x-guest-token" };
         request.metadata_mut().insert(name, secret.parse().unwrap());
