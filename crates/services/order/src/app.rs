@@ -5,6 +5,7 @@ mod drive;
 mod error;
 mod keyed;
 mod measures;
+mod named;
 mod place;
 mod placement;
 mod recover;

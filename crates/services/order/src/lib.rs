@@ -3,6 +3,7 @@
 //! `service` wires it up; the operations are in `app`, the rules in `domain`. The order document is the only judge: every
 //! other service follows what is decided here.
 
+mod aliases;
 mod app;
 pub mod domain;
 mod events;
@@ -42,6 +43,7 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
             Box::pin(async move { Ok(app.prepare().await?) })
         })
         .routes(&app, routes::ACCESS, routes::configure)
+        .aliases(&app, aliases::ACCESS, aliases::configure)
         .errors(routes::CODES)
         .consume(events::TOPICS, events::handler(&app))
         .relay()

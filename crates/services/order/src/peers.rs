@@ -6,17 +6,22 @@ use shop_proto::cart::cart_client::CartClient;
 use shop_proto::cart::{GetCartReply, GetCartRequest};
 use shop_proto::catalog::GetVariantsRequest;
 use shop_proto::catalog::catalog_client::CatalogClient;
+use shop_proto::identity::FindUserRequest;
+use shop_proto::identity::find_user_request::User;
+use shop_proto::identity::identity_client::IdentityClient;
 use shop_proto::inventory::inventory_client::InventoryClient;
 use shop_proto::inventory::{Line, ReservationState, ReserveRequest};
 use shop_proto::payment::payment_client::PaymentClient;
 use shop_proto::payment::{AuthorizeReply, AuthorizeRequest, PaymentState};
 use shop_types::event::CartFact;
-use shop_types::{CartId, ErrorKind, Money, ProductId, Quantity, Sku};
+use shop_types::id::UserKind;
+use shop_types::{CartId, ErrorKind, Money, Named, ProductId, Quantity, Sku, UserId};
 
 use crate::domain::{Order, Priced, Shortage, Wanted};
 
 /// The services that an order needs.
 pub(crate) struct Peers {
+    identity: IdentityClient<Channel>,
     cart: CartClient<Channel>,
     catalog: CatalogClient<Channel>,
     inventory: InventoryClient<Channel>,
@@ -67,6 +72,7 @@ pub(crate) enum Hold {
 impl Peers {
     pub(crate) fn new(mesh: &Mesh) -> Self {
         Self {
+            identity: IdentityClient::new(mesh.channel("identity")),
             cart: CartClient::new(mesh.channel("cart")),
             catalog: CatalogClient::new(mesh.channel("catalog")),
             inventory: InventoryClient::new(mesh.channel("inventory")),
@@ -74,11 +80,34 @@ impl Peers {
         }
     }
 
+    /// Who has an account, by id or by number. `None`: nobody.
+    pub(crate) async fn user(&self, named: Named<UserKind>) -> Result<Option<UserId>, PeerError> {
+        let user = match named {
+            Named::Id(id) => User::Id(id.to_string()),
+            Named::Number(number) => User::Number(number),
+        };
+        let reply = self.identity.clone().find_user(FindUserRequest { user: Some(user) }).await;
+        match reply.map_err(|status| PeerError::from_status("identity", status)) {
+            Ok(reply) => reply.into_inner().user_id.parse().map(Some).map_err(|_| unreadable("identity")),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a cart with the caller's own token; nothing is written (ruling 16). `None`: there is no such cart for them.
     pub(crate) async fn cart(&self, id: CartId) -> Result<Option<Cart>, PeerError> {
-        let reply = self.cart.clone().get_cart(GetCartRequest { cart_id: id.to_string() }).await;
+        self.find_cart(GetCartRequest { cart_id: id.to_string(), number: None }).await
+    }
+
+    /// The same by the number of the caller's own cart.
+    pub(crate) async fn cart_of_number(&self, number: i64) -> Result<Option<Cart>, PeerError> {
+        self.find_cart(GetCartRequest { cart_id: String::new(), number: Some(number) }).await
+    }
+
+    async fn find_cart(&self, request: GetCartRequest) -> Result<Option<Cart>, PeerError> {
+        let reply = self.cart.clone().get_cart(request).await;
         match reply.map_err(|status| PeerError::from_status("cart", status)) {
-            Ok(reply) => read_cart(id, reply.into_inner()).map(Some),
+            Ok(reply) => read_cart(reply.into_inner()).map(Some),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -153,7 +182,8 @@ impl Peers {
     }
 }
 
-fn read_cart(id: CartId, reply: GetCartReply) -> Result<Cart, PeerError> {
+fn read_cart(reply: GetCartReply) -> Result<Cart, PeerError> {
+    let id = reply.cart_id.parse().map_err(|_| unreadable("cart"))?;
     let line = |line: shop_proto::cart::CartLine| {
         Some(Wanted {
             sku: line.sku.parse().ok()?,

@@ -1,10 +1,11 @@
 //! HTTP in: parse, call [`App`], respond. `configure()` at the bottom is the URL table, [`ACCESS`] says who may call.
 
-mod body;
+pub(crate) mod body;
 mod parts;
 mod returns;
 
-use actix_web::http::header::{ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::body::{NewOrderBody, NewPaymentBody, OrderBody, StatusBody, StatusWord};
 use crate::app::{App, Buyer, Error, Filter, Keyed, Outcome, PlaceOrder, Placement, Source, Viewer};
-use crate::domain;
+use crate::domain::{self, Order};
 
 /// Who may call each route (api 1).
 pub(crate) const ACCESS: &[Route] = &[
@@ -47,7 +48,11 @@ pub(crate) const CODES: &[Code] = &[
     ("sold_out", 409, "There is not enough in stock; nothing was taken. The body lists the short lines."),
     ("not_sold", 409, "Something in the order is not for sale (any more)."),
     ("price_changed", 409, "Prices have changed since the cart was last shown; both totals are in the body."),
-    ("illegal_transition", 409, "It is in a state that does not allow it; the body says which, and lists what may follow."),
+    (
+        "illegal_transition",
+        409,
+        "It is in a state that does not allow it; the body says which, and lists what may follow.",
+    ),
     ("too_many_attempts", 409, "The order has had all its attempts to pay."),
     ("too_many_addresses", 409, "The address of the order has changed as often as it may: 20 times."),
     ("return_open", 409, "A return of the order waits to be decided."),
@@ -81,7 +86,7 @@ pub(crate) struct OrderFilter {
     to: Option<Timestamp>,
 }
 
-fn viewer(caller: Caller) -> Result<Viewer, HttpError> {
+pub(crate) fn viewer(caller: Caller) -> Result<Viewer, HttpError> {
     match caller {
         caller if caller.is_staff() => Ok(Viewer::Staff),
         Caller::User { id, .. } => Ok(Viewer::User(id)),
@@ -116,7 +121,7 @@ pub(crate) async fn place_order(
 }
 
 /// Who buys, and on whose behalf the key counts: a guest's is the cart's (ruling 23).
-fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject), HttpError> {
+pub(crate) fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject), HttpError> {
     match (caller, source) {
         (Caller::User { id, .. }, _) => Ok((Buyer::User(id), Subject::User(id))),
         (Caller::Guest { token }, Source::Cart(cart)) => {
@@ -131,34 +136,34 @@ fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject), HttpError>
 }
 
 fn answer(placed: Placement) -> Result<HttpResponse, HttpError> {
-    let Placement { order, outcome, replayed } = placed;
-    let (location, version) = (format!("/api/v1/orders/{}", order.id), order.version);
-    let answer = match outcome {
-        Outcome::Confirmed => Ok(reply::created(&location, version, &OrderBody::from(*order))),
-        Outcome::Pending => {
-            let mut accepted = HttpResponse::Accepted();
-            accepted.insert_header((LOCATION, location)).insert_header((ETAG, reply::etag(version)));
-            Ok(accepted.json(OrderBody::from(*order)))
-        }
-        Outcome::Declined => Err(Error::PaymentDeclined { order }),
-        Outcome::SoldOut => Err(Error::SoldOut { order }),
-        Outcome::Rejected => Err(Error::Rejected { order }),
-    };
-    match answer {
-        Ok(response) if replayed => Ok(said_before(response)),
-        Ok(response) => Ok(response),
-        Err(error) if replayed => Err(HttpError::from(error).with_header(REPLAYED.0, REPLAYED.1)),
-        Err(error) => Err(error.into()),
-    }
+    let (status, order, replayed) = decided(placed)?;
+    let location = HeaderValue::try_from(format!("/api/v1/orders/{}", order.id)).map_err(HttpError::internal)?;
+    let mut response = reply::with_status(status, order.version, &OrderBody::from(order));
+    response.headers_mut().insert(LOCATION, location);
+    Ok(if replayed { said_before(response) } else { response })
 }
 
-fn said_before(mut response: HttpResponse) -> HttpResponse {
+/// The status of good news, the order, and whether it was told before; bad news is an error.
+pub(crate) fn decided(placed: Placement) -> Result<(StatusCode, Order, bool), HttpError> {
+    let Placement { order, outcome, replayed } = placed;
+    let refused = match outcome {
+        Outcome::Confirmed => return Ok((StatusCode::CREATED, *order, replayed)),
+        Outcome::Pending => return Ok((StatusCode::ACCEPTED, *order, replayed)),
+        Outcome::Declined => Error::PaymentDeclined { order },
+        Outcome::SoldOut => Error::SoldOut { order },
+        Outcome::Rejected => Error::Rejected { order },
+    };
+    let refused = HttpError::from(refused);
+    Err(if replayed { refused.with_header(REPLAYED.0, REPLAYED.1) } else { refused })
+}
+
+pub(crate) fn said_before(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(REPLAYED.0, REPLAYED.1);
     response
 }
 
 /// How a request with a key was refused; one that is still at work is worth asking for again.
-fn refusal(error: Error) -> HttpError {
+pub(crate) fn refusal(error: Error) -> HttpError {
     let at_work = matches!(error, Error::InProgress { .. });
     let refused = HttpError::from(error);
     if at_work { refused.with_header(RETRY_AFTER, HeaderValue::from_static("1")) } else { refused }
@@ -176,7 +181,8 @@ fn keyed(caller: Caller, key: Key, fingerprint: Fingerprint) -> Result<Keyed, Ht
 #[get("/api/v1/orders")]
 pub(crate) async fn list_orders(app: Data<App>, who: Who, list: Paged<OrderFilter>) -> Result<HttpResponse, HttpError> {
     let Paged(page, OrderFilter { status, user_id, from, to }) = list;
-    let filter = Filter { state: status.map(|word| word.0), user: user_id, from, to };
+    let states = status.map(|word| word.0).into_iter().collect();
+    let filter = Filter { states, user: user_id, from, to };
     newest_first(&page)?;
     let found = app.orders(&viewer(who.0)?, &filter, (page.page, page.size)).await?;
     Ok(reply::ok(&found.map(OrderBody::from)))

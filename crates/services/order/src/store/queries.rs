@@ -30,7 +30,8 @@ pub(crate) enum Viewer {
 /// Which orders a list shows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
-    pub(crate) state: Option<State>,
+    /// In one of these states, unless there is none.
+    pub(crate) states: Vec<State>,
     pub(crate) user: Option<UserId>,
     pub(crate) from: Option<Timestamp>,
     pub(crate) to: Option<Timestamp>,
@@ -55,6 +56,15 @@ impl Store {
         let filter = viewer.narrow(doc! { "_id": id.to_string() });
         let found = self.mongo.run("find order", async move { orders.find_one(filter).await }).await?;
         found.map(|stored| stored.try_into().map_err(|error| Error::corrupt("find order", error))).transpose()
+    }
+
+    /// One order by the number that people use, if the viewer may see it.
+    pub(crate) async fn order_of_number(&self, viewer: &Viewer, number: i64) -> Result<Option<Order>, Error> {
+        const WHAT: &str = "find order of number";
+        let orders: Collection<OrderDocument> = self.mongo.collection(ORDERS);
+        let filter = viewer.narrow(doc! { "number": number });
+        let found = self.mongo.run(WHAT, async move { orders.find_one(filter).await }).await?;
+        found.map(|stored| stored.try_into().map_err(|error| Error::corrupt(WHAT, error))).transpose()
     }
 
     /// A page of the orders that the viewer may see, newest first, and how many there are.
@@ -97,10 +107,17 @@ pub(super) fn newest_first(number: u32, size: u32) -> FindOptions {
 }
 
 fn query(viewer: &Viewer, filter: &Filter) -> Document {
-    let Filter { state, user, from, to } = filter;
+    let Filter { states, user, from, to } = filter;
     let mut query = Document::new();
-    if let Some(state) = state {
-        query.insert("state", state.as_str());
+    match states.as_slice() {
+        [] => {}
+        [state] => {
+            query.insert("state", state.as_str());
+        }
+        several => {
+            let words: Vec<_> = several.iter().map(|state| state.as_str()).collect();
+            query.insert("state", doc! { "$in": words });
+        }
     }
     if let Some(user) = user {
         query.insert("user", user.to_string());

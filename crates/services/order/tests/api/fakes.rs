@@ -1,4 +1,4 @@
-//! Cart, catalog, inventory and payment as a test wants them: in memory, with moods, and with a record of what was asked.
+//! Identity, cart, catalog, inventory and payment as a test wants them: in memory, with moods, and with a record of what was asked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +8,9 @@ use shop_proto::cart::cart_server::{Cart, CartServer};
 use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
 use shop_proto::catalog::catalog_server::{Catalog, CatalogServer};
 use shop_proto::catalog::{GetVariantsReply, GetVariantsRequest, Variant};
+use shop_proto::identity::find_user_request::User;
+use shop_proto::identity::identity_server::{Identity, IdentityServer};
+use shop_proto::identity::{FindUserReply, FindUserRequest};
 use shop_proto::inventory::inventory_server::{Inventory, InventoryServer};
 use shop_proto::inventory::{
     CommitReply, CommitRequest, Line, ReleaseReply, ReleaseRequest, ReservationState, ReserveReply, ReserveRequest,
@@ -43,6 +46,7 @@ pub(crate) enum Mood {
 /// One of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Peer {
+    Identity,
     Cart,
     Catalog,
     Inventory,
@@ -57,6 +61,8 @@ pub(crate) struct Fakes(Arc<Mutex<State>>);
 struct State {
     moods: HashMap<Peer, Mood>,
     calls: Vec<Peer>,
+    /// Who has an account: ids by numbers.
+    users: HashMap<i64, String>,
     carts: HashMap<String, (Buyer, GetCartReply)>,
     variants: HashMap<String, Variant>,
     stock: HashMap<String, u32>,
@@ -83,6 +89,11 @@ impl Fakes {
         let mut state = self.0.lock().await;
         state.variants.insert(sku.to_owned(), variant);
         state.stock.insert(sku.to_owned(), pieces);
+    }
+
+    /// Gives somebody an account with a number.
+    pub(crate) async fn know(&self, user: &str, number: i64) {
+        self.0.lock().await.users.insert(number, user.to_owned());
     }
 
     /// Takes a SKU off sale.
@@ -153,6 +164,7 @@ impl Fakes {
     /// The servers to mount.
     pub(crate) fn routes(&self) -> Routes {
         Routes::new(CartServer::new(self.clone()))
+            .add_service(IdentityServer::new(self.clone()))
             .add_service(CatalogServer::new(self.clone()))
             .add_service(InventoryServer::new(self.clone()))
             .add_service(PaymentServer::new(self.clone()))
@@ -177,6 +189,20 @@ impl Fakes {
 }
 
 #[tonic::async_trait]
+impl Identity for Fakes {
+    async fn find_user(&self, request: Request<FindUserRequest>) -> Result<Response<FindUserReply>, Status> {
+        self.called(Peer::Identity).await?;
+        let state = self.0.lock().await;
+        let found = match request.into_inner().user.unwrap() {
+            User::Id(id) => state.users.iter().find(|(_, user)| **user == id),
+            User::Number(number) => state.users.get_key_value(&number),
+        };
+        let (number, user) = found.ok_or_else(|| Status::not_found("no such user"))?;
+        Ok(Response::new(FindUserReply { user_id: user.clone(), number: *number }))
+    }
+}
+
+#[tonic::async_trait]
 impl Cart for Fakes {
     async fn get_cart(&self, request: Request<GetCartRequest>) -> Result<Response<GetCartReply>, Status> {
         self.called(Peer::Cart).await?;
@@ -186,7 +212,12 @@ impl Cart for Fakes {
             (None, Some(token)) => Buyer("X-Guest-Token", token),
             (None, None) => return Err(Status::unauthenticated("nobody asks")),
         };
-        match self.0.lock().await.carts.get(&request.get_ref().cart_id) {
+        let GetCartRequest { cart_id, number } = request.get_ref();
+        let state = self.0.lock().await;
+        // The first cart of a test has the number 1.
+        let mut carts = state.carts.values();
+        let found = if number.is_some() { carts.find(|_| *number == Some(1)) } else { state.carts.get(cart_id) };
+        match found {
             Some((owner, cart)) if *owner == caller => Ok(Response::new(cart.clone())),
             Some(_) | None => Err(Status::not_found("no such cart")),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shop_config::Aliases;
 use shop_mongo::{Document, Mongo, doc};
 use shop_redis::{Entry, Redis};
 use shop_service::{Running, SystemClock};
@@ -86,21 +87,27 @@ impl Given {
 
     /// The service whose orders wait so long for their money.
     pub(crate) async fn with_deadline(deadline: Duration) -> Self {
-        Self::start(deadline, Arc::new(SystemClock)).await
+        Self::start((deadline, Aliases::On), Arc::new(SystemClock)).await
+    }
+
+    /// The service whose aliases are like this.
+    pub(crate) async fn with_aliases(aliases: Aliases) -> Self {
+        Self::start((Duration::from_secs(900), aliases), Arc::new(SystemClock)).await
     }
 
     /// The service in a pod with a clock of its own.
     pub(crate) async fn at(clock: Arc<FakeClock>) -> Self {
-        Self::start(Duration::from_secs(900), clock).await
+        Self::start((Duration::from_secs(900), Aliases::On), clock).await
     }
 
-    async fn start(deadline: Duration, clock: Arc<dyn Clock>) -> Self {
+    async fn start((deadline, aliases): (Duration, Aliases), clock: Arc<dyn Clock>) -> Self {
         let fakes = Fakes::default();
         fakes.sell("mug", 500, 1000).await;
         fakes.sell("cup", 300, 1000).await;
         let peers = Peers { grpc: Some(fakes.routes()), ..Peers::default() };
         let shop = TestShop::start_beside(peers, |mut config| async move {
             config.order_deadline = deadline;
+            config.aliases = aliases;
             order::service_with_clock(&config, clock).await
         })
         .await;

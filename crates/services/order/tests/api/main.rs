@@ -4,6 +4,7 @@
 
 mod access;
 mod addresses;
+mod aliases;
 mod attempts;
 mod bad_input;
 mod cancelling;
