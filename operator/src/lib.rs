@@ -21,3 +21,4 @@ pub mod plan;
 pub mod reconcile;
 pub mod render;
 pub mod report;
+mod yaml;

@@ -16,8 +16,8 @@ use shop_config::{Secret, ServiceSpec, Store};
 use crate::build::names;
 use crate::crd::Shop;
 use crate::crd::shop::{
-    Availability, BundledIngress, EnvVar, EvictionPolicy, Ingress, IngressProvider, IngressTimeouts, PullPolicy,
-    RedisMode, ServiceType, TraceExporter,
+    Aliases, Availability, BundledIngress, EnvVar, EvictionPolicy, Ingress, IngressProvider, IngressTimeouts,
+    PullPolicy, RedisMode, ServiceType, TraceExporter,
 };
 use crate::error::Error;
 use crate::keys;
@@ -70,6 +70,8 @@ pub struct Plan {
     pub check: DatabaseCheck,
     /// Where the shop answers, as far as the spec tells.
     pub host: Option<String>,
+    /// Whether older names of calls are served.
+    pub serves_aliases: bool,
 }
 
 /// Whose objects they are.
@@ -216,6 +218,7 @@ pub fn plan(shop: &Shop, observed: &Observed, settings: &Settings) -> Result<Pla
         },
         nginx: nginx_plan(&spec.ingress, &shop, &images, replicas, settings, observed)?,
         host: spec.ingress.host.clone(),
+        serves_aliases: spec.aliases != Aliases::Off,
         secrets,
         database_prefix,
         check,

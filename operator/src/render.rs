@@ -14,6 +14,7 @@ use crate::crd::{self, Shop};
 use crate::keys;
 use crate::observe::{Made, Observed, references};
 use crate::plan::{Settings, plan};
+use crate::yaml;
 
 /// All objects that a Shop leads to, as YAML documents in the order in which they are applied.
 ///
@@ -88,5 +89,5 @@ fn write(objects: &Objects) -> Result<String, serde_yaml_ng::Error> {
 }
 
 fn documents<K: Serialize>(objects: &[K]) -> Result<String, serde_yaml_ng::Error> {
-    objects.iter().map(|object| Ok(format!("---\n{}", serde_yaml_ng::to_string(object)?))).collect()
+    objects.iter().map(|object| Ok(format!("---\n{}", yaml::to_string(object)?))).collect()
 }

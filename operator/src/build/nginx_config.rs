@@ -135,7 +135,8 @@ fn server(plan: &Plan, nginx: &NginxPlan, default: &str, name: &str) -> String {
     let mut text =
         format!("\n    server {{\n        listen {PORT}{default};\n        server_name {name};\n{}", own_answers());
     for service in shop_config::SERVICES {
-        for route in service.routes {
+        let aliases = if plan.serves_aliases { service.aliases } else { &[] };
+        for route in service.routes.iter().chain(aliases) {
             text.push_str(&locations(route, service.name));
         }
     }

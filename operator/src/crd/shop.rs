@@ -76,6 +76,10 @@ pub struct ShopSpec {
     /// The way in from outside.
     #[serde(default)]
     pub ingress: Ingress,
+    /// Which older names of calls are served beside `/api/v1`, for clients of other shops. Write `"On"` and `"Off"` in
+    /// quotes: YAML takes the bare words for true and false.
+    #[serde(default)]
+    pub aliases: Aliases,
     /// What holds for every service that does not say otherwise.
     #[serde(default)]
     pub defaults: Defaults,
@@ -87,6 +91,19 @@ pub struct ShopSpec {
     /// Traces.
     #[serde(default)]
     pub observability: Observability,
+}
+
+/// Which older names of calls are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Aliases {
+    /// None.
+    Off,
+    /// All of them, for those who may make the calls that they stand for.
+    #[default]
+    On,
+    /// All of them; and callers without a token may create products, categories and orders by them and read orders and
+    /// accounts. For testers and load scripts, never for a shop with customers.
+    Open,
 }
 
 /// How much may fail before the shop does.

@@ -9,7 +9,7 @@ use shop_config::{
 use super::{Identity, Located, trace_endpoint};
 use crate::build::names;
 use crate::crd::ShopSpec;
-use crate::crd::shop::{Rate, RateLimit};
+use crate::crd::shop::{Aliases, Rate, RateLimit};
 use crate::error::Error;
 use crate::keys;
 use crate::observe::Observed;
@@ -205,6 +205,7 @@ fn is_told(service: &str, name: &str) -> bool {
             service == names::PAYMENT
         }
         env::ORDER_DEADLINE_SECONDS => service == names::ORDER,
+        env::ALIASES => shop_config::service(service).is_some_and(|service| !service.aliases.is_empty()),
         _ => true,
     }
 }
@@ -214,6 +215,11 @@ fn config(service: &ServiceSpec, spec: &ShopSpec, shop: &Identity, prefix: &str)
     let mut config = Config::from_lookup(&|_| None).map_err(Error::internal("make a configuration"))?;
     config.peer_url = format!("http://{}-{{service}}:{}", shop.name, shop_config::GRPC_PORT);
     config.currency.clone_from(&spec.currency);
+    config.aliases = match spec.aliases {
+        Aliases::Off => shop_config::Aliases::Off,
+        Aliases::On => shop_config::Aliases::On,
+        Aliases::Open => shop_config::Aliases::Open,
+    };
     // The values stand in Secrets; only what surrounds them is written here.
     config.mongodb = service.needs(Store::MongoDb).then(|| MongoConfig {
         uri: Secret::new(""),

@@ -164,7 +164,7 @@ async fn every_route_leads_to_its_service_by_whole_path_elements() {
     let service = echo("service", "200 OK").await;
     let nginx = start("{}", &settings(), service, free_address()).await;
     for entry in shop_config::SERVICES {
-        for route in entry.routes {
+        for route in entry.routes.iter().chain(entry.aliases) {
             for path in [(*route).to_owned(), format!("{}/x?y=1", route.trim_end_matches('/'))] {
                 let body = get(&nginx, &path).await.unwrap().text().await.unwrap();
                 assert_eq!(sent_to(&body), entry.name, "{path}");
@@ -172,11 +172,22 @@ async fn every_route_leads_to_its_service_by_whole_path_elements() {
             }
         }
     }
-    for path in ["/api/v1/merge", "/api/v1/productsx", "/unknown"] {
+    // Of a pair such as /product and /products neither is the beginning of the other, and words that begin alike are edge's.
+    for path in ["/api/v1/merge", "/api/v1/productsx", "/unknown", "/userfoo", "/ordersx", "/api", "/api/product"] {
         assert_eq!(sent_to(&get(&nginx, path).await.unwrap().text().await.unwrap()), "edge", "{path}");
     }
     assert_eq!(sent_to(&get(&nginx, "/api/v1/me/cart").await.unwrap().text().await.unwrap()), "cart");
     assert_eq!(sent_to(&get(&nginx, "/api/v1/me/carts").await.unwrap().text().await.unwrap()), "identity");
+}
+
+#[tokio::test]
+async fn aliases_that_are_off_lead_to_nobody_but_edge() {
+    let service = echo("service", "200 OK").await;
+    let nginx = start("aliases: \"Off\"", &settings(), service, free_address()).await;
+    for alias in shop_config::SERVICES.iter().flat_map(|entry| entry.aliases) {
+        assert_eq!(sent_to(&get(&nginx, alias).await.unwrap().text().await.unwrap()), "edge", "{alias}");
+    }
+    assert_eq!(sent_to(&get(&nginx, "/api/v1/orders").await.unwrap().text().await.unwrap()), "order");
 }
 
 #[tokio::test]
