@@ -66,11 +66,16 @@ fn rules_are_pure() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// The routes of a service as its access table lists them: `METHOD /path`.
-fn access_rows(source: &str) -> Vec<String> {
+/// The routes and aliases of a service as its access tables list them: `METHOD /path`.
+fn access_rows(folder: &str) -> Vec<String> {
+    let aliases = format!("{folder}/src/aliases.rs");
+    let mut source = read(format!("{folder}/src/routes.rs"));
+    if root().join(&aliases).is_file() {
+        source.push_str(&read(aliases));
+    }
     let mut rows = Vec::new();
     for line in source.lines().map(str::trim) {
-        if let Some(rest) = line.strip_prefix("(Method::") {
+        if let Some(rest) = line.strip_prefix("(Method::").or_else(|| line.strip_prefix("Alias::new(Method::")) {
             let mut parts = rest.split(',').map(str::trim);
             let (Some(method), Some(path)) = (parts.next(), parts.next()) else { continue };
             rows.push(format!("{} {}", method.to_uppercase(), path.trim_matches('"')));
@@ -83,7 +88,7 @@ fn access_rows(source: &str) -> Vec<String> {
 fn every_readme_lists_exactly_the_routes_of_its_access_table() {
     for spec in SERVICES {
         let folder = format!("crates/services/{}", spec.name);
-        let mut served = access_rows(&read(format!("{folder}/src/routes.rs")));
+        let mut served = access_rows(&folder);
         assert!(!served.is_empty(), "{folder}: routes.rs has no access table");
         let readme = read(format!("{folder}/README.md"));
         let mut documented: Vec<String> = readme
@@ -95,7 +100,7 @@ fn every_readme_lists_exactly_the_routes_of_its_access_table() {
             .collect();
         served.sort();
         documented.sort();
-        assert_eq!(documented, served, "{folder}/README.md and routes.rs differ");
+        assert_eq!(documented, served, "{folder}/README.md and the access tables differ");
     }
 }
 
@@ -118,7 +123,7 @@ fn every_route_is_called_in_an_api_test() {
             .filter(|(path, _)| path.starts_with(format!("{folder}/tests/api")))
             .map(|(_, text)| text)
             .collect();
-        for row in access_rows(&read(format!("{folder}/src/routes.rs"))) {
+        for row in access_rows(&folder) {
             let path = row.split_once(' ').expect("a row has a path").1;
             let fixed = path.split('{').next().unwrap_or(path).trim_end_matches('/');
             assert!(tests.contains(fixed), "{folder}: no API test calls {row}");

@@ -1,0 +1,226 @@
+//! Faults that a shop must not have, by the numbers of the list that they come from: each is one test, over the aliases that
+//! the faulty shop has had, too. Limits across replicas (11) come with rate limits; that client errors are not repeated (15)
+//! is tested where calls between services are made, in shop-mesh.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::wait::until;
+
+use crate::given::Shop;
+
+/// A shop, its usual callers, and a mug at 0.10 of which there are as many as were put there.
+struct Scene {
+    shop: Shop,
+    tokens: BTreeMap<String, String>,
+}
+
+impl Scene {
+    async fn with_mugs(stock: u32) -> Self {
+        let shop = Shop::open().await;
+        let tokens = shop.tokens();
+        let scene = Self { shop, tokens };
+        let mug = json!({ "name": "Mug", "price": { "amount": 10, "currency": "EUR" }, "sku": "mug", "stock": stock });
+        let (status, body) = scene.send(Method::POST, "/api/v1/products", "staff", &[], Some(&mug)).await;
+        assert_eq!(status, 201, "{body}");
+        scene
+    }
+
+    /// Asks as one of the usual callers, or with a token.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        caller: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let url = format!("{}{path}", self.shop.url());
+        let token = self.tokens.get(caller).map_or(caller, String::as_str);
+        let mut request = reqwest::Client::new().request(method, url).bearer_auth(token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let reply = request.send().await.unwrap();
+        let status = reply.status().as_u16();
+        let text = reply.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    async fn order(&self, caller: &str, pieces: u32) -> (u16, Value) {
+        let order = json!({ "items": [{ "sku": "mug", "quantity": pieces }] });
+        self.send(Method::POST, "/api/orders", caller, &[], Some(&order)).await
+    }
+
+    async fn get(&self, path: &str, caller: &str) -> (u16, Value) {
+        self.send(Method::GET, path, caller, &[], None).await
+    }
+}
+
+/// Without what differs from answer to answer.
+fn bare((status, mut body): (u16, Value)) -> (u16, Value) {
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("requestId");
+        fields.remove("timestamp");
+    }
+    (status, body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_1_stock_is_taken_and_never_sold_twice() {
+    let scene = Scene::with_mugs(3).await;
+    let (first, second) = (scene.order("customer", 2).await, scene.order("customer", 2).await);
+    assert_eq!((first.0, second.0, &second.1["code"]), (201, 409, &json!("sold_out")), "{first:?} {second:?}");
+    assert_eq!(second.1["shortages"], json!([{ "sku": "mug", "requested": 2, "available": 1 }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_2_nobody_reads_or_changes_the_order_of_somebody_else() {
+    let scene = Scene::with_mugs(3).await;
+    let order = scene.order("customer", 1).await.1["order"]["id"].as_str().unwrap().to_owned();
+    let stranger = scene.shop.tokens()["customer"].clone();
+    let unknown = "0190b3c0-0000-7000-8000-00000000dead";
+    for (method, path) in [(Method::GET, ""), (Method::GET, "/items"), (Method::DELETE, "")] {
+        let theirs = scene.send(method.clone(), &format!("/api/orders/{order}{path}"), &stranger, &[], None).await;
+        let nobodys = scene.send(method, &format!("/api/orders/{unknown}{path}"), &stranger, &[], None).await;
+        assert_eq!((theirs.0, bare(theirs)), (404, bare(nobodys)));
+    }
+    let (status, list) = scene.get("/api/orders", &stranger).await;
+    assert_eq!((status, &list["orders"]), (200, &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_3_money_is_counted_in_cents() {
+    let scene = Scene::with_mugs(3).await;
+    let (status, placed) = scene.order("customer", 3).await;
+    assert_eq!(
+        (status, &placed["order"]["totalAmount"]),
+        (201, &json!(0.3)),
+        "0.1 three times, and not 0.30000000000000004"
+    );
+    let order = placed["order"]["id"].as_str().unwrap();
+    let canonical = scene.get(&format!("/api/v1/orders/{order}"), "customer").await.1;
+    assert_eq!(canonical["total"], json!({ "amount": 30, "currency": "EUR" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_4_a_status_follows_rules() {
+    let scene = Scene::with_mugs(3).await;
+    let order = scene.order("customer", 1).await.1["order"]["id"].as_str().unwrap().to_owned();
+    for status in ["delivered", "pending"] {
+        let path = format!("/api/orders/{order}/status");
+        let refused = scene.send(Method::PATCH, &path, "staff", &[], Some(&json!({ "status": status }))).await;
+        assert_eq!((refused.0, &refused.1["code"]), (409, &json!("illegal_transition")), "{status}");
+        let by_customer = scene.send(Method::PATCH, &path, "customer", &[], Some(&json!({ "status": status }))).await;
+        assert_eq!(by_customer.0, 403);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_5_a_repeated_call_does_not_order_again() {
+    let scene = Scene::with_mugs(3).await;
+    let order = json!({ "items": [{ "sku": "mug", "quantity": 1 }] });
+    let key = [("Idempotency-Key", "once")];
+    let first = scene.send(Method::POST, "/api/orders", "customer", &key, Some(&order)).await;
+    let second = scene.send(Method::POST, "/api/orders", "customer", &key, Some(&order)).await;
+    assert_eq!((first.0, &first), (201, &second));
+    assert_eq!(scene.get("/api/orders", "customer").await.1["pagination"]["total"], json!(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_6_a_list_shows_an_order_as_soon_as_it_is_placed() {
+    let scene = Scene::with_mugs(9).await;
+    for count in 1..=3 {
+        scene.order("customer", 1).await;
+        let list = scene.get("/api/orders?limit=50", "customer").await.1;
+        assert_eq!((&list["pagination"]["total"], &list["cached"]), (&json!(count), &json!(false)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_7_what_is_no_id_is_not_found() {
+    let scene = Scene::with_mugs(1).await;
+    for path in ["/api/products/{}", "/api/categories/x", "/api/orders/x", "/api/orders/-1", "/users/x", "/cart/x"] {
+        let (status, body) = scene.get(path, "admin").await;
+        assert_eq!((status, &body["code"]), (404, &json!("not_found")), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_8_a_token_ends_with_its_session() {
+    let scene = Scene::with_mugs(1).await;
+    let ada = json!({ "email": "ada@example.org", "password": "correct horse battery", "name": "Ada" });
+    let url = format!("{}/api/auth/register", scene.shop.url());
+    let opened: Value = reqwest::Client::new().post(url).json(&ada).send().await.unwrap().json().await.unwrap();
+    let token = opened["token"].as_str().unwrap();
+    assert_eq!(scene.get("/api/auth/profile", token).await.0, 200);
+    assert_eq!(scene.send(Method::POST, "/api/auth/logout", token, &[], None).await.0, 200);
+    for path in ["/api/auth/profile", "/api/orders"] {
+        assert_eq!(scene.get(path, token).await.0, 401, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_9_a_search_is_words_and_no_pattern() {
+    let scene = Scene::with_mugs(1).await;
+    for (search, status) in [(".*", 422), ("(((", 422), ("%5B", 422), ("M.g", 200), ("$where", 200)] {
+        let (answered, list) = scene.get(&format!("/api/products?search={search}"), "customer").await;
+        let found = list["products"].as_array().map_or(0, Vec::len);
+        assert_eq!((answered, found), (status, 0), "{search} gave {list}");
+    }
+    assert_eq!(scene.get("/api/products?search=mug", "customer").await.1["pagination"]["total"], json!(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_10_a_change_sets_what_it_names_and_nothing_else() {
+    let scene = Scene::with_mugs(1).await;
+    let product = scene.get("/api/products", "staff").await.1["products"][0].clone();
+    let path = format!("/api/products/{}", product["id"].as_str().unwrap());
+    let sent =
+        json!({ "_id": "x", "id": "x", "createdAt": "2000-01-01", "sku": "cup", "status": "archived", "version": 9 });
+    let changed = scene.send(Method::PUT, &path, "staff", &[], Some(&sent)).await;
+    assert_eq!(changed.0, 200, "{changed:?}");
+    for field in ["id", "_id", "createdAt", "sku", "price", "name"] {
+        assert_eq!(changed.1["product"][field], product[field], "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_12_health_tells_of_every_service_and_its_stores() {
+    let scene = Scene::with_mugs(1).await;
+    let (status, health) = scene.get("/health", "customer").await;
+    assert_eq!((status, &health["status"]), (200, &json!("OK")));
+    let services = health["services"].as_array().unwrap();
+    for name in ["identity", "catalog", "inventory", "cart", "payment", "order"] {
+        let service = services.iter().find(|service| service["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(service["dependencies"], json!({ "mongodb": "reachable", "redis": "reachable" }), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_13_metrics_are_there_and_not_for_the_public() {
+    let scene = Scene::with_mugs(1).await;
+    let text = until(
+        "there are metrics of aliases",
+        || async {
+            scene.get("/api/products", "customer").await;
+            scene.shop.metrics().await
+        },
+        |text| text.contains("route=\"/api/products\""),
+    )
+    .await;
+    assert!(text.contains("http_requests_total{") && text.contains("http_request_duration_seconds_bucket{"));
+    assert_eq!(scene.get("/metrics", "customer").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_14_the_older_calls_are_all_there() {
+    let scene = Scene::with_mugs(1).await;
+    let calls = scene.shop.calls().await;
+    let older = calls.iter().filter(|call| !call.template.starts_with("/api/v1/")).count();
+    assert!(older > 60, "only {older} calls beside /api/v1");
+}

@@ -1,0 +1,100 @@
+//! Makes the calls of the table against any shop, by its base URL, and remembers what rows keep.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+use tests::wait::until;
+
+use crate::table::{Row, misfit};
+
+/// An id that nothing has.
+const UNKNOWN: &str = "0190b3c0-0000-7000-8000-00000000dead";
+
+/// A run through the table.
+pub(crate) struct Runner {
+    client: reqwest::Client,
+    base: String,
+    /// By name: tokens of the usual callers, and what rows have kept.
+    kept: BTreeMap<String, String>,
+}
+
+impl Runner {
+    /// Against the shop at a URL; `tokens` are those of the usual callers.
+    pub(crate) fn new(base: String, tokens: BTreeMap<String, String>) -> Self {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let mut kept = tokens;
+        kept.insert("unknown".to_owned(), UNKNOWN.to_owned());
+        Self { client, base, kept }
+    }
+
+    /// Makes one call and says what is not as promised.
+    pub(crate) async fn make(&mut self, row: &Row) -> Result<(), String> {
+        let (status, body) = self.answered(row).await;
+        if status != row.status {
+            return Err(format!("answered {status} instead of {}: {body}", row.status));
+        }
+        if let Some(shape) = &row.shape
+            && let Some(why) = misfit(&self.filled(shape), &body, "")
+        {
+            return Err(format!("{why} in {body}"));
+        }
+        for (name, pointer) in &row.keep {
+            let found = body.pointer(pointer).ok_or_else(|| format!("nothing at {pointer} in {body}"))?;
+            let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            self.kept.insert(name.clone(), text);
+        }
+        Ok(())
+    }
+
+    async fn answered(&self, row: &Row) -> (u16, Value) {
+        if row.until.is_empty() {
+            return self.ask(row).await;
+        }
+        let comes = |body: &Value| row.until.iter().all(|(pointer, value)| body.pointer(pointer) == Some(value));
+        until(&format!("{} is {:?}", row.call, row.until), || self.ask(row), |(_, body)| comes(body)).await
+    }
+
+    async fn ask(&self, row: &Row) -> (u16, Value) {
+        let (method, template) = row.call.split_once(' ').unwrap_or_else(|| panic!("{} has no method", row.call));
+        let path = self.text(row.path.as_deref().unwrap_or(template));
+        let url = format!("{}{path}", self.base);
+        let mut request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), url);
+        if row.caller != "nobody" {
+            let name = row.caller.trim_start_matches('$');
+            let token = self.kept.get(name).unwrap_or_else(|| panic!("nobody is called {name}"));
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in &row.headers {
+            request = request.header(name, self.text(value));
+        }
+        if let Some(body) = &row.body {
+            request = request.json(&self.filled(body));
+        }
+        let reply = request.send().await.unwrap_or_else(|error| panic!("{}: {error}", row.call));
+        let status = reply.status().as_u16();
+        let text = reply.text().await.unwrap_or_else(|error| panic!("{}: {error}", row.call));
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// The same with what was kept in place of its names, the longest names first.
+    fn text(&self, text: &str) -> String {
+        let mut names: Vec<_> = self.kept.iter().collect();
+        names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        names.into_iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${name}"), value))
+    }
+
+    fn filled(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(text)),
+            Value::Array(items) => items.iter().map(|item| self.filled(item)).collect(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), self.filled(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+}
