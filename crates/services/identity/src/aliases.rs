@@ -9,21 +9,24 @@ use shop_http::{Access, Alias, Method};
 use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+/// Routes that check or set a password have the stricter limit, under every name.
+const CHECKED: Access = Access::PUBLIC.guarded_against_guessing();
+
 /// Who may call each alias.
 pub(crate) const ACCESS: &[Alias] = &[
-    Alias::new(Method::Post, "/user", Access::PUBLIC, "/api/v1/auth/register"),
+    Alias::new(Method::Post, "/user", CHECKED, "/api/v1/auth/register"),
     Alias::new(Method::Get, "/user/{id}", Access::LOGGED_IN, "/api/v1/users").open(),
     Alias::new(Method::Put, "/user/{id}", Access::CUSTOMER, "/api/v1/me"),
-    Alias::new(Method::Post, "/users/register", Access::PUBLIC, "/api/v1/auth/register"),
+    Alias::new(Method::Post, "/users/register", CHECKED, "/api/v1/auth/register"),
     Alias::new(Method::Get, "/users", Access::ADMIN, "/api/v1/users").open(),
     Alias::new(Method::Get, "/users/{id}", Access::LOGGED_IN, "/api/v1/users").open(),
-    Alias::new(Method::Post, "/auth/register", Access::PUBLIC, "/api/v1/auth/register"),
-    Alias::new(Method::Post, "/auth/login", Access::PUBLIC, "/api/v1/auth/login"),
+    Alias::new(Method::Post, "/auth/register", CHECKED, "/api/v1/auth/register"),
+    Alias::new(Method::Post, "/auth/login", CHECKED, "/api/v1/auth/login"),
     Alias::new(Method::Get, "/auth/profile", Access::CUSTOMER, "/api/v1/me"),
     Alias::new(Method::Put, "/auth/profile", Access::CUSTOMER, "/api/v1/me"),
     Alias::new(Method::Post, "/auth/logout", Access::CUSTOMER, "/api/v1/auth/logout"),
-    Alias::new(Method::Post, "/api/auth/register", Access::PUBLIC, "/api/v1/auth/register"),
-    Alias::new(Method::Post, "/api/auth/login", Access::PUBLIC, "/api/v1/auth/login"),
+    Alias::new(Method::Post, "/api/auth/register", CHECKED, "/api/v1/auth/register"),
+    Alias::new(Method::Post, "/api/auth/login", CHECKED, "/api/v1/auth/login"),
     Alias::new(Method::Get, "/api/auth/profile", Access::CUSTOMER, "/api/v1/me"),
     Alias::new(Method::Put, "/api/auth/profile", Access::CUSTOMER, "/api/v1/me"),
     Alias::new(Method::Post, "/api/auth/logout", Access::CUSTOMER, "/api/v1/auth/logout"),

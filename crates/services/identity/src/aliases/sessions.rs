@@ -86,7 +86,7 @@ pub(crate) async fn change_profile(
 #[utoipa::path(tag = "identity", responses((status = 200, description = "The session has ended", body = MessageAlias)))]
 #[post("/logout")]
 pub(crate) async fn logout(app: Data<App>, caller: LoggedIn) -> Result<HttpResponse, HttpError> {
-    let LoggedIn(_, _, session) = caller;
-    app.logout(session).await?;
+    let LoggedIn(user, _, session) = caller;
+    app.logout(user, session).await?;
     Ok(reply::ok(&MessageAlias { message: "Logged out successfully" }))
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use shop_types::Fingerprint;
 
-use crate::body::{check_head, not_decoded, not_json, collect_in_time};
+use crate::body::{check_head, collect_in_time, not_decoded, not_json};
 use crate::strict::parse::{NotJson, parse};
 use crate::{HttpError, fingerprint, strict};
 
