@@ -1,6 +1,8 @@
 //! What inventory can do, one method per operation. What belongs here: submitting commands to the one group that writes,
 //! and what an operation's end means. What does not: rules (`domain`), documents (`store`), transports.
 
+mod locations;
+
 use std::sync::Arc;
 
 use shop_mongo::{Group, Mongo};
@@ -8,7 +10,7 @@ use shop_telemetry::context;
 use shop_types::{Clock, Detail, ErrorKind, EventId, OrderId, ServiceError, Sku};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{self, Answer, Command, Key, Lines, Reservation, Scope, Stock};
+use crate::domain::{self, Answer, Command, Key, Lines, Reservation, Scope, Stock, location};
 use crate::store::{self, Member, Settled};
 
 /// Stock and reservations over one database.
@@ -16,6 +18,7 @@ use crate::store::{self, Member, Settled};
 pub struct App {
     mongo: Mongo,
     group: Group<Member, Settled>,
+    clock: Arc<dyn Clock>,
 }
 
 /// How an operation can end badly.
@@ -24,6 +27,9 @@ pub enum Error {
     /// A rule forbids it; nothing was changed.
     #[error(transparent)]
     Rule(#[from] domain::Error),
+    /// A rule of locations forbids it; nothing was changed.
+    #[error(transparent)]
+    Location(#[from] location::Error),
     /// A part of the request cannot be read.
     #[error("{field}: {message}")]
     Request {
@@ -47,27 +53,29 @@ impl App {
     /// Joins the database. Nothing is read or written yet.
     #[must_use]
     pub fn new(mongo: &Mongo, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
+        let now = Arc::clone(&clock);
         let group = Group::spawn(
             mongo,
             "stock",
             move |txn, members| {
-                let clock = Arc::clone(&clock);
+                let clock = Arc::clone(&now);
                 Box::pin(async move { store::settle(txn, &clock, members).await })
             },
             stop,
         );
-        Self { mongo: mongo.clone(), group }
+        Self { mongo: mongo.clone(), group, clock }
     }
 
-    /// Makes collections, validators and indexes.
+    /// Makes collections, validators and indexes, and the first location.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn prepare(&self) -> Result<(), Error> {
-        self.mongo.ensure(&store::setup()).await.map_err(Error::Store)
+        self.mongo.ensure(&store::setup()).await?;
+        Ok(store::locations::ensure_main(&self.mongo).await?)
     }
 
-    /// Gives the stock of a SKU.
+    /// Gives the stock of a SKU in `main`.
     ///
     /// # Errors
     /// [`Error::UnknownSku`], [`Error::Store`].
@@ -180,6 +188,7 @@ impl ServiceError for Error {
                 domain::Error::NoReservation { .. } => ErrorKind::NotFound,
                 domain::Error::Unbalanced { .. } => ErrorKind::Internal,
             },
+            Self::Location(rule) => rule.kind(),
             Self::Request { .. } => ErrorKind::Invalid,
             Self::UnknownSku => ErrorKind::NotFound,
             Self::Store(error) => error.kind(),
@@ -198,6 +207,7 @@ impl ServiceError for Error {
                 domain::Error::NoReservation { .. } => "not_found",
                 domain::Error::Unbalanced { .. } => "internal",
             },
+            Self::Location(rule) => rule.code(),
             Self::Request { .. } => "invalid_field",
             Self::UnknownSku => "not_found",
             Self::Store(error) => ServiceError::code(error),
@@ -208,6 +218,9 @@ impl ServiceError for Error {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Request { field, message } => vec![Detail::new(*field, message)],
+            Self::Location(rule) => {
+                rule.field().map(|field| Detail::new(field, rule.to_string())).into_iter().collect()
+            }
             Self::Rule(rule @ domain::Error::Lines(_)) => vec![Detail::new("lines", rule.to_string())],
             Self::Rule(rule @ domain::Error::Delta) => vec![Detail::new("delta", rule.to_string())],
             Self::Rule(rule @ domain::Error::Reason) => vec![Detail::new("reason", rule.to_string())],

@@ -4,6 +4,8 @@
 //! how any of it is stored stands in `store`.
 
 pub mod batch;
+pub mod history;
+pub mod location;
 
 use shop_types::{Event, Fingerprint, OrderId, Quantity, Sku, UserId};
 

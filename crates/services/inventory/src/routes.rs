@@ -1,5 +1,8 @@
 //! HTTP in: parse, call the [`App`], respond. `configure` at the bottom is the URL table.
 
+mod locations;
+mod movements;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::de::Error as _;
@@ -11,18 +14,29 @@ use shop_types::caller::Subject;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
+use crate::domain::location::LocationId;
 use crate::domain::{self, Delta, Key, LOCATION, Reason, Stock};
 
 /// Who may call what.
 pub const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/stock/{sku}", Access::STAFF),
     (Method::Post, "/api/v1/stock/{sku}/adjustments", Access::STAFF),
+    (Method::Get, "/api/v1/movements", Access::STAFF),
+    (Method::Get, "/api/v1/locations", Access::STAFF),
+    (Method::Post, "/api/v1/locations", Access::STAFF),
+    (Method::Get, "/api/v1/locations/{id}", Access::STAFF),
+    (Method::Patch, "/api/v1/locations/{id}", Access::STAFF),
+    (Method::Delete, "/api/v1/locations/{id}", Access::STAFF),
 ];
 
 /// The codes of this service beside the shared ones.
 pub const CODES: &[Code] = &[
     ("stock_below_zero", 409, "There are fewer free pieces than you take off; those that orders hold are not free."),
     ("stock_above_limit", 409, "There would be more than 1,000,000,000 pieces on hand."),
+    ("location_taken", 409, "Another location has this id."),
+    ("too_many_locations", 409, "There are 100 locations already."),
+    ("location_main", 409, "Orders are served from main, so it stays."),
+    ("location_in_use", 409, "There is stock in this location: move it first."),
     ("reservation_differs", 409, "The order has a reservation of other lines."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
 ];
@@ -38,7 +52,7 @@ struct StockReply {
     sku: Sku,
     /// Where.
     #[schema(example = "main")]
-    location: &'static str,
+    location: String,
     /// Pieces that can be sold now.
     available: i64,
     /// Pieces that orders hold.
@@ -51,11 +65,35 @@ struct StockReply {
     version: i64,
 }
 
-impl From<Stock> for StockReply {
-    fn from(stock: Stock) -> Self {
+impl StockReply {
+    fn new(location: &str, stock: Stock) -> Self {
         let on_hand = stock.on_hand();
         let Stock { sku, available, reserved, sold, received: _, version } = stock;
-        Self { sku, location: LOCATION, available, reserved, on_hand, sold, version }
+        Self { sku, location: location.to_owned(), available, reserved, on_hand, sold, version }
+    }
+}
+
+/// Where the pieces of a SKU are, in `main` and everywhere.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct StockOverview {
+    /// In `main`, which orders are served from.
+    #[serde(flatten)]
+    main: StockReply,
+    /// In each location where some ever came in, `main` included.
+    locations: Vec<StockReply>,
+}
+
+impl StockOverview {
+    fn new(sku: Sku, everywhere: Vec<(String, Stock)>) -> Self {
+        let main = everywhere.iter().find(|(location, _)| location == LOCATION).map(|(_, stock)| stock.clone());
+        let main = StockReply::new(LOCATION, main.unwrap_or_else(|| Stock::none(sku)));
+        let locations = everywhere.into_iter().map(|(location, stock)| StockReply::new(&location, stock));
+        Self { main, locations: locations.collect() }
+    }
+
+    /// Grows with every movement, wherever it was.
+    fn version(&self) -> i64 {
+        self.locations.iter().map(|stock| stock.version).sum()
     }
 }
 
@@ -71,6 +109,10 @@ struct AdjustmentBody {
     #[serde(deserialize_with = "reason")]
     #[schema(value_type = String, min_length = 1, max_length = 200, example = "delivery 4711")]
     reason: Reason,
+    /// Where; `main` without it.
+    #[serde(default = "LocationId::main", deserialize_with = "locations::id")]
+    #[schema(value_type = String, pattern = "^[a-z0-9-]{1,32}$", default = "main", example = "main", required = false)]
+    location: LocationId,
 }
 
 fn delta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Delta, D::Error> {
@@ -81,20 +123,21 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error
     Reason::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Shows the stock of a SKU.
+/// Shows the stock of a SKU in `main`, from which orders are served, and in all locations.
 #[utoipa::path(
     tag = "inventory",
     params(("sku" = Sku, Path, description = "Stock keeping unit")),
     responses(
-        (status = 200, body = StockReply, headers(("ETag" = String, description = "The version"))),
+        (status = 200, body = StockOverview, headers(("ETag" = String, description = "The sum of all versions"))),
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody, description = "Nothing ever came in"),
     ),
 )]
 #[get("/api/v1/stock/{sku}")]
 async fn get_stock(app: web::Data<App>, sku: PathText<Sku>) -> Result<HttpResponse, HttpError> {
-    let stock = app.stock(&sku.0).await?;
-    Ok(reply::with_etag(stock.version, &StockReply::from(stock)))
+    let everywhere = app.stock_everywhere(&sku.0).await?;
+    let overview = StockOverview::new(sku.0, everywhere);
+    Ok(reply::with_etag(overview.version(), &overview))
 }
 
 /// Adds pieces that came in or takes off pieces that are gone, and answers the stock right after that. The first
@@ -125,13 +168,21 @@ async fn adjust_stock(
 ) -> Result<HttpResponse, HttpError> {
     let fingerprint = body.fingerprint(&request);
     let key = key.map(|key| Key { id: row_id(&Subject::User(by).to_string(), ADJUST, &key), fingerprint });
-    let AdjustmentBody { delta, reason } = body.into_inner();
-    let stock = app.adjust(domain::Adjustment { sku: sku.0, delta, reason, by, key }).await?;
+    let AdjustmentBody { delta, reason, location } = body.into_inner();
+    let stock = app.adjust_at(&location, domain::Adjustment { sku: sku.0, delta, reason, by, key }).await?;
     let version = stock.version;
-    Ok(reply::with_status(StatusCode::CREATED, version, &StockReply::from(stock)))
+    Ok(reply::with_status(StatusCode::CREATED, version, &StockReply::new(location.as_str(), stock)))
 }
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(get_stock).service(adjust_stock);
+    config
+        .service(get_stock)
+        .service(adjust_stock)
+        .service(movements::list_movements)
+        .service(locations::list_locations)
+        .service(locations::add_location)
+        .service(locations::get_location)
+        .service(locations::rename_location)
+        .service(locations::remove_location);
 }

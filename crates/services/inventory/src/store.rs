@@ -1,9 +1,13 @@
 //! MongoDB out: collections and validators, and the one transaction that settles a batch of commands.
 //!
 //! What is decided stands in `domain`; what a batch reads and writes stands in `reading` and `writing`, how stored
-//! documents look in `documents`, and bugs that tests plant in `planted`.
+//! documents look in `documents`, and bugs that tests plant in `planted`. What staff alone does stands in `locations`,
+//! `elsewhere` and `movements`.
 
 mod documents;
+pub mod elsewhere;
+pub mod locations;
+pub mod movements;
 mod planted;
 mod reading;
 mod writing;
@@ -71,7 +75,8 @@ pub fn setup() -> Vec<Setup> {
     vec![
         if unguarded { stock_setup } else { stock_setup.validated(stock) },
         Setup::new(RESERVATIONS, []).validated(reservation),
-        Setup::new(MOVEMENTS, []),
+        movements::setup(),
+        Setup::new(locations::LOCATIONS, []),
         outbox::setup(),
         inbox::setup(),
         idempotency::setup(),

@@ -67,7 +67,7 @@ pub const SERVICES: &[ServiceSpec] = &[
     ServiceSpec {
         name: "inventory",
         summary: "Stock per variant, reservations",
-        routes: &["/api/v1/stock"],
+        routes: &["/api/v1/stock", "/api/v1/locations", "/api/v1/movements"],
         aliases: &[],
         peers: &[],
         consumes: &["order.rejected", "order.cancelling", "order.returning", "payment.captured"],

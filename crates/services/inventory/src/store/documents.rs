@@ -5,6 +5,7 @@ use shop_mongo::bson::DateTime;
 use shop_types::{OrderId, Quantity, Sku, UserId};
 
 use crate::domain::batch::{Cause, Change, Movement};
+use crate::domain::history::Recorded;
 use crate::domain::{LOCATION, Line, Lines, Reservation, Shortage, State, Stock};
 
 /// A document that this version cannot read.
@@ -23,6 +24,17 @@ pub(super) struct StockDocument {
     sold: i64,
     received: i64,
     version: i64,
+}
+
+impl StockDocument {
+    /// The same in another location than `main`.
+    pub(super) fn at(self, location: &str) -> Self {
+        Self { id: format!("{}@{location}", self.sku), location: location.to_owned(), ..self }
+    }
+
+    pub(super) fn location(&self) -> &str {
+        &self.location
+    }
 }
 
 impl From<&Stock> for StockDocument {
@@ -178,6 +190,31 @@ impl MovementDocument {
                 received: after.received,
             },
             at: now.into(),
+        }
+    }
+
+    /// The same in another location than `main`.
+    pub(super) fn at(self, location: &str) -> Self {
+        let id = format!("{}@{location}:{}", self.sku, self.version);
+        Self { id, location: location.to_owned(), ..self }
+    }
+
+    /// As it is shown.
+    pub(super) fn recorded(self) -> Recorded {
+        let Self { id, sku, location, version, cause, order, reason, by, available, reserved, sold, after, at } = self;
+        Recorded {
+            id,
+            sku,
+            location,
+            version,
+            cause,
+            order,
+            reason,
+            by,
+            change: Change { available, reserved, sold },
+            available: after.available,
+            reserved: after.reserved,
+            at: at.to_jiff(),
         }
     }
 

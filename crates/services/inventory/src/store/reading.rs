@@ -31,7 +31,7 @@ async fn load_reservations(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<B
 }
 
 /// The keyed commands that were done before, with the stock as it was right after each.
-async fn load_done(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<BTreeMap<String, Done>, Error> {
+pub(super) async fn load_done(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<BTreeMap<String, Done>, Error> {
     let ids: Vec<String> = commands.iter().filter_map(|command| key_of(command)).map(|key| key.id.clone()).collect();
     if ids.is_empty() {
         return Ok(BTreeMap::new());

@@ -4,5 +4,7 @@
 mod crowd;
 mod events;
 mod given;
+mod locations;
+mod movements;
 mod reservations;
 mod stock;
