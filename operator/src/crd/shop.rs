@@ -4,6 +4,7 @@
 //! found (`plan`). Doc comments of this file are the descriptions that `kubectl explain` prints.
 #![expect(unreachable_pub, reason = "KubeSchema repeats each struct, with its visibility, inside a function")]
 
+mod cors;
 mod ingress;
 mod limits;
 mod service;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ShopStatus;
 
+pub use cors::{Cors, Credentials};
 pub use ingress::{BundledIngress, Ingress, IngressProvider, IngressTimeouts, ServiceType};
 pub use limits::{Rate, RateLimit};
 pub use service::{Amounts, Defaults, EnvVar, LogLevel, Resources, Service};
@@ -73,6 +75,9 @@ pub struct ShopSpec {
     /// How often clients may ask.
     #[serde(default)]
     pub rate_limit: RateLimit,
+    /// Which web pages of other origins may call.
+    #[serde(default)]
+    pub cors: Cors,
     /// The way in from outside.
     #[serde(default)]
     pub ingress: Ingress,

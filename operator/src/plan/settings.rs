@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use shop_config::{
-    Config, LimitsConfig, MongoConfig, RateConfig, RedisConfig, Secret, ServiceSpec, Store, names as env,
+    Config, CorsConfig, LimitsConfig, MongoConfig, RateConfig, RedisConfig, Secret, ServiceSpec, Store, names as env,
 };
 
 use super::{Identity, Located, trace_endpoint};
 use crate::build::names;
 use crate::crd::ShopSpec;
-use crate::crd::shop::{Aliases, Rate, RateLimit};
+use crate::crd::shop::{Aliases, Cors, Credentials, Rate, RateLimit};
 use crate::error::Error;
 use crate::keys;
 use crate::observe::Observed;
@@ -242,11 +242,23 @@ fn config(service: &ServiceSpec, spec: &ShopSpec, shop: &Identity, prefix: &str)
     config.payment.api_key_file = Some(names::PAYMENT_API_KEY_FILE.into());
     config.order_deadline = seconds(spec.order.deadline_seconds);
     config.limits = limits(&spec.rate_limit)?;
+    config.cors = cors(&spec.cors);
     let log_level = own.and_then(|own| own.log_level).unwrap_or(spec.defaults.log_level);
     log_level.as_str().clone_into(&mut config.telemetry.log);
     config.telemetry.otlp_endpoint = trace_endpoint(spec);
     config.telemetry.sampling_percent = u8::try_from(spec.observability.tracing.sampling_percent).unwrap_or(100);
     Ok(config)
+}
+
+fn cors(cors: &Cors) -> CorsConfig {
+    CorsConfig {
+        origins: cors.allowed_origins.clone(),
+        credentials: match cors.credentials {
+            Credentials::Omit => false,
+            Credentials::Include => true,
+        },
+        max_age_seconds: cors.max_age_seconds.unsigned_abs(),
+    }
 }
 
 fn limits(limit: &RateLimit) -> Result<LimitsConfig, Error> {

@@ -40,6 +40,8 @@ pub struct Config {
     pub order_deadline: Duration,
     /// How often clients may ask.
     pub limits: LimitsConfig,
+    /// Which web pages of other origins may call.
+    pub cors: CorsConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// How long after SIGTERM new requests are still taken, so that load balancers notice: 0 to 60 s, 5 s by default (ruling 36).
@@ -150,6 +152,17 @@ pub struct RateConfig {
     pub requests: u32,
     /// Whole seconds, 1 s to 24 h.
     pub window: Duration,
+}
+
+/// Which web pages of other origins may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorsConfig {
+    /// Origins such as `https://shop.example`, or `*` for all; none by default, which turns it off.
+    pub origins: Vec<String>,
+    /// Whether browsers send credentials along; never together with `*`.
+    pub credentials: bool,
+    /// How many seconds a browser may keep the answer to a preflight: 0 to 86,400, 600 by default.
+    pub max_age_seconds: u32,
 }
 
 /// Logs and traces.

@@ -1,5 +1,6 @@
 //! Environment variables: their names, how they become a [`Config`], and how a `Config` is written back as them.
 
+mod cors;
 mod limits;
 pub mod names;
 
@@ -125,6 +126,7 @@ impl Config {
             },
             order_deadline: source.seconds(names::ORDER_DEADLINE_SECONDS, 900, 5, 86_400, "must be 5 to 86400")?,
             limits: limits::read(&source)?,
+            cors: cors::read(&source)?,
             telemetry: TelemetryConfig {
                 log: source.text(names::LOG).unwrap_or_else(|| "info".into()),
                 otlp_endpoint: source.text(names::OTLP_ENDPOINT),
@@ -159,6 +161,7 @@ impl Config {
             (names::DRAIN_DELAY_SECONDS, self.drain_delay.as_secs().to_string()),
         ];
         env.extend(limits::write(&self.limits));
+        env.extend(cors::write(&self.cors));
         if let Some(mongodb) = &self.mongodb {
             env.push((names::MONGO_URI, mongodb.uri.expose().to_owned()));
             env.push((names::MONGODB_URL, mongodb.uri.expose().to_owned()));
@@ -332,6 +335,7 @@ mod tests {
                 payment: PaymentConfig { provider: PaymentProvider::Sandbox, url: "http://psp".into(), api_key_file: path.clone(), webhook_secret_file: path },
                 order_deadline: Duration::from_secs(seconds),
                 limits: limits::any(pool, seconds),
+                cors: cors::any(pool),
                 telemetry: TelemetryConfig { log: "info".into(), otlp_endpoint: otlp, sampling_percent: percent },
                 drain_delay: Duration::from_secs(seconds % 61),
             }

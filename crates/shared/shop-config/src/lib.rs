@@ -9,8 +9,8 @@ pub mod secret;
 pub mod table;
 
 pub use config::{
-    Aliases, AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
-    RedisConfig, TelemetryConfig,
+    Aliases, AuthConfig, Config, CorsConfig, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider,
+    RateConfig, RedisConfig, TelemetryConfig,
 };
 pub use environment::{ConfigError, names};
 pub use secret::Secret;

@@ -1,9 +1,10 @@
 //! What every request passes before and after its handler, in one fixed order: request id, token, access table, trace,
-//! rate limit, overload, deadline, panic, error body, security headers, metrics.
+//! rate limit, overload, deadline, panic, error body, security headers, CORS, gzip, metrics.
 //!
 //! What does not belong here: what a caller may see (the service decides) and anything that only one service needs.
 
 mod answer;
+mod gzip;
 mod load;
 mod observe;
 mod request;
@@ -28,12 +29,14 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use self::answer::Answer;
+use self::gzip::Wish;
+pub(crate) use self::gzip::takes_gzip;
 use self::load::Load;
 use self::observe::{Observation, Recorders};
 use self::request::{Credentials, Facts};
 use crate::access::{Found, Verdict};
 use crate::limit::{Client, Kind};
-use crate::{AccessTable, HttpError, Limiter, Method, Mount, Refused, alias};
+use crate::{AccessTable, Cors, HttpError, Limiter, Method, Mount, Refused, alias};
 
 /// How long a caller is kept waiting. What is called for a request gets what is left of it.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
@@ -51,6 +54,7 @@ struct Inner {
     successors: HashMap<(&'static str, &'static str), &'static str>,
     recorders: Recorders,
     limiter: Limiter,
+    cors: Cors,
     load: Arc<Load>,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
@@ -90,6 +94,7 @@ impl Guard {
     pub fn new(
         mounts: &[Mount],
         limiter: Limiter,
+        cors: Cors,
         verifier: Arc<Verifier>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, prometheus::Error> {
@@ -98,7 +103,7 @@ impl Guard {
         let aliases = mounts.iter().flat_map(Mount::names);
         let successors = aliases.map(|alias| ((alias.method.as_str(), alias.template), alias.successor)).collect();
         let table = AccessTable::new(&routes);
-        Ok(Self(Arc::new(Inner { table, successors, recorders, limiter, load, verifier, clock })))
+        Ok(Self(Arc::new(Inner { table, successors, recorders, limiter, cors, load, verifier, clock })))
     }
 
     /// Takes one request through.
@@ -107,10 +112,11 @@ impl Guard {
     /// With a finished answer, when the handler did not give its request back (it panicked or took too long).
     pub(crate) async fn handle<B: MessageBody + 'static>(
         self,
-        request: ServiceRequest,
+        mut request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
-        let mut facts = Facts::of(&request, &*self.0.clock);
+        let wish = Wish::of(request.headers_mut());
+        let mut facts = Facts::of(&request, &self.0.cors, &*self.0.clock);
         let Admitted { admission, client, limit, template } = self.admit(&request, &facts);
         let successor = self.successor(facts.method(), template);
         let observation = Observation::start(&facts, template);
@@ -127,7 +133,7 @@ impl Guard {
             Admission::Answer(response) => Ok(request.into_response(response)),
             Admission::Fail(error) => Ok(request.error_response(error)),
         };
-        let mut finished = span.in_scope(|| self.finish(served, &facts, observation));
+        let mut finished = span.in_scope(|| self.finish(served, &facts, wish, observation));
         if let (Some(successor), Ok(response)) = (successor, &mut finished) {
             alias::mark(response.headers_mut(), successor);
         }
@@ -209,12 +215,13 @@ impl Guard {
         &self,
         served: Result<ServiceResponse<BoxBody>, HttpError>,
         facts: &Facts,
+        wish: Wish,
         observation: Observation,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let now = self.0.clock.now();
         let finished = match served {
             Err(error) => Err(Answer::of(&error, facts, now)),
-            Ok(response) => Ok(answer::finish(response, facts, now)),
+            Ok(response) => Ok(gzip::encode(answer::finish(response, facts, now), wish)),
         };
         let status = finished.as_ref().map_or_else(Answer::status, ServiceResponse::status);
         observation.end(&self.0.recorders, status);

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use futures::future::{FutureExt as _, join_all};
-use shop_config::Config;
-use shop_http::{Guard, Limiter};
+use shop_config::{Config, CorsConfig};
+use shop_http::{Cors, Guard, Limiter};
 use shop_mongo::Mongo;
 use shop_telemetry::logs;
 use tokio::task::{JoinHandle, JoinSet};
@@ -122,8 +122,10 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
 
     let ready = Ready::default();
     let limiter = limits::limiter(&services)?;
-    let guard =
-        Guard::new(&mounts, limiter.clone(), verifier, clock).context("failed to register the metrics of HTTP")?;
+    let CorsConfig { origins, credentials, max_age_seconds } = config.cors.clone();
+    let cors = Cors::new(origins, credentials, max_age_seconds);
+    let guard = Guard::new(&mounts, limiter.clone(), cors, verifier, clock);
+    let guard = guard.context("failed to register the metrics of HTTP")?;
     let http_server = shop_http::server::listen(http, WORKERS, mounts, guard).context("failed to serve HTTP")?;
     let metrics = services.iter().map(|service| service.metrics.clone()).collect();
     let admin_server =

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shop_config::{
-    Aliases, AuthConfig, Config, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider, RateConfig,
-    RedisConfig, Secret, TelemetryConfig,
+    Aliases, AuthConfig, Config, CorsConfig, IdentityConfig, LimitsConfig, MongoConfig, PaymentConfig, PaymentProvider,
+    RateConfig, RedisConfig, Secret, TelemetryConfig,
 };
 use shop_service::{Running, Service, SystemClock};
 use shop_types::Clock as _;
@@ -301,6 +301,7 @@ fn base_config(directory: &TempDir, grpc: SocketAddr, peers: SocketAddr) -> Conf
         order_deadline: Duration::from_secs(900),
         // All requests of a test come from one address.
         limits: LimitsConfig { general: UNLIMITED, authentication: UNLIMITED, trusted_proxies: Vec::new() },
+        cors: CorsConfig { origins: Vec::new(), credentials: false, max_age_seconds: 600 },
         telemetry: TelemetryConfig { log: "warn".into(), otlp_endpoint: None, sampling_percent: 0 },
         drain_delay: Duration::ZERO,
     }

@@ -68,6 +68,12 @@ pub const AUTH_RATE_LIMIT_REQUESTS: &str = "SHOPMESH_AUTH_RATE_LIMIT_REQUESTS";
 pub const AUTH_RATE_LIMIT_WINDOW_SECONDS: &str = "SHOPMESH_AUTH_RATE_LIMIT_WINDOW_SECONDS";
 /// Networks of proxies in front of the ingress.
 pub const TRUSTED_PROXIES: &str = "SHOPMESH_TRUSTED_PROXIES";
+/// Origins whose pages may call.
+pub const CORS_ORIGINS: &str = "SHOPMESH_CORS_ORIGINS";
+/// Whether they send credentials.
+pub const CORS_CREDENTIALS: &str = "SHOPMESH_CORS_CREDENTIALS";
+/// How long a preflight counts, in seconds.
+pub const CORS_MAX_AGE_SECONDS: &str = "SHOPMESH_CORS_MAX_AGE_SECONDS";
 /// Log filter.
 pub const LOG: &str = "SHOPMESH_LOG";
 /// OTLP endpoint (OpenTelemetry's own name).

@@ -147,6 +147,9 @@ fn protect(headers: &mut HeaderMap, facts: &Facts, now: Timestamp) {
     if let Some(standing) = facts.standing() {
         standing.write(headers, now);
     }
+    if let Some(visit) = facts.visit() {
+        visit.write(headers);
+    }
     if let Ok(id) = HeaderValue::try_from(&*facts.request_id()) {
         headers.insert(REQUEST_ID, id);
     }

@@ -1,4 +1,5 @@
-//! Answers in gzip, for clients that take it: whole bodies and streams alike, from 1 KiB up.
+//! Answers in gzip, for clients that take it: whole bodies and streams alike, from 1 KiB up. Those that a handler has packed
+//! already (`packed`) are left as they are.
 //!
 //! A strong entity tag names bytes, and those of the two forms differ (RFC 9110, 8.8.3). So the tag of the compressed form
 //! ends in `-gzip`, and loses that on its way in, before any handler compares it.
@@ -14,9 +15,7 @@ use actix_web::http::header::{
 };
 
 use super::request::names;
-
-/// Below this the compressed form is hardly shorter.
-const LEAST: u64 = 1_024;
+use crate::packed::LEAST;
 
 /// The end of the tags of compressed bodies.
 const MARKED: &str = "-gzip\"";
@@ -33,29 +32,34 @@ pub(super) struct Wish {
 impl Wish {
     /// Reads it, and takes the marks from the tags that the client sent.
     pub(super) fn of(headers: &mut HeaderMap) -> Self {
-        let is_accepted = headers.get_all(ACCEPT_ENCODING).any(|value| names(value, "gzip"));
+        let is_accepted = takes_gzip(headers);
         unmark(headers, &IF_MATCH);
         Self { is_accepted, has_form: unmark(headers, &IF_NONE_MATCH) }
     }
 }
 
+/// Whether a client takes compressed bodies.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT_ENCODING).any(|value| names(value, "gzip"))
+}
+
 /// Compresses an answer if its client takes it and it is worth it.
-pub(super) fn encode(response: ServiceResponse<BoxBody>, wish: Wish) -> ServiceResponse<BoxBody> {
-    let mut response = response.map_into_boxed_body();
+pub(super) fn encode(mut response: ServiceResponse<BoxBody>, wish: Wish) -> ServiceResponse<BoxBody> {
     if response.status() == StatusCode::NOT_MODIFIED && wish.has_form {
         mark(response.headers_mut());
     }
     if !has_two_forms(response.response()) {
         return response;
     }
-    response.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
     let is_encoded = response.headers().contains_key(CONTENT_ENCODING);
     if is_encoded || wish.is_accepted {
         mark(response.headers_mut());
     }
     if is_encoded || !wish.is_accepted {
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
         return response;
     }
+    // The encoder writes Vary and Content-Encoding.
     response.map_body(|head, body| BoxBody::new(Encoder::response(ContentEncoding::Gzip, head, body)))
 }
 
@@ -67,7 +71,7 @@ fn has_two_forms(response: &HttpResponse) -> bool {
     }
     let is_long = match response.body().size() {
         BodySize::None => false,
-        BodySize::Sized(bytes) => bytes >= LEAST || response.headers().contains_key(CONTENT_ENCODING),
+        BodySize::Sized(bytes) => bytes >= LEAST as u64 || response.headers().contains_key(CONTENT_ENCODING),
         BodySize::Stream => true,
     };
     is_long && response.headers().get(CONTENT_TYPE).is_some_and(is_text)

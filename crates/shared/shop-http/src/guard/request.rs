@@ -11,9 +11,10 @@ use shop_telemetry::context::TRACEPARENT;
 use shop_types::caller::GuestToken;
 use shop_types::{Caller, Clock};
 
-use crate::HttpError;
+use crate::cors::Visit;
 use crate::extract::GUEST_TOKEN;
 use crate::limit::Standing;
+use crate::{Cors, HttpError};
 
 /// The header that names a request, in and out.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,10 +31,11 @@ pub(super) struct Facts {
     traceparent: Option<String>,
     wants_problem: bool,
     standing: Option<Standing>,
+    visit: Option<Visit>,
 }
 
 impl Facts {
-    pub(super) fn of(request: &ServiceRequest, clock: &dyn Clock) -> Self {
+    pub(super) fn of(request: &ServiceRequest, cors: &Cors, clock: &dyn Clock) -> Self {
         let headers = request.headers();
         let sent_id = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_request_id(id));
         Self {
@@ -42,8 +44,9 @@ impl Facts {
             // The very text that actix-web routes by: partly decoded. Routing and access check must not differ.
             path: request.match_info().unprocessed().to_owned(),
             traceparent: headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned),
-            wants_problem: headers.get_all(ACCEPT).any(asks_for_problem),
+            wants_problem: headers.get_all(ACCEPT).any(|value| names(value, PROBLEM_JSON)),
             standing: None,
+            visit: cors.visit(headers, request.method() == actix_web::http::Method::OPTIONS),
         }
     }
 
@@ -77,6 +80,11 @@ impl Facts {
     pub(super) fn wants_problem(&self) -> bool {
         self.wants_problem
     }
+
+    /// Whose page sent it, where pages of other origins may call.
+    pub(super) fn visit(&self) -> Option<&Visit> {
+        self.visit.as_ref()
+    }
 }
 
 fn is_request_id(text: &str) -> bool {
@@ -88,17 +96,17 @@ fn method_word(method: &actix_web::http::Method) -> &'static str {
     KNOWN.into_iter().find(|known| method.as_str() == *known).unwrap_or("OTHER")
 }
 
-/// Whether an `Accept` names the media type of problems, and not with weight 0.
-fn asks_for_problem(accept: &HeaderValue) -> bool {
-    let Ok(ranges) = accept.to_str() else { return false };
+/// Whether a list such as `Accept` names something itself, and not with weight 0.
+pub(super) fn names(list: &HeaderValue, wanted: &str) -> bool {
+    let Ok(ranges) = list.to_str() else { return false };
     ranges.split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
-        let is_problem = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(PROBLEM_JSON));
+        let is_wanted = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
         let refused = |part: &str| {
             let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
             weight.and_then(|weight| weight.parse::<f32>().ok()).is_some_and(|weight| weight <= 0.0)
         };
-        is_problem && !parts.any(refused)
+        is_wanted && !parts.any(refused)
     })
 }
 

@@ -4,6 +4,8 @@
 mod answers;
 mod bodies;
 mod callers;
+mod cors;
+mod gzip;
 mod headers;
 mod limits;
 mod logs;

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use actix_web::web::Data;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER};
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shop_http::{
     Access, Body, ErrorBody, HttpError, IfMatch, Key, LoggedIn, MaybeGuest, MaybeIfNoneMatch, MaybeKey, Method,
-    PageQuery, Paged, PathId, PathText, Query, Route, Who, reply,
+    PageQuery, Paged, PathId, PathText, Query, Route, Who, packed, reply,
 };
 use shop_telemetry::context;
 use shop_types::id::ProductKind;
@@ -34,6 +34,10 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/panic", Access::PUBLIC),
     (Method::Get, "/api/v1/sleep", Access::PUBLIC),
     (Method::Get, "/api/v1/page", Access::PUBLIC),
+    (Method::Get, "/api/v1/long", Access::PUBLIC),
+    (Method::Get, "/api/v1/picture", Access::PUBLIC),
+    (Method::Get, "/api/v1/stream", Access::PUBLIC),
+    (Method::Get, "/api/v1/packed", Access::PUBLIC),
 ];
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -274,6 +278,39 @@ async fn landing_page() -> HttpResponse {
         .body("<p>")
 }
 
+#[utoipa::path(tag = "catalog", responses((status = 200)))]
+#[get("/api/v1/long")]
+async fn get_long(have: MaybeIfNoneMatch) -> HttpResponse {
+    if have.matches(7) { reply::not_modified(7) } else { reply::with_etag(7, &json!({"text": "word ".repeat(1_000)})) }
+}
+
+#[utoipa::path(tag = "catalog", responses((status = 200)))]
+#[get("/api/v1/picture")]
+async fn get_picture() -> HttpResponse {
+    HttpResponse::Ok().content_type("image/png").body(vec![0; 5_000])
+}
+
+#[utoipa::path(tag = "catalog", responses((status = 200)))]
+#[get("/api/v1/stream")]
+async fn stream_lines() -> HttpResponse {
+    let line = |number| Ok::<_, std::convert::Infallible>(Bytes::from(format!("{{\"number\":{number}}}\n")));
+    let lines = futures::stream::iter((0..1_000).map(line));
+    HttpResponse::Ok().content_type("application/x-ndjson").streaming(lines)
+}
+
+#[utoipa::path(tag = "catalog", responses((status = 200)))]
+#[get("/api/v1/packed")]
+async fn get_packed(request: HttpRequest) -> HttpResponse {
+    let plain = json!({"packed": "word ".repeat(1_000)}).to_string();
+    let packed = packed::pack(plain.as_bytes()).unwrap().filter(|_| packed::is_wanted(&request));
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json").insert_header((ETAG, "\"7\""));
+    match packed {
+        Some(packed) => response.insert_header((CONTENT_ENCODING, "gzip")).body(packed),
+        None => response.body(plain),
+    }
+}
+
 /// The URL table.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -290,5 +327,9 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(fail)
         .service(panic)
         .service(sleep)
-        .service(landing_page);
+        .service(landing_page)
+        .service(get_long)
+        .service(get_picture)
+        .service(stream_lines)
+        .service(get_packed);
 }

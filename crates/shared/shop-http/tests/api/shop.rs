@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shop_auth::{Signer, Verifier};
 use shop_config::AuthConfig;
-use shop_http::{Guard, Limiter, Limits, Mount, Route, server};
+use shop_http::{Cors, Guard, Limiter, Limits, Mount, Route, server};
 use shop_telemetry::metrics::{self, Metrics};
 use shop_types::{Clock, Rate, Role, SessionId, UserId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,6 +35,12 @@ impl Clock for StillClock {
     fn new_id(&self) -> Uuid {
         Uuid::from_u128(self.0.fetch_add(1, Ordering::SeqCst).into())
     }
+}
+
+/// More than a test can send.
+fn unlimited() -> Limits {
+    let rate = Rate::new(1_000_000, Duration::from_secs(1)).unwrap();
+    Limits { general: rate, authentication: rate, trusted_proxies: Vec::new() }
 }
 
 /// The service, running.
@@ -64,13 +70,20 @@ impl Shop {
 
     /// Starts it with another access table.
     pub(crate) async fn start_with(access: &'static [Route]) -> Self {
-        let unlimited = Rate::new(1_000_000, Duration::from_secs(1)).unwrap();
-        let limits = Limits { general: unlimited, authentication: unlimited, trusted_proxies: Vec::new() };
-        Self::start_limited(access, limits).await
+        Self::start_limited(access, unlimited()).await
     }
 
     /// Starts it with limits that this process counts alone.
     pub(crate) async fn start_limited(access: &'static [Route], limits: Limits) -> Self {
+        Self::start_fully(access, limits, Cors::new(Vec::new(), false, 0)).await
+    }
+
+    /// Starts it for pages of other origins.
+    pub(crate) async fn start_for_pages(cors: Cors) -> Self {
+        Self::start_fully(ACCESS, unlimited(), cors).await
+    }
+
+    async fn start_fully(access: &'static [Route], limits: Limits, cors: Cors) -> Self {
         let keys = tempfile::NamedTempFile::new().unwrap();
         let auth = AuthConfig {
             key_set_file: keys.path().to_owned(),
@@ -86,7 +99,7 @@ impl Shop {
         let metrics = Metrics::new("sample");
         let mounts = vec![Mount::new("sample", metrics.clone(), &app, access, configure)];
         let limiter = Limiter::new(limits, None, &metrics).unwrap();
-        let guard = Guard::new(&mounts, limiter, Arc::clone(&verifier), Arc::new(StillClock::default())).unwrap();
+        let guard = Guard::new(&mounts, limiter, cors, Arc::clone(&verifier), Arc::new(StillClock::default())).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let server = server::listen(listener, 1, mounts, guard).unwrap();
