@@ -34,7 +34,7 @@ pub(super) async fn find(
     reading: Reading<'_>,
     load: impl AsyncFn() -> Result<Representation, HttpError>,
 ) -> Result<Found, HttpError> {
-    let (bytes, hit) = app.kept(reading, async || Ok::<_, HttpError>(load().await?.keep(app.now()))).await?;
+    let (bytes, hit) = app.kept(reading, async || load().await?.keep(app.now())).await?;
     Ok(match Representation::kept(&bytes) {
         Some((representation, made)) => Found { representation, made, hit },
         // What was kept is none of ours: another version of this program may have written it.

@@ -7,13 +7,13 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use shop_http::HttpError;
 use shop_http::extract::IfMatch;
+use shop_http::{HttpError, packed};
 use shop_redis::Bytes;
 use shop_types::idempotency::hex;
 
@@ -22,12 +22,14 @@ const ASK_EACH_TIME: &str = "public, no-cache";
 /// Bytes of the digest that stand in a tag.
 const DIGEST: usize = 12;
 
-/// Bytes before the tag in what is kept: the time and the length of the tag.
-const KEPT_HEAD: usize = 9;
+/// Bytes in what is kept beside the tag and the two forms: the time, and the lengths of tag and plain form.
+const KEPT_HEAD: usize = 13;
 
 /// What is sent, and its tag.
 pub(crate) struct Representation {
     bytes: Bytes,
+    /// The same in gzip, of what is kept and long enough.
+    packed: Option<Bytes>,
     tag: String,
 }
 
@@ -46,23 +48,30 @@ impl Representation {
         let bytes = Bytes::from(serde_json::to_vec(body).map_err(HttpError::internal)?);
         let digest = Sha256::digest(&bytes);
         let digest = hex(digest.get(..DIGEST).unwrap_or(&digest));
-        Ok(Self { tag: format!("\"{prefix}{digest}\""), bytes })
+        Ok(Self { tag: format!("\"{prefix}{digest}\""), packed: None, bytes })
     }
 
-    /// What is sent.
+    /// What is sent, as it is.
     pub(crate) const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The form that is kept: when it was made, its tag, its bytes.
-    pub(super) fn keep(&self, made: Timestamp) -> Bytes {
-        let mut kept = Vec::with_capacity(KEPT_HEAD + self.tag.len() + self.bytes.len());
+    /// The form that is kept: when it was made, its tag, its bytes as they are and in gzip.
+    ///
+    /// # Errors
+    /// When it cannot be compressed.
+    pub(super) fn keep(&self, made: Timestamp) -> Result<Bytes, HttpError> {
+        let packed = packed::pack(&self.bytes).map_err(HttpError::internal)?.unwrap_or_default();
+        let length = u32::try_from(self.bytes.len()).map_err(HttpError::internal)?;
+        let mut kept = Vec::with_capacity(KEPT_HEAD + self.tag.len() + self.bytes.len() + packed.len());
         kept.extend_from_slice(&made.as_millisecond().to_be_bytes());
         // Tags of ours are shorter than 64 bytes.
         kept.push(u8::try_from(self.tag.len()).unwrap_or(u8::MAX));
         kept.extend_from_slice(self.tag.as_bytes());
+        kept.extend_from_slice(&length.to_be_bytes());
         kept.extend_from_slice(&self.bytes);
-        kept.into()
+        kept.extend_from_slice(&packed);
+        Ok(kept.into())
     }
 
     /// What was kept, and when it was made; `None` for what [`Self::keep`] did not write.
@@ -70,17 +79,27 @@ impl Representation {
         let (made, rest) = kept.split_first_chunk::<8>()?;
         let made = Timestamp::from_millisecond(i64::from_be_bytes(*made)).ok()?;
         let (length, rest) = rest.split_first()?;
-        let (tag, bytes) = rest.split_at_checked(usize::from(*length))?;
+        let (tag, rest) = rest.split_at_checked(usize::from(*length))?;
         let tag = std::str::from_utf8(tag).ok().filter(|tag| tag.starts_with('"') && tag.ends_with('"'))?;
-        Some((Self { tag: tag.to_owned(), bytes: kept.slice_ref(bytes) }, made))
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let (bytes, packed) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        let packed = Some(kept.slice_ref(packed)).filter(|packed| !packed.is_empty());
+        Some((Self { tag: tag.to_owned(), bytes: kept.slice_ref(bytes), packed }, made))
     }
 
     /// 200, or 304 when the caller has it already.
-    pub(super) fn read(self, request: &HttpRequest) -> HttpResponse {
+    pub(super) fn read(mut self, request: &HttpRequest) -> HttpResponse {
         let known = self.is_known_to(request);
         let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response.insert_header((CACHE_CONTROL, ASK_EACH_TIME));
-        if known { response.insert_header((ETAG, self.tag)).finish() } else { self.fill(response) }
+        if known {
+            return response.insert_header((ETAG, self.tag)).finish();
+        }
+        if let Some(packed) = self.packed.take().filter(|_| packed::is_wanted(request)) {
+            self.bytes = packed;
+            response.insert_header((CONTENT_ENCODING, "gzip"));
+        }
+        self.fill(response)
     }
 
     /// 200 after a change.
@@ -152,10 +171,15 @@ mod tests {
     #[test]
     fn what_is_kept_is_what_is_sent() {
         let made = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
-        let representation = Representation::of(7, &serde_json::json!({ "stock": 3 })).unwrap();
-        let kept = representation.keep(made);
-        let (again, when) = Representation::kept(&kept).unwrap();
-        assert_eq!((again.tag, again.bytes, when), (representation.tag, representation.bytes, made));
+        for (text, is_packed) in [("mug".to_owned(), false), ("mug ".repeat(1_000), true)] {
+            let representation = Representation::of(7, &serde_json::json!({ "text": text })).unwrap();
+            let kept = representation.keep(made).unwrap();
+            let (again, when) = Representation::kept(&kept).unwrap();
+            assert_eq!((again.tag, again.bytes, when), (representation.tag, representation.bytes, made));
+            let packed = packed::pack(text.as_bytes()).unwrap();
+            assert_eq!((again.packed.is_some(), packed.is_some()), (is_packed, is_packed));
+            assert!(again.packed.is_none_or(|again| again.starts_with(&[0x1f, 0x8b])), "gzip begins so");
+        }
     }
 
     #[test]

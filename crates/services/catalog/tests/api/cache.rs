@@ -7,8 +7,8 @@ use serde_json::json;
 use shop_testkit::TestShop;
 
 use crate::given::{
-    Answer, CATEGORIES, PRODUCTS, answer, catalog, category, delete, eventually, patch, path, post, product, read,
-    read_again, sold, with,
+    Answer, CATEGORIES, PRODUCTS, answer, anybody, catalog, category, delete, eventually, patch, path, post, product,
+    read, read_again, sold, with,
 };
 
 fn found(answer: &Answer) -> &str {
@@ -40,6 +40,27 @@ async fn a_second_read_is_answered_from_what_is_kept() {
     }
     let other_order = read(&shop, &format!("{PRODUCTS}?size=20&page=1")).await;
     assert_eq!(found(&other_order), "HIT", "what is asked for counts, not how it is written");
+}
+
+#[tokio::test]
+async fn what_is_kept_is_kept_in_gzip_too() {
+    let (shop, _) = catalog().await;
+    for number in 0..8 {
+        sold(&shop, &product(&format!("Mug {number}"), 100)).await;
+    }
+    eventually("the list is kept", || async { found(&read(&shop, PRODUCTS).await) == "HIT" }).await;
+    let plain = read(&shop, PRODUCTS).await;
+
+    let packed = anybody(&shop, Method::GET, PRODUCTS).header("Accept-Encoding", "gzip").send().await.unwrap();
+
+    let header = |name: &str| packed.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((header("content-encoding"), header("x-cache")), ("gzip".to_owned(), "HIT".to_owned()));
+    // What is compressed for one answer comes in chunks, whose sum is not known before.
+    let length: usize = header("content-length").parse().unwrap();
+    assert!(length < plain.body.to_string().len() / 2, "{length}");
+    let tag = header("etag");
+    assert_eq!(tag, format!("{}-gzip\"", plain.etag().trim_end_matches('"')));
+    assert_eq!(read_again(&shop, PRODUCTS, &tag).await.status, 304);
 }
 
 #[tokio::test]
