@@ -150,6 +150,14 @@ impl App {
         Ok(self.refreshed(found.ok_or(domain::Error::NoCart)?).await)
     }
 
+    /// The cart of a person as they have seen it last, for the copy of what is kept of them.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn kept_of(&self, user: UserId) -> Result<Option<Cart>, Error> {
+        store::find_of(&self.mongo, &Owner::User(user)).await.map_err(Error::Store)
+    }
+
     /// Gives a cart exactly as its owner has seen it last; writes nothing (ruling 16).
     ///
     /// # Errors

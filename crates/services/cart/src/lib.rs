@@ -16,7 +16,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use shop_config::Config;
 use shop_service::Service;
-use tonic::service::Routes;
 
 use crate::app::App;
 use crate::peers::{Catalog, Identity};
@@ -30,7 +29,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
     let currency = config.currency.parse().context("the shop's currency is not an ISO 4217 code")?;
     let peers = (Catalog::new(service.mesh()), Identity::new(service.mesh()));
     let app = Arc::new(App::new(service.mongo()?, peers, service.clock(), currency, service.stop()));
-    let rpc = rpc::server(&app, service.verifier(), service.clock());
+    let rpc = rpc::servers(&app, service.verifier(), service.clock());
     let prepared = Arc::clone(&app);
     let prepare = move || {
         let app = Arc::clone(&prepared);
@@ -40,7 +39,7 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         .routes(&app, routes::ACCESS, routes::configure)
         .aliases(&app, aliases::ACCESS, aliases::configure)
         .errors(routes::CODES)
-        .grpc(Routes::new(rpc))
+        .grpc(rpc)
         .prepare("collections", prepare)
         .consume(events::TOPICS, events::handler(&app)))
 }

@@ -13,7 +13,8 @@ use shop_http::{
 use shop_types::id::CartKind;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::bodies::{CartReply, ItemBody, MergeBody, OpenedReply, QuantityBody};
+pub(crate) use self::bodies::CartReply;
+use self::bodies::{ItemBody, MergeBody, OpenedReply, QuantityBody};
 use crate::app::{AddItem, App, Error, MergeCarts, Opened};
 use crate::domain::Cart;
 

@@ -1,25 +1,32 @@
-//! gRPC in: what order asks for. The contract stands in `cart.proto`.
+//! gRPC in: what order asks for, and identity when somebody wants a copy of what is kept of them. The contracts stand in
+//! `cart.proto` and `person.proto`.
 
 use std::sync::Arc;
 
+use futures::stream::{self, BoxStream, StreamExt as _};
 use shop_auth::Verifier;
 use shop_proto::cart::cart_server::{Cart as CartService, CartServer};
 use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
+use shop_proto::person::carts_server::{Carts, CartsServer};
+use shop_proto::person::{ExportPersonRequest, Record};
 use shop_types::Clock;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Error};
 use crate::domain::{self, Cart, Line};
+use crate::routes::CartReply;
 
-/// The server to mount.
+/// The servers to mount.
 #[must_use]
-pub(crate) fn server(app: &Arc<App>, verifier: &Arc<Verifier>, clock: Arc<dyn Clock>) -> CartServer<Rpc> {
-    CartServer::new(Rpc { app: Arc::clone(app), verifier: Arc::clone(verifier), clock })
+pub(crate) fn servers(app: &Arc<App>, verifier: &Arc<Verifier>, clock: Arc<dyn Clock>) -> Routes {
+    let rpc = Rpc { app: Arc::clone(app), verifier: Arc::clone(verifier), clock };
+    Routes::new(CartServer::new(rpc.clone())).add_service(CartsServer::new(rpc))
 }
 
 /// Answers calls through the [`App`]. Whoever forwarded the buyer's token, it is verified again here.
-#[derive(Debug)]
-pub(crate) struct Rpc {
+#[derive(Debug, Clone)]
+struct Rpc {
     app: Arc<App>,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
@@ -42,6 +49,31 @@ impl CartService for Rpc {
         let cart = shown.await.map_err(|error| shop_mesh::status(&error))?;
         Ok(Response::new(reply(&cart)))
     }
+}
+
+#[tonic::async_trait]
+impl Carts for Rpc {
+    type ExportPersonStream = BoxStream<'static, Result<Record, Status>>;
+
+    async fn export_person(
+        &self,
+        request: Request<ExportPersonRequest>,
+    ) -> Result<Response<Self::ExportPersonStream>, Status> {
+        let ExportPersonRequest { user_id, received } = request.into_inner();
+        let kept = async {
+            let user = user_id.parse().map_err(|_| Error::Rule(domain::Error::NoCart))?;
+            // Nobody has more than one.
+            let cart = if received == 0 { self.app.kept_of(user).await? } else { None };
+            Ok(cart.as_ref().map(CartReply::new).transpose()?)
+        };
+        let kept = kept.await.map_err(|error: Error| shop_mesh::status(&error))?;
+        Ok(Response::new(stream::iter(kept.map(|cart| record(&cart))).boxed()))
+    }
+}
+
+fn record(cart: &CartReply) -> Result<Record, Status> {
+    let json = serde_json::to_string(cart).map_err(|_| Status::internal("a cart could not be written"))?;
+    Ok(Record { kind: "cart".into(), json })
 }
 
 fn reply(cart: &Cart) -> GetCartReply {

@@ -6,6 +6,7 @@ mod api_keys;
 mod customer_orders;
 mod deletions;
 mod error;
+mod exports;
 mod first_admin;
 pub(crate) mod hashing;
 mod keys;
@@ -27,7 +28,7 @@ use shop_service::Service;
 use shop_telemetry::context;
 use shop_types::event::UserFact;
 use shop_types::{Clock, Email, Envelope, Event, EventId, IdempotencyKey, Role, UserId};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use self::api_keys::{Grant, NewKey};
 pub(crate) use self::error::Error;
@@ -39,6 +40,7 @@ pub(crate) use self::users::NewUser;
 use crate::domain::letter::Purpose;
 use crate::domain::secret::{BYTES, Secret};
 use crate::domain::{Lifetimes, Name, Password, User};
+use crate::peers::Peers;
 use crate::store::{Account, Created, Registration, Store};
 
 /// Letters that are written at once while nobody waits.
@@ -57,6 +59,9 @@ pub(crate) struct App {
     first_admin: Option<FirstAdmin>,
     /// Places for letters that are written while nobody waits.
     letters: Arc<Semaphore>,
+    peers: Peers,
+    /// Tells this pod that an export was wished for.
+    exports: Notify,
     logins: IntCounterVec,
     revoked: IntCounterVec,
 }
@@ -95,6 +100,8 @@ impl App {
             lifetimes,
             first_admin: FirstAdmin::from_config(&config.identity)?,
             letters: Arc::new(Semaphore::new(LETTERS)),
+            peers: Peers::new(service.mesh()),
+            exports: Notify::new(),
             logins: metrics.counter("logins_total", "Attempts to log in", &["result"])?,
             revoked: metrics.counter("sessions_revoked_total", "Sessions ended before their time", &["reason"])?,
         })

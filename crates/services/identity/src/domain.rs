@@ -6,6 +6,7 @@ pub(crate) mod address;
 pub(crate) mod api_key;
 pub(crate) mod audit;
 pub(crate) mod customer_order;
+pub(crate) mod export;
 pub(crate) mod letter;
 pub(crate) mod password;
 pub(crate) mod refresh;

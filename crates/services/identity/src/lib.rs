@@ -6,6 +6,7 @@ mod aliases;
 mod app;
 mod domain;
 mod events;
+mod peers;
 mod routes;
 mod rpc;
 mod store;
@@ -39,6 +40,7 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         let app = Arc::clone(&asked);
         async move { app.revocations().await }
     };
+    let exports = Arc::clone(&app).make_exports(service.stop());
     let answers = answer_revocations(service.redis()?.clone(), revocations, service.stop());
     Ok(service
         .prepare("collections and first admin", move || {
@@ -50,6 +52,7 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         .grpc(rpc::server(&app))
         .errors(routes::CODES)
         .consume(events::TOPICS, events::handler(&app))
+        .background("exports", Box::pin(exports))
         .background("answers about revoked sessions", Box::pin(answers))
         .relay())
 }

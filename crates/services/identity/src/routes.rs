@@ -5,6 +5,7 @@ mod api_keys;
 mod auth;
 pub(crate) mod body;
 mod customer_orders;
+mod exports;
 mod keys;
 mod me;
 mod sessions;
@@ -43,6 +44,8 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
     (Method::Patch, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/addresses/{id}", Access::CUSTOMER),
+    (Method::Post, "/api/v1/me/export", Access::CUSTOMER),
+    (Method::Get, "/api/v1/me/export/{job}", Access::CUSTOMER),
     (Method::Get, "/api/v1/users", Access::ADMIN),
     (Method::Post, "/api/v1/users", Access::ADMIN),
     (Method::Get, "/api/v1/users/{id}", Access::STAFF_OR_SERVICE),
@@ -81,6 +84,7 @@ pub(crate) const CODES: &[Code] = &[
     ("too_many_addresses", 409, "There are as many addresses as there may be: 20."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
     ("email_taken", 409, "Another account has this e-mail address."),
+    ("export_failed", 410, "The export could not be finished within an hour: ask for another one."),
     ("token_spent", 410, "The token of the letter does not count: used, expired, not ours, or of an earlier address."),
     ("busy", 503, "Too many passwords are being checked, or letters written; try again."),
 ];
@@ -122,6 +126,8 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(addresses::get_address)
         .service(addresses::change_address)
         .service(addresses::remove_address)
+        .service(exports::begin_export)
+        .service(exports::get_export)
         .service(users::list_users)
         .service(users::create_user)
         .service(users::get_user)

@@ -7,6 +7,7 @@ mod customer_orders;
 mod deletions;
 mod documents;
 mod email;
+mod exports;
 mod letters;
 mod pages;
 mod sessions;
@@ -21,6 +22,7 @@ use subtle::ConstantTimeEq as _;
 
 pub(crate) use self::audit::AuditFilter;
 pub(crate) use self::deletions::{Deletion, Warrant};
+pub(crate) use self::exports::{Held, Wished};
 pub(crate) use self::letters::{Posted, Reset};
 pub(crate) use self::staff::{AccountChange, Changed, Details, Edited, Opening};
 use crate::app::hashing::Hash;
@@ -170,7 +172,8 @@ impl Store {
             deletions::setup(),
             customer_orders::setup(),
         ];
-        let others = ours.into_iter().chain([outbox::setup(), inbox::setup(), idempotency::setup()]);
+        let others =
+            ours.into_iter().chain(exports::setup()).chain([outbox::setup(), inbox::setup(), idempotency::setup()]);
         self.mongo.ensure(&[users, sessions].into_iter().chain(others).collect::<Vec<_>>()).await
     }
 }

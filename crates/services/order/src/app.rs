@@ -3,6 +3,7 @@
 mod attempt;
 mod drive;
 mod error;
+mod kept;
 mod keyed;
 mod measures;
 mod named;
@@ -21,6 +22,7 @@ use shop_types::event::PaymentFact;
 use shop_types::{Clock, Currency, EventId, OrderId, Page, UserId};
 
 pub(crate) use self::error::Error;
+pub(crate) use self::kept::Kept;
 pub(crate) use self::keyed::Keyed;
 pub(crate) use self::place::{Buyer, Item, PlaceOrder, Source};
 pub(crate) use self::placement::{Outcome, Placement};

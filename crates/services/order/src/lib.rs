@@ -9,6 +9,7 @@ pub mod domain;
 mod events;
 mod peers;
 mod routes;
+mod rpc;
 mod store;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use shop_config::Config;
 use shop_service::{Service, SystemClock};
 use shop_types::Clock;
+use tonic::service::Routes;
 
 use crate::app::App;
 
@@ -45,6 +47,7 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         .routes(&app, routes::ACCESS, routes::configure)
         .aliases(&app, aliases::ACCESS, aliases::configure)
         .errors(routes::CODES)
+        .grpc(Routes::new(rpc::server(&app)))
         .consume(events::TOPICS, events::handler(&app))
         .relay()
         .background("recovery of orders", Box::pin(recovery))

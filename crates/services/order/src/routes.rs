@@ -21,7 +21,8 @@ use shop_types::{Caller, Fingerprint, Page, UserId};
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::body::{NewOrderBody, NewPaymentBody, OrderBody, StatusBody, StatusWord};
+use self::body::{NewOrderBody, NewPaymentBody, StatusBody, StatusWord};
+pub(crate) use self::body::{OrderBody, ReturnBody};
 use crate::app::{App, Buyer, Error, Filter, Keyed, Outcome, PlaceOrder, Placement, Source, Viewer};
 use crate::domain::{self, Order};
 

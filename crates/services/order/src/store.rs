@@ -2,6 +2,7 @@
 //! its folder.
 
 mod documents;
+mod kept;
 mod leases;
 mod queries;
 mod returns;

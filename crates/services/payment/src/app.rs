@@ -104,6 +104,14 @@ impl App {
         found.ok_or(Error::NotFound)
     }
 
+    /// Payments of a person behind the first so many, oldest first: as many as one answer holds, and none at the end.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) async fn payments_of(&self, user: UserId, behind: u32) -> Result<Vec<Payment>, Error> {
+        Ok(self.store.payments_of(user, behind).await?)
+    }
+
     /// Takes the held money. Repeating it changes nothing; the payment is still CAPTURING when the provider gave no answer
     /// in time.
     ///

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use shop_config::{Config, PaymentConfig, PaymentProvider, Secret, names};
 use shop_service::Service;
-use tonic::service::Routes;
 
 use crate::app::{App, driver, reconciliation};
 use crate::peers::Provider;
@@ -38,11 +37,10 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
     let driver = Box::pin(driver::drive(Arc::clone(&app), work, service.stop()));
     let gauges = reconciliation::Gauges::register(service.metrics()).context("failed to register metrics")?;
     let reconciliation = Box::pin(reconciliation::reconcile(Arc::clone(&app), gauges, service.stop()));
-    let rpc = rpc::server(&app);
     Ok(service
         .routes(&app, routes::ACCESS, routes::configure)
         .errors(routes::CODES)
-        .grpc(Routes::new(rpc))
+        .grpc(rpc::servers(&app))
         .prepare("collections", prepare)
         .consume(events::TOPICS, events::handler(&app))
         .relay()

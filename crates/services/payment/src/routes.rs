@@ -20,7 +20,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::{App, Reader};
 use crate::domain::{Payment, PaymentId};
-use body::PaymentBody;
+pub(crate) use body::PaymentBody;
 
 /// Who may call each route (api 1).
 pub(crate) const ACCESS: &[Route] = &[

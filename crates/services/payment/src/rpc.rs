@@ -1,24 +1,56 @@
-//! gRPC in: what order asks for. The contract stands in `payment.proto`.
+//! gRPC in: what order asks for, and identity when somebody wants a copy of what is kept of them. The contracts stand in
+//! `payment.proto` and `person.proto`.
 
 use std::sync::Arc;
 
+use futures::stream::{self, BoxStream, StreamExt as _};
 use shop_mesh::convert::{money_from_proto, money_to_proto};
 use shop_proto::payment::payment_server::{Payment as PaymentRpc, PaymentServer};
 use shop_proto::payment::{AuthorizeReply, AuthorizeRequest, GetPaymentReply, GetPaymentRequest, PaymentState};
+use shop_proto::person::payments_server::{Payments, PaymentsServer};
+use shop_proto::person::{ExportPersonRequest, Record};
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Error, Reader};
 use crate::domain::batch::Opening;
 use crate::domain::{self, Kind, Payment, PaymentId};
+use crate::routes::PaymentBody;
 
-/// The server to mount.
-pub(crate) fn server(app: &Arc<App>) -> PaymentServer<Rpc> {
-    PaymentServer::new(Rpc { app: Arc::clone(app) })
+/// The servers to mount.
+pub(crate) fn servers(app: &Arc<App>) -> Routes {
+    let rpc = Rpc { app: Arc::clone(app) };
+    Routes::new(PaymentServer::new(rpc.clone())).add_service(PaymentsServer::new(rpc))
 }
 
 /// Answers calls through the [`App`].
-pub(crate) struct Rpc {
+#[derive(Clone)]
+struct Rpc {
     app: Arc<App>,
+}
+
+#[tonic::async_trait]
+impl Payments for Rpc {
+    type ExportPersonStream = BoxStream<'static, Result<Record, Status>>;
+
+    async fn export_person(
+        &self,
+        request: Request<ExportPersonRequest>,
+    ) -> Result<Response<Self::ExportPersonStream>, Status> {
+        let ExportPersonRequest { user_id, received } = request.into_inner();
+        let payments = async {
+            let user = user_id.parse().map_err(|_| Error::NotFound)?;
+            self.app.payments_of(user, received).await
+        };
+        let payments = payments.await.map_err(|error| shop_mesh::status(&error))?;
+        Ok(Response::new(stream::iter(payments.into_iter().map(|payment| record(&payment))).boxed()))
+    }
+}
+
+fn record(payment: &Payment) -> Result<Record, Status> {
+    let json = serde_json::to_string(&PaymentBody::from(payment));
+    let json = json.map_err(|_| Status::internal("a payment could not be written"))?;
+    Ok(Record { kind: "payment".into(), json })
 }
 
 #[tonic::async_trait]

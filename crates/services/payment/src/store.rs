@@ -28,6 +28,8 @@ const PAYMENTS: &str = "payments";
 
 /// Whose inbox rows are ours.
 const GROUP: &str = "payment";
+/// Payments of a person in one answer.
+const AT_ONCE: i64 = 100;
 /// Payments that are leased at once when many have fallen due.
 const TAKEN_AT_ONCE: usize = 16;
 
@@ -88,6 +90,20 @@ impl Store {
     pub(crate) async fn find_of(&self, id: PaymentId, owner: UserId) -> Result<Option<Payment>, Error> {
         let filter = doc! { "_id": { "$eq": id.to_string() }, "user_id": { "$eq": owner.to_string() } };
         self.find_one("find payment of user", filter).await
+    }
+
+    /// Payments of a user behind the first so many, oldest first.
+    pub(crate) async fn payments_of(&self, user: UserId, behind: u32) -> Result<Vec<Payment>, Error> {
+        let payments = self.mongo.collection::<PaymentDocument>(PAYMENTS);
+        let filter = doc! { "user_id": { "$eq": user.to_string() } };
+        let found: Vec<PaymentDocument> = self
+            .mongo
+            .run("list payments of a person", async move {
+                let oldest_first = payments.find(filter).sort(doc! { "created_at": 1, "_id": 1 });
+                oldest_first.skip(u64::from(behind)).limit(AT_ONCE).await?.try_collect().await
+            })
+            .await?;
+        found.into_iter().map(Payment::try_from).collect()
     }
 
     async fn find_one(&self, what: &'static str, filter: Document) -> Result<Option<Payment>, Error> {
@@ -257,6 +273,7 @@ fn setup() -> Setup {
         index(doc! { "order_id": 1 }, false),
         index(doc! { "next_try_at": 1 }, true),
         index(doc! { "since": 1, "_id": 1 }, false),
+        index(doc! { "user_id": 1, "created_at": 1, "_id": 1 }, false),
     ];
     let refund_states: Vec<&str> = RefundState::ALL.iter().map(|state| state.word()).collect();
     Setup::new(PAYMENTS, indexes).validated(doc! {

@@ -36,7 +36,7 @@ pub struct ServiceSpec {
     pub stores: &'static [Store],
 }
 
-/// All services, data owners before their callers, edge last.
+/// All services: identity, data owners before their callers, edge last.
 pub const SERVICES: &[ServiceSpec] = &[
     ServiceSpec {
         name: "identity",
@@ -51,7 +51,7 @@ pub const SERVICES: &[ServiceSpec] = &[
             "/.well-known/jwks.json",
         ],
         aliases: &["/user", "/users", "/auth", "/api/auth"],
-        peers: &[],
+        peers: &["order", "cart", "payment"],
         consumes: &["order.created"],
         stores: &[Store::MongoDb, Store::Redis],
     },

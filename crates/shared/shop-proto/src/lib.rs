@@ -46,6 +46,11 @@ mod generated {
             tonic::include_proto!("shopmesh.payment.v1");
         }
     }
+    pub mod person {
+        pub mod v1 {
+            tonic::include_proto!("shopmesh.person.v1");
+        }
+    }
 }
 
 pub use generated::cart::v1 as cart;
@@ -54,6 +59,7 @@ pub use generated::identity::v1 as identity;
 pub use generated::inventory::v1 as inventory;
 pub use generated::money::v1 as money;
 pub use generated::payment::v1 as payment;
+pub use generated::person::v1 as person;
 pub use generated::pod::v1 as pod;
 
 /// Methods that may be called again when their outcome is unknown: the only ones a channel repeats by itself.
@@ -70,4 +76,7 @@ pub const IDEMPOTENT_METHODS: &[&str] = &[
     "/shopmesh.cart.v1.Cart/GetCart",
     "/shopmesh.identity.v1.Identity/FindUser",
     "/shopmesh.payment.v1.Payment/GetPayment",
+    "/shopmesh.person.v1.Orders/ExportPerson",
+    "/shopmesh.person.v1.Carts/ExportPerson",
+    "/shopmesh.person.v1.Payments/ExportPerson",
 ];

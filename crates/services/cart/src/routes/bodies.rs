@@ -117,7 +117,7 @@ impl LineReply {
 /// A cart.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CartReply {
+pub(crate) struct CartReply {
     /// Names it.
     id: CartId,
     /// The number that people use.
@@ -132,7 +132,7 @@ pub(super) struct CartReply {
 
 impl CartReply {
     /// Shows a cart.
-    pub(super) fn new(cart: &Cart) -> Result<Self, domain::Error> {
+    pub(crate) fn new(cart: &Cart) -> Result<Self, domain::Error> {
         let lines = cart.lines.iter().map(LineReply::new).collect::<Result<_, _>>()?;
         Ok(Self { id: cart.id, number: cart.number, version: cart.version, lines, total: cart.total()? })
     }

@@ -1,9 +1,12 @@
-//! What order and identity do with carts: reading one by gRPC, clearing and dropping it by event.
+//! What order and identity do with carts: reading and copying one by gRPC, clearing and dropping it by event.
 
+use futures::TryStreamExt as _;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use shop_proto::cart::cart_client::CartClient;
 use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
+use shop_proto::person::carts_client::CartsClient;
+use shop_proto::person::{ExportPersonRequest, Record};
 use shop_redis::{Entry, Redis};
 use shop_service::SystemClock;
 use shop_telemetry::metrics::Metrics;
@@ -217,4 +220,27 @@ async fn the_cart_of_a_deleted_account_is_dropped_and_nobody_elses() {
     let stranger = deleted(UserId::from_uuid(SystemClock.new_id()));
     deliver(&shop, &stranger, 1).await;
     assert_eq!(show(&shop, &eve, &eves).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_cart_of_a_person_is_given_for_their_copy_and_nobody_elses() {
+    let (shop, catalog) = cart_service().await;
+    catalog.sell("mug", 500).await;
+    let (ada, adas) = a_customer_cart(&shop).await;
+    add(&shop, &ada, &adas, "mug", 2).await;
+    let (guest, guests) = a_guest_cart(&shop).await;
+    add(&shop, &guest, &guests, "mug", 1).await;
+    let kept = async |user_id: &str, received: u32| -> Result<Vec<Value>, Status> {
+        let channel = Endpoint::from_shared(shop.grpc_url()).unwrap().connect().await.unwrap();
+        let request = ExportPersonRequest { user_id: user_id.into(), received };
+        let records: Vec<Record> =
+            CartsClient::new(channel).export_person(request).await?.into_inner().try_collect().await?;
+        Ok(records.iter().map(|record| serde_json::from_str(&record.json).unwrap()).collect())
+    };
+    let owner = get_cart(&shop, Some(&ada), &adas).await.unwrap().user_id;
+    assert_eq!(kept(&owner, 0).await.unwrap(), [show(&shop, &ada, &adas).await.body]);
+    assert!(kept(&owner, 1).await.unwrap().is_empty());
+    let nobody = UserId::from_uuid(SystemClock.new_id()).to_string();
+    assert!(kept(&nobody, 0).await.unwrap().is_empty());
+    assert_eq!(kept("7", 0).await.unwrap_err().code(), Code::NotFound);
 }

@@ -1,6 +1,7 @@
 //! How an operation of identity can end badly.
 
 use serde_json::{Map, Value};
+use shop_mesh::PeerError;
 use shop_types::{Detail, ErrorKind, ServiceError};
 
 use super::hashing;
@@ -31,6 +32,14 @@ pub(crate) enum Error {
     NoSuchAddress,
     #[error("there is no such API key")]
     NoSuchKey,
+    #[error("there is no such export")]
+    NoSuchExport,
+    #[error("the export could not be finished in time; ask for another one")]
+    ExportFailed,
+    #[error("another service did not do it")]
+    Peer(#[from] PeerError),
+    #[error("a record of an export is not JSON")]
+    Record(#[source] serde_json::Error),
     #[error("the order is known as another person's")]
     OrderOfAnother,
     #[error("an API key cannot end before it begins")]
@@ -70,14 +79,21 @@ impl ServiceError for Error {
             Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
             Self::Sort | Self::KeyReused | Self::PastExpiry => ErrorKind::Invalid,
             Self::Token(Refused::Parameter(_) | Refused::Grant | Refused::Scope) => ErrorKind::Malformed,
-            Self::SpentToken => ErrorKind::Gone,
+            Self::SpentToken | Self::ExportFailed => ErrorKind::Gone,
+            Self::Peer(error) if error.kind == ErrorKind::Unavailable => ErrorKind::Unavailable,
             Self::WrongCredentials | Self::InvalidRefreshToken | Self::Token(Refused::Client) => {
                 ErrorKind::Unauthenticated
             }
-            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey => ErrorKind::NotFound,
+            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey | Self::NoSuchExport => {
+                ErrorKind::NotFound
+            }
             Self::Stale { .. } => ErrorKind::Stale,
             Self::Busy | Self::Hashing(hashing::Error::Busy) => ErrorKind::Unavailable,
-            Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) => ErrorKind::Internal,
+            Self::Hashing(hashing::Error::Failed(_))
+            | Self::Sign(_)
+            | Self::Random(_)
+            | Self::Peer(_)
+            | Self::Record(_) => ErrorKind::Internal,
             // The one unique key that a caller chooses is the e-mail address, which is sorted out before.
             Self::Store(error) if error.is_duplicate() => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
@@ -91,7 +107,10 @@ impl ServiceError for Error {
             Self::WrongPassword => "wrong_password",
             Self::InvalidRefreshToken => "invalid_refresh_token",
             Self::Deactivated => "account_deactivated",
-            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey => "not_found",
+            Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey | Self::NoSuchExport => {
+                "not_found"
+            }
+            Self::ExportFailed => "export_failed",
             Self::PastExpiry => "invalid_field",
             Self::NoSession => "no_session",
             Self::OrderOfAnother => "order_of_another",
@@ -104,8 +123,13 @@ impl ServiceError for Error {
             Self::Stale { .. } => "version_conflict",
             Self::Busy | Self::Hashing(hashing::Error::Busy) => "busy",
             Self::SpentToken => "token_spent",
-            Self::Store(_) if self.kind() == ErrorKind::Unavailable => "unavailable",
-            Self::Hashing(hashing::Error::Failed(_)) | Self::Sign(_) | Self::Random(_) | Self::Store(_) => "internal",
+            Self::Store(_) | Self::Peer(_) if self.kind() == ErrorKind::Unavailable => "unavailable",
+            Self::Hashing(hashing::Error::Failed(_))
+            | Self::Sign(_)
+            | Self::Random(_)
+            | Self::Store(_)
+            | Self::Peer(_)
+            | Self::Record(_) => "internal",
         }
     }
 
@@ -125,6 +149,10 @@ impl ServiceError for Error {
             | Self::NoSuchSession
             | Self::NoSuchAddress
             | Self::NoSuchKey
+            | Self::NoSuchExport
+            | Self::ExportFailed
+            | Self::Peer(_)
+            | Self::Record(_)
             | Self::NoSession
             | Self::OrderOfAnother
             | Self::Token(_)

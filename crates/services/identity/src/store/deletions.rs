@@ -13,7 +13,7 @@ use super::customer_orders::CUSTOMER_ORDERS;
 use super::letters::LETTERS;
 use super::sessions::Ended;
 use super::staff::ByAdmin;
-use super::{Changed, Revocation, Store, USERS};
+use super::{Changed, Revocation, Store, USERS, exports};
 use crate::app::hashing::Hash;
 use crate::domain::audit::Entry;
 
@@ -88,6 +88,7 @@ impl Store {
                 delete(txn, ADDRESSES, doc! { "_id": &id }).await?;
                 delete(txn, LETTERS, doc! { "user": &id }).await?;
                 delete(txn, CUSTOMER_ORDERS, doc! { "user": &id }).await?;
+                exports::forget_of(txn, &id).await?;
                 txn.insert_many(TOMBSTONES, vec![tombstone]).await?;
                 if let Some(by_admin) = by_admin {
                     by_admin.write_down(txn).await?;

@@ -9,7 +9,7 @@ use shop_types::Role;
 use crate::given::{Answer, PASSWORD, documents, identity, register, request};
 
 /// Every route, whom it lets in, and what it answers them when they have no account.
-const ROUTES: [(&str, &str, Who, u16, Option<&str>); 38] = [
+const ROUTES: [(&str, &str, Who, u16, Option<&str>); 40] = [
     ("POST", "/api/v1/auth/register", Who::Everybody, 201, None),
     ("POST", "/api/v1/auth/login", Who::Everybody, 200, None),
     ("POST", "/api/v1/auth/refresh", Who::Everybody, 401, Some("invalid_refresh_token")),
@@ -32,6 +32,8 @@ const ROUTES: [(&str, &str, Who, u16, Option<&str>); 38] = [
     ("GET", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
     ("PATCH", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
     ("DELETE", "/api/v1/me/addresses/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
+    ("POST", "/api/v1/me/export", Who::People, 404, Some("not_found")),
+    ("GET", "/api/v1/me/export/00000000-0000-0000-0000-000000000001", Who::People, 404, Some("not_found")),
     ("GET", "/api/v1/users", Who::Admins, 200, None),
     // Their tokens have the role, and no account does.
     ("POST", "/api/v1/users", Who::Admins, 403, Some("forbidden")),

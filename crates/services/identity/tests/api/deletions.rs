@@ -12,8 +12,19 @@ use crate::given::{
 };
 
 const ME: &str = "/api/v1/me";
-const COLLECTIONS: [&str; 9] =
-    ["users", "sessions", "letters", "addresses", "audit", "api_keys", "tombstones", "outbox", "idempotency"];
+const COLLECTIONS: [&str; 11] = [
+    "users",
+    "sessions",
+    "letters",
+    "addresses",
+    "audit",
+    "api_keys",
+    "tombstones",
+    "outbox",
+    "idempotency",
+    "exports",
+    "export_pieces",
+];
 
 async fn delete_me(shop: &TestShop, token: &str, body: &Value) -> Answer {
     Answer::of(request(shop, Method::DELETE, ME).bearer_auth(token).json(body).send().await.unwrap()).await

@@ -9,6 +9,7 @@ mod api_keys;
 mod callers;
 mod customer_orders;
 mod deletions;
+mod exports;
 mod first_admin;
 mod given;
 mod input;

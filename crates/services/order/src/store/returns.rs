@@ -35,6 +35,7 @@ pub(super) fn setup() -> Setup {
     let states = ReturnState::ALL.map(ReturnState::as_str);
     let indexes = [
         IndexModel::builder().keys(doc! { "order": 1 }).options(open).build(),
+        IndexModel::builder().keys(doc! { "order": 1, "created_at": 1 }).build(),
         IndexModel::builder().keys(doc! { "state": 1, "created_at": -1, "_id": -1 }).build(),
         IndexModel::builder().keys(doc! { "created_at": -1, "_id": -1 }).build(),
     ];

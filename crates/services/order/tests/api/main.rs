@@ -10,6 +10,7 @@ mod bad_input;
 mod cancelling;
 mod fakes;
 mod given;
+mod kept;
 mod keys;
 mod lists;
 mod payments;

@@ -5,6 +5,7 @@ mod actions;
 mod authorize;
 mod given;
 mod http;
+mod kept;
 mod mishaps;
 mod orders;
 mod provider;
