@@ -59,6 +59,11 @@ crds: ## Write what is generated from code: the definition of Shop, golden files
 	UPDATE_GOLDEN=1 $(CARGO) test -p operator
 	deploy/kustomize/generate
 
+.PHONY: collection
+collection: servers-up ## Write docs/reference/postman.json, the collection of all calls, from the code
+	eval "$$(tests/servers/servers env)"; export SHOPMESH_TEST_MONGODB_URI SHOPMESH_TEST_REDIS_URL; \
+		UPDATE_GOLDEN=1 $(CARGO) test -p tests --test journeys documents::
+
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -7,6 +7,7 @@ mod cancel;
 mod collector;
 mod dead_letters;
 mod decline;
+mod documents;
 mod given;
 mod restart;
 mod same_key;

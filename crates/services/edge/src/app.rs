@@ -89,7 +89,12 @@ impl App {
 
     /// The merged OpenAPI document of all services that answer.
     pub(crate) async fn document(&self) -> Value {
-        domain::merge_documents("shopmesh", shop_service::version(), &self.documents().await)
+        shop_service::merge_documents("shopmesh", &self.documents().await)
+    }
+
+    /// The same in the words of Swagger 2.0.
+    pub(crate) async fn swagger(&self) -> Value {
+        domain::swagger(&self.document().await)
     }
 
     /// Error codes of single services: `[{code, status, meaning}]`, each code once.

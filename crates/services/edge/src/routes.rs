@@ -24,6 +24,8 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api", Access::PUBLIC),
     (Method::Get, "/errors", Access::PUBLIC),
     (Method::Get, "/openapi.json", Access::PUBLIC),
+    (Method::Get, "/swagger-2.0.json", Access::PUBLIC),
+    (Method::Get, "/api-docs", Access::PUBLIC),
     (Method::Get, "/api/v1/admin/dead-letters", Access::ADMIN),
     (Method::Post, "/api/v1/admin/dead-letters/{service}/{id}/retry", Access::ADMIN),
     (Method::Delete, "/api/v1/admin/dead-letters/{service}/{id}", Access::ADMIN),
@@ -36,6 +38,8 @@ pub(crate) const CODES: &[Code] = &[
 ];
 
 const PAGE: &str = include_str!("page.html");
+/// The reference of all calls, which reads the document when it is opened.
+const REFERENCE: &str = include_str!("reference.html");
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// How the shop is.
@@ -95,11 +99,22 @@ impl From<&ServiceHealth> for ServiceBody {
 #[utoipa::path(tag = "edge", responses((status = 200, description = "The landing page", content_type = "text/html")))]
 #[get("/")]
 pub(crate) async fn landing_page() -> HttpResponse {
+    page(PAGE)
+}
+
+/// Shows every call with its examples, and sends them.
+#[utoipa::path(tag = "edge", responses((status = 200, description = "The reference", content_type = "text/html")))]
+#[get("/api-docs")]
+pub(crate) async fn show_reference() -> HttpResponse {
+    page(REFERENCE)
+}
+
+fn page(page: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, PAGE_POLICY))
         .insert_header((CACHE_CONTROL, "public, max-age=60"))
-        .body(PAGE)
+        .body(page)
 }
 
 /// Tells how the shop is: every service, and every store that it needs.
@@ -132,6 +147,7 @@ pub(crate) async fn get_index(app: Data<App>) -> HttpResponse {
         "message": "shopmesh API",
         "version": shop_service::version(),
         "documentation": "/openapi.json",
+        "reference": "/api-docs",
         "errors": "/errors",
         "endpoints": endpoints,
     }))
@@ -157,6 +173,13 @@ pub(crate) async fn get_openapi(app: Data<App>) -> HttpResponse {
     reply::ok(&app.document().await)
 }
 
+/// The same document in the words of Swagger 2.0, for tools that read no other.
+#[utoipa::path(tag = "edge", responses((status = 200, description = "Swagger 2.0", body = Object)))]
+#[get("/swagger-2.0.json")]
+pub(crate) async fn get_swagger(app: Data<App>) -> HttpResponse {
+    reply::ok(&app.swagger().await)
+}
+
 pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
     routes
         .service(landing_page)
@@ -164,6 +187,8 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(get_index)
         .service(list_errors)
         .service(get_openapi)
+        .service(get_swagger)
+        .service(show_reference)
         .service(dead_letters::list_dead_letters)
         .service(dead_letters::retry_dead_letter)
         .service(dead_letters::discard_dead_letter);

@@ -17,6 +17,6 @@ mod startup;
 
 pub use clock::SystemClock;
 pub use database::check_database;
-pub use openapi::{CODES_EXTENSION, version};
+pub use openapi::{CODES_EXTENSION, merge_documents, version};
 pub use running::{Running, launch, run};
 pub use service::Service;

@@ -1,8 +1,12 @@
-//! The OpenAPI document of what a process really mounts, with the error codes of its services beside it.
+//! The OpenAPI document of what a process really mounts, with examples, and the error codes of its services beside it.
+
+mod examples;
+mod merge;
 
 use serde_json::{Value, json};
 use shop_http::{Code, Mount};
-use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+
+pub use merge::merge_documents;
 
 /// The version of this build.
 #[must_use]
@@ -18,11 +22,7 @@ pub const CODES_EXTENSION: &str = "x-shopmesh-errors";
 /// # Errors
 /// When the access table and the served routes of a mount differ (ruling 5), or the document cannot be written.
 pub(crate) fn collect(title: &str, mounts: &[Mount], codes: &[Code]) -> anyhow::Result<String> {
-    let info = InfoBuilder::new()
-        .title(format!("shopmesh {title}"))
-        .version(version())
-        .license(Some(LicenseBuilder::new().name("Apache-2.0").build()));
-    let mut document: OpenApi = OpenApiBuilder::new().info(info.build()).build();
+    let mut documents = Vec::with_capacity(mounts.len());
     for mount in mounts {
         let differences = mount.differences();
         anyhow::ensure!(
@@ -31,9 +31,10 @@ pub(crate) fn collect(title: &str, mounts: &[Mount], codes: &[Code]) -> anyhow::
             mount.service(),
             differences.join("; ")
         );
-        document.merge(mount.openapi(version()));
+        documents.push(serde_json::to_value(mount.openapi(version()))?);
     }
-    let mut document = serde_json::to_value(&document)?;
+    let mut document = merge_documents(&format!("shopmesh {title}"), &documents);
+    examples::fill(&mut document);
     let codes =
         codes.iter().map(|(code, status, meaning)| json!({ "code": code, "status": status, "meaning": meaning }));
     document[CODES_EXTENSION] = Value::Array(codes.collect());

@@ -12,6 +12,7 @@ use crate::peers::Item;
 /// What is put into a cart: a SKU, or a product, which means its default variant.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "sku": "mug-blue", "quantity": 2 }))]
 pub(super) struct ItemBody {
     /// Which variant; or `productId`.
     #[serde(default)]

@@ -25,6 +25,36 @@ async fn the_landing_page_comes_with_a_policy_that_lets_nothing_else_in() {
 }
 
 #[tokio::test]
+async fn the_reference_reads_the_document_of_the_shop_and_nothing_from_elsewhere() {
+    let (shop, _) = edge_service().await;
+    let reply = shop.client().get(shop.url("/api-docs")).send().await.unwrap();
+    assert_eq!(
+        (reply.status().as_u16(), &reply.headers()["content-type"]),
+        (200, &"text/html; charset=utf-8".parse().unwrap())
+    );
+    let policy = reply.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("default-src 'none'") && policy.contains("connect-src 'self'"), "{policy}");
+    let page = reply.text().await.unwrap();
+    assert!(page.contains("fetch('/openapi.json')"));
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("innerHTML"));
+}
+
+#[tokio::test]
+async fn the_document_can_be_had_as_swagger() {
+    let (shop, _) = edge_service().await;
+    let (status, swagger) = read(&shop, "/swagger-2.0.json").await;
+    assert_eq!((status, &swagger["swagger"]), (200, &json!("2.0")));
+    let placed = &swagger["paths"]["/api/v1/orders"]["post"]["responses"]["201"];
+    assert_eq!(placed["schema"], json!({ "$ref": "#/definitions/OrderBody" }));
+    let mut references = Vec::new();
+    find_references(&swagger, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        assert!(swagger.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference} leads nowhere");
+    }
+}
+
+#[tokio::test]
 async fn the_index_lists_the_calls_of_all_services_by_path() {
     let (shop, _) = edge_service().await;
     let (status, body) = read(&shop, "/api").await;
@@ -32,6 +62,7 @@ async fn the_index_lists_the_calls_of_all_services_by_path() {
     let calls = json!(["POST /api/v1/carts", "GET /api/v1/orders", "POST /api/v1/orders"]);
     assert_eq!(body["endpoints"], calls);
     assert_eq!((&body["documentation"], &body["errors"]), (&json!("/openapi.json"), &json!("/errors")));
+    assert_eq!(body["reference"], json!("/api-docs"));
     for link in ["/openapi.json", "/errors"] {
         assert_eq!(read(&shop, link).await.0, 200);
     }
@@ -135,7 +166,7 @@ async fn unknown_paths_and_methods_are_told_with_the_error_body() {
 async fn everybody_may_look_but_a_bad_token_is_never_nobody() {
     let (shop, _) = edge_service().await;
     let callers = shop.callers();
-    for path in ["/", "/health", "/api", "/errors", "/openapi.json"] {
+    for path in ["/", "/health", "/api", "/errors", "/openapi.json", "/swagger-2.0.json", "/api-docs"] {
         for who in [callers.customer(), callers.staff(), callers.admin(), callers.service()] {
             let request = shop.client().get(shop.url(path)).header("Authorization", who.bearer());
             assert_eq!(request.send().await.unwrap().status().as_u16(), 200, "{path}");
