@@ -146,6 +146,7 @@ impl Store {
             Setup::new(CATEGORIES, [named(doc! { "name": 1 }, unique(NAME_INDEX)), index(doc! { "parent": 1 })]);
         let stock = Setup::new(STOCK, []);
         let [imports, chunks] = imports::setup();
+        self.images.ensure().await?;
         self.mongo.ensure(&[products, categories, stock, imports, chunks, idempotency::setup(), inbox::setup()]).await
     }
 

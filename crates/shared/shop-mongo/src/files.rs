@@ -6,6 +6,7 @@
 use bson::{Bson, Document, doc};
 use futures::TryStreamExt as _;
 use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use mongodb::IndexModel;
 use mongodb::gridfs::GridFsBucket;
 use mongodb::options::GridFsBucketOptions;
 
@@ -41,6 +42,17 @@ impl Mongo {
 }
 
 impl Files {
+    /// Makes the index by which the chunks of a file are found. The driver makes it with the first file alone: what it is to
+    /// hold must not come before it.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub async fn ensure(&self) -> Result<(), Error> {
+        let chunks = self.mongo.collection::<Document>(&format!("{}.chunks", self.name));
+        let by_file = IndexModel::builder().keys(doc! { "files_id": 1, "n": 1 }).build();
+        self.mongo.run("ensure files", async move { chunks.create_index(by_file).await }).await.map(drop)
+    }
+
     /// Writes a file that is not there yet.
     ///
     /// # Errors
