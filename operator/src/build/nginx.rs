@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, SleepAction};
 use super::deployment::{Replace, deployment};
 use super::pod::{Files, Pod, Probes, Restart, Source};
 use super::{Part, config, metadata, names, nginx_config, service};
+use crate::crd::shop::ServiceType;
 use crate::plan::{NginxPlan, Plan};
 
 /// The user of the unprivileged image.
@@ -47,6 +48,10 @@ pub(super) fn nginx(plan: &Plan, nginx: &NginxPlan) -> Part {
     let mut address = service::address(plan, part, name, &[("http", names::NGINX_PORT)]);
     if let Some(spec) = &mut address.spec {
         spec.type_ = Some(nginx.service_type.as_str().to_owned());
+        if nginx.service_type == ServiceType::LoadBalancer {
+            // Otherwise Kubernetes replaces addresses by those of nodes, and all clients share one rate limit.
+            spec.external_traffic_policy = Some("Local".to_owned());
+        }
         if let Some(port) = spec.ports.as_mut().and_then(|ports| ports.first_mut()) {
             port.node_port = nginx.node_port;
         }

@@ -18,7 +18,7 @@ use shop_redis::Cache;
 use shop_service::Service;
 use shop_types::event::StockFact;
 use shop_types::{Clock, Currency, EventId, Id, Sku};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use self::cache::Reading;
 pub(crate) use self::error::Error;
@@ -37,6 +37,8 @@ pub(crate) struct App {
     currency: Currency,
     /// Wakes whoever works on imports.
     imports: Notify,
+    /// Places for images that are being sent: each is held in memory whole.
+    image_places: Arc<Semaphore>,
 }
 
 impl App {
@@ -49,6 +51,7 @@ impl App {
             clock: service.clock(),
             currency: service.config().currency.parse().context("SHOPMESH_CURRENCY is not a currency")?,
             imports: Notify::new(),
+            image_places: Arc::new(Semaphore::new(images::MOST_SENT)),
         })
     }
 

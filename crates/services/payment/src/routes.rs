@@ -25,7 +25,7 @@ pub(crate) use body::PaymentBody;
 /// Who may call each route (api 1).
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/payments/reconciliation", Access::STAFF),
-    (Method::Post, "/api/v1/payments/webhooks/{provider}", Access::PUBLIC),
+    (Method::Post, "/api/v1/payments/webhooks/{provider}", Access::PUBLIC.uncounted()),
     (Method::Get, "/api/v1/payments/{id}", Access::CUSTOMER),
     (Method::Post, "/api/v1/payments/{id}/capture", Access::STAFF),
     (Method::Post, "/api/v1/payments/{id}/void", Access::STAFF),

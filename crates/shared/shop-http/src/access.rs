@@ -70,6 +70,7 @@ impl Access {
     const SERVICES: u8 = 32;
     /// Not a caller: under which limit requests are counted.
     const GUESSED: u8 = 64;
+    const UNCOUNTED: u8 = 128;
 
     /// Everybody, with or without a token. A bad token is refused all the same.
     pub const PUBLIC: Self = Self(63);
@@ -95,8 +96,20 @@ impl Access {
         Self(self.0 | Self::GUESSED)
     }
 
-    const fn limit(self) -> Kind {
-        if self.0 & Self::GUESSED == 0 { Kind::General } else { Kind::Authentication }
+    /// The same, for a route where all the requests of one honest sender come from one address, and each proves itself: a
+    /// limit per client would refuse them when most is going on.
+    #[must_use]
+    pub const fn uncounted(self) -> Self {
+        Self(self.0 | Self::UNCOUNTED)
+    }
+
+    /// Under which limit its requests are counted, if they are.
+    const fn limit(self) -> Option<Kind> {
+        match (self.0 & Self::GUESSED != 0, self.0 & Self::UNCOUNTED != 0) {
+            (true, _) => Some(Kind::Authentication),
+            (false, true) => None,
+            (false, false) => Some(Kind::General),
+        }
     }
 
     /// The same, and everybody who has no token at all.
@@ -188,7 +201,7 @@ struct Entry {
 pub(crate) struct Found {
     pub(crate) verdict: Verdict,
     pub(crate) template: Option<&'static str>,
-    pub(crate) limit: Kind,
+    pub(crate) limit: Option<Kind>,
 }
 
 /// Whether a request may go on to its handler.
@@ -236,11 +249,13 @@ impl AccessTable {
     /// Where two templates fit one path (`/products/{id}` and `/products/exports`), the caller must be let in by **both**:
     /// so the answer does not depend on the order in which handlers were registered.
     pub(crate) fn check(&self, method: Option<Method>, path: &str, caller: &Caller) -> Found {
-        let mut found = Found { verdict: Verdict::Unknown, template: None, limit: Kind::General };
+        let mut found = Found { verdict: Verdict::Unknown, template: None, limit: Some(Kind::General) };
         for entry in self.entries.iter().filter(|entry| entry.fits(path)) {
             let has_method = method == Some(entry.method);
-            if has_method && entry.access.limit() == Kind::Authentication {
-                found.limit = Kind::Authentication;
+            match entry.access.limit() {
+                strict @ Some(Kind::Authentication) if has_method => found.limit = strict,
+                None if has_method && found.limit != Some(Kind::Authentication) => found.limit = None,
+                Some(Kind::Authentication | Kind::General) | None => {}
             }
             match (has_method, found.verdict) {
                 (true, Verdict::Unknown | Verdict::WrongMethod) => {

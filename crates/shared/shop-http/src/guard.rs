@@ -79,9 +79,8 @@ enum Admission {
 /// What is known of a request before it is counted.
 struct Admitted {
     admission: Admission,
-    /// Whose request it is; `None` for one that does not count.
-    client: Option<Client>,
-    limit: Kind,
+    /// Under which limit it counts, and for whom; `None` for one that does not count.
+    counted: Option<(Kind, Client)>,
     /// The template of its route, if it has one, for traces and metrics.
     template: Option<&'static str>,
 }
@@ -117,12 +116,12 @@ impl Guard {
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let wish = Wish::of(request.headers_mut());
         let mut facts = Facts::of(&request, &self.0.cors, &*self.0.clock);
-        let Admitted { admission, client, limit, template } = self.admit(&request, &facts);
+        let Admitted { admission, counted, template } = self.admit(&request, &facts);
         let successor = self.successor(facts.method(), template);
         let observation = Observation::start(&facts, template);
         let span = observation.span().clone();
-        let admission = match client {
-            Some(client) => self.count(&mut facts, limit, client, admission).instrument(span.clone()).await,
+        let admission = match counted {
+            Some((limit, client)) => self.count(&mut facts, limit, client, admission).instrument(span.clone()).await,
             None => admission,
         };
         let served = match admission {
@@ -153,7 +152,8 @@ impl Guard {
             self.0.table.check(Method::from_wire(facts.method()), facts.path(), &caller);
         // Asking which methods there are does nothing, and browsers do it without being told to.
         let is_question = facts.method() == "OPTIONS";
-        let client = (!is_question).then(|| self.client(request, limit, &caller));
+        let limit = limit.filter(|_| !is_question);
+        let counted = limit.map(|limit| (limit, self.client(request, limit, &caller)));
         let admission = match (credentials, verdict) {
             (_, _) if is_question => self.options(facts.path()),
             (Err(refused), _) => Admission::Fail(refused),
@@ -170,7 +170,7 @@ impl Guard {
             }
             (Ok(_), Verdict::Unknown) => Admission::Fail(HttpError::not_found()),
         };
-        Admitted { admission, client, limit, template }
+        Admitted { admission, counted, template }
     }
 
     fn client(&self, request: &ServiceRequest, limit: Kind, caller: &Caller) -> Client {

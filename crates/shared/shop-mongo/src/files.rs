@@ -74,10 +74,8 @@ impl Files {
     pub async fn get(&self, id: &str) -> Result<Option<Vec<u8>>, Error> {
         let (bucket, id) = (self.bucket.clone(), Bson::String(id.to_owned()));
         let reading = async move {
-            if bucket.find_one(doc! { "_id": &id }).await?.is_none() {
-                return Ok(None);
-            }
-            let mut bytes = Vec::new();
+            let Some(file) = bucket.find_one(doc! { "_id": &id }).await? else { return Ok(None) };
+            let mut bytes = Vec::with_capacity(usize::try_from(file.length).unwrap_or_default());
             let mut stream = bucket.open_download_stream(id).await?;
             stream.read_to_end(&mut bytes).await.map_err(driver_error)?;
             Ok(Some(bytes))

@@ -36,6 +36,8 @@ pub(crate) enum Error {
     CategoryInUse,
     #[error("the version sent is not the present one, which is {current}")]
     Stale { current: i64 },
+    #[error("as many images as this process may are being sent")]
+    Busy,
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
     #[error("the catalog's database did not do it")]
@@ -79,6 +81,7 @@ impl ServiceError for Error {
             Self::ImportTooLarge | Self::ImageTooLarge => ErrorKind::TooLarge,
             Self::ImportMedia | Self::ImageMedia => ErrorKind::UnsupportedMedia,
             Self::Stale { .. } => ErrorKind::Stale,
+            Self::Busy => ErrorKind::Unavailable,
             // A taken key that nobody has sorted out is our defect, not the caller's conflict.
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => ErrorKind::Unavailable,
             // What inventory refuses of our own request is our defect, unless it is away.
@@ -101,6 +104,7 @@ impl ServiceError for Error {
             Self::CategoryInUse => "category_in_use",
             Self::Stale { .. } => "version_conflict",
             Self::KeyReused => "idempotency_key_reused",
+            Self::Busy => "unavailable",
             Self::Store(_) | Self::Peer(_) => {
                 if self.kind() == ErrorKind::Unavailable {
                     "unavailable"
@@ -138,6 +142,7 @@ impl ServiceError for Error {
             | Self::CategoryNameTaken
             | Self::CategoryInUse
             | Self::Stale { .. }
+            | Self::Busy
             | Self::KeyReused
             | Self::Store(_)
             | Self::Peer(_) => Vec::new(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use shop_mongo::{Claim, Part};
 use shop_types::{ImageId, ProductId};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -13,6 +14,8 @@ use super::{App, Error, ProductKey};
 use crate::domain::{self, Image, ImageChange, Listing, Media};
 use crate::store::{Added, ImageAddition, Saved};
 
+/// Images that are sent at once. Each may take twice its 5 MiB while it is read: so many fit beside everything else.
+pub(super) const MOST_SENT: usize = 8;
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_secs(3600);
 /// What is younger may still be on its way into its product.
@@ -42,12 +45,14 @@ impl App {
         Ok(listing)
     }
 
-    /// The bytes of an image.
+    /// The bytes of an image, and a place among those that are being sent, to be held until the last byte has gone.
     ///
     /// # Errors
-    /// [`Error::Domain`] when it was taken away just now.
-    pub(crate) async fn image_bytes(&self, image: ImageId) -> Result<Vec<u8>, Error> {
-        self.store.image(image).await?.ok_or_else(|| domain::Error::NoSuchImage.into())
+    /// [`Error::Domain`] when it was taken away just now; [`Error::Busy`] while as many as may be are being sent.
+    pub(crate) async fn image_bytes(&self, image: ImageId) -> Result<(Vec<u8>, OwnedSemaphorePermit), Error> {
+        let place = Arc::clone(&self.image_places).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let bytes = self.store.image(image).await?.ok_or(domain::Error::NoSuchImage)?;
+        Ok((bytes, place))
     }
 
     /// Adds an image and gives its id. The same key again gives the image as it is now.

@@ -1,9 +1,12 @@
 //! Images of products over HTTP. Their version is that of their product; their bytes never change.
 
+use std::convert::Infallible;
+
+use actix_web::body::SizedStream;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -14,6 +17,7 @@ use shop_types::ImageId;
 use shop_types::caller::Subject;
 use shop_types::id::ProductKind;
 use shop_types::idempotency::hex;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use super::body::{ImageBody, ImageChangeBody, ImageList};
@@ -26,6 +30,8 @@ use crate::domain::{Listing, Media};
 
 /// An image is another one when its bytes are: caches need not ask.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Bytes of an image that are on their way to one client at once.
+const PIECE: usize = 64 * 1024;
 
 /// What is said of an image to add.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -115,7 +121,17 @@ pub(crate) async fn get_image(app: Data<App>, request: HttpRequest) -> Result<Ht
     if known {
         return Ok(response.finish());
     }
-    Ok(response.content_type(image.media.word()).body(app.image_bytes(id).await?))
+    let (bytes, place) = app.image_bytes(id).await?;
+    let length = bytes.len() as u64;
+    Ok(response.content_type(image.media.word()).body(SizedStream::new(length, in_pieces(bytes.into(), place))))
+}
+
+/// Hands bytes out piece by piece, and keeps the place among those that are sent until the last one.
+fn in_pieces(bytes: Bytes, place: OwnedSemaphorePermit) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold((bytes, place), async |(mut rest, place)| {
+        let piece = rest.split_to(rest.len().min(PIECE));
+        (!piece.is_empty()).then_some((Ok(piece), (rest, place)))
+    })
 }
 
 /// Changes what is said of an image, or where it stands; the version of the product must be sent in If-Match.

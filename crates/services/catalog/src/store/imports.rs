@@ -130,11 +130,11 @@ impl Store {
     /// Gives an import back, for the next pod to take.
     pub(crate) async fn give_import_back(&self, id: ImportId, holder: &str) -> Result<(), Error> {
         let long_ago = DateTime::from_millis(0);
-        self.change_import("give import back", id, holder, doc! { "$set": { "renewed_at": long_ago } }).await
+        self.change_import("give import back", id, holder, doc! { "$set": { "renewed_at": long_ago } }).await.map(drop)
     }
 
-    /// Ends an import: every row was looked at, or none can be read.
-    pub(crate) async fn end_import(&self, id: ImportId, holder: &str, fault: Option<Fault>) -> Result<(), Error> {
+    /// Ends an import: every row was looked at, or none can be read. `false` when it has another holder by now.
+    pub(crate) async fn end_import(&self, id: ImportId, holder: &str, fault: Option<Fault>) -> Result<bool, Error> {
         const WHAT: &str = "end import";
         let state = if fault.is_some() { "failed" } else { "done" };
         let mut change = doc! {
@@ -149,16 +149,17 @@ impl Store {
         self.change_import(WHAT, id, holder, change).await
     }
 
-    /// Changes an import of this holder; does nothing when it has another one by now.
+    /// Changes an import of this holder; does nothing, and says so, when it has another one by now.
     async fn change_import(
         &self,
         what: &'static str,
         id: ImportId,
         holder: &str,
         change: Document,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let imports: Collection<Document> = self.mongo.collection(IMPORTS);
         let filter = doc! { "_id": id.to_string(), "holder": holder };
-        self.mongo.run(what, async move { imports.update_one(filter, change).await }).await.map(drop)
+        let changed = self.mongo.run(what, async move { imports.update_one(filter, change).await }).await?;
+        Ok(changed.matched_count == 1)
     }
 }

@@ -84,7 +84,9 @@ pub async fn ensure_main(mongo: &Mongo) -> Result<(), Error> {
 pub async fn locations(mongo: &Mongo) -> Result<Vec<Location>, Error> {
     const WHAT: &str = "list locations";
     let locations = mongo.collection::<LocationDocument>(LOCATIONS);
-    let finding = async move { locations.find(doc! {}).sort(doc! { "_id": 1 }).await?.try_collect::<Vec<_>>().await };
+    let finding = async move {
+        locations.find(doc! { "_id": { "$gte": "" } }).sort(doc! { "_id": 1 }).await?.try_collect::<Vec<_>>().await
+    };
     mongo.run(WHAT, finding).await?.into_iter().map(|found| read(WHAT, found)).collect()
 }
 
@@ -115,7 +117,7 @@ pub async fn add(mongo: &Mongo, location: &Location, claim: Option<&Claim>) -> R
             let touch = doc! { "$inc": { "touched": 1_i64 } };
             let main = UpdateOp::new(doc! { "_id": LocationId::main().as_str() }, touch);
             txn.update_each(LOCATIONS, vec![main]).await?;
-            let present: Vec<Document> = txn.find(LOCATIONS, doc! {}).await?;
+            let present: Vec<Document> = txn.find(LOCATIONS, doc! { "_id": { "$gte": "" } }).await?;
             if present.len() >= MOST_LOCATIONS {
                 return Ok(Added::TooMany);
             }

@@ -14,11 +14,11 @@ use crate::domain::history::{Cursor, Recorded, Search};
 /// How long the server works on a page before it gives up: nobody waits longer.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Indexed by what pages are sorted by, alone and behind the SKU.
+/// Indexed by what pages are sorted by, alone and behind what they are narrowed by.
 pub(super) fn setup() -> Setup {
     let index = |keys| IndexModel::builder().keys(keys).build();
-    let of_sku = index(doc! { "sku": 1, "at": -1, "_id": -1 });
-    Setup::new(MOVEMENTS, [of_sku, index(doc! { "at": -1, "_id": -1 })])
+    let behind = |field: &str| index(doc! { field: 1, "at": -1, "_id": -1 });
+    Setup::new(MOVEMENTS, [behind("sku"), behind("location"), index(doc! { "at": -1, "_id": -1 })])
 }
 
 /// A page of movements, and where the next one begins if there is one.

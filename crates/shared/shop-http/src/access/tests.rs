@@ -122,12 +122,14 @@ fn only_guarded_routes_fall_under_the_stricter_limit() {
         (Method::Post, "/login", Access::PUBLIC.guarded_against_guessing()),
         (Method::Get, "/login", Access::PUBLIC),
         (Method::Post, "/{any}", Access::PUBLIC),
+        (Method::Post, "/hooks/{sender}", Access::PUBLIC.uncounted()),
     ]);
     let limit = |method, path| table.check(Method::from_wire(method), path, &Caller::Anonymous).limit;
-    assert_eq!(limit("POST", "/login"), Kind::Authentication);
+    assert_eq!(limit("POST", "/login"), Some(Kind::Authentication));
+    assert_eq!(limit("POST", "/hooks/psp"), None);
     for (method, path) in
         [("GET", "/login"), ("HEAD", "/login"), ("DELETE", "/login"), ("POST", "/other"), ("GET", "/no/way")]
     {
-        assert_eq!(limit(method, path), Kind::General, "{method} {path}");
+        assert_eq!(limit(method, path), Some(Kind::General), "{method} {path}");
     }
 }

@@ -45,8 +45,12 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
 
 /// Compresses an answer if its client takes it and it is worth it.
 pub(super) fn encode(mut response: ServiceResponse<BoxBody>, wish: Wish) -> ServiceResponse<BoxBody> {
-    if response.status() == StatusCode::NOT_MODIFIED && wish.has_form {
-        mark(response.headers_mut());
+    if response.status() == StatusCode::NOT_MODIFIED {
+        if wish.has_form {
+            mark(response.headers_mut());
+        }
+        // RFC 9110 15.4.5: as the 200 would.
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
     }
     if !has_two_forms(response.response()) {
         return response;

@@ -96,8 +96,11 @@ impl App {
     }
 
     async fn end(&self, import: &Import, holder: &str, fault: Option<Fault>) -> Result<(), shop_mongo::Error> {
-        self.store.end_import(import.new.id, holder, fault).await?;
-        self.store.drop_chunks(import.new.id, parts_of(import.new.bytes)).await
+        // Whoever holds it by now still needs the upload.
+        if self.store.end_import(import.new.id, holder, fault).await? {
+            self.store.drop_chunks(import.new.id, parts_of(import.new.bytes)).await?;
+        }
+        Ok(())
     }
 
     async fn carry_out(&self, import: &Import, holder: &str, stop: &CancellationToken) -> Result<Ended, Obstacle> {
