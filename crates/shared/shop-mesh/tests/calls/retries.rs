@@ -159,7 +159,7 @@ async fn a_large_request_arrives_whole_and_is_sent_once() {
 async fn a_peer_that_the_service_table_does_not_name_is_unavailable() {
     let peer = unavailable_for(0).await;
     let order = Order::calling(peer.address);
-    for name in ["identity", "nonsense", ""] {
+    for name in ["edge", "nonsense", ""] {
         let mut client = shop_proto::catalog::catalog_client::CatalogClient::new(order.mesh.channel(name));
         let status = client.get_variants(shop_proto::catalog::GetVariantsRequest::default()).await.unwrap_err();
         assert_eq!(status.code(), Code::Unavailable);
