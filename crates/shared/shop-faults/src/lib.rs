@@ -9,7 +9,8 @@
 #[error("the failpoint {0} was told to fail")]
 pub struct Injected(pub &'static str);
 
-/// Every place that can be made to fail: right after the write or call of the table in docs/design/orders.md 1.5.
+/// Every place that can be made to fail right after the write or call of the table in docs/design/orders.md 1.5. One more,
+/// `DRIVE`, is where a driver of an order begins, after W1 and outside the request that waits for it.
 pub const FAILPOINTS: [&str; 15] =
     ["W1", "W2", "W3", "X4", "W5", "W6", "W7", "X7", "W8", "W9", "W10", "W11", "W12", "W13", "RELAY"];
 

@@ -24,7 +24,10 @@
 //! 7. **Nobody waits in vain.** A command whose caller has given up before its first transaction began is not carried out;
 //!    a transaction ends by the latest deadline of its members. A command that has no chance is refused at once: behind a
 //!    full queue, behind more transactions than are done in 3 s, or when MongoDB has not answered for 4 s.
-//! 8. **Stopping drains.** After `stop` new commands are refused; those accepted are carried out and answered, and
+//! 8. **Pods take turns.** All pods at the same documents get on: for 5 s after a conflict a worker rests between its groups
+//!    for about as long as one takes, so that another's next try meets no transaction; and a group is not split before
+//!    twelve of its transactions would have fit, for most conflicts are with pods that are alive.
+//! 9. **Stopping drains.** After `stop` new commands are refused; those accepted are carried out and answered, and
 //!    [`crate::Mongo::close`] waits for that.
 //!
 //! An error means what it means in [`Error`]: after `Unavailable` and `Timeout` a command may have been carried out, so
@@ -55,7 +58,7 @@ pub const MOST_MEMBERS: usize = 128;
 /// than one for one (ADR 0004).
 pub const PACE: Duration = Duration::from_millis(8);
 
-/// Conflicts of one group, or of one half of it, before it is split.
+/// Conflicts of one group, or of one half of it, before it is split; slow groups have more (rule 8).
 pub const TRIES_BEFORE_SPLIT: u32 = 3;
 
 /// How long the worker looks for the stuck members of one drained batch.

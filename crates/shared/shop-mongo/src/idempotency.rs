@@ -122,6 +122,21 @@ pub async fn find(mongo: &Mongo, id: &str) -> Result<Option<Row>, Error> {
     Ok(found.map(Row::from))
 }
 
+/// Reads the row of the last of a subject's keys on a route that begin so, in the order of their characters. Only a hint, as
+/// that of [`find`].
+///
+/// # Errors
+/// As [`Error`] says.
+pub async fn find_last(mongo: &Mongo, subject: &str, route: &str, beginning: &str) -> Result<Option<Row>, Error> {
+    let rows = mongo.collection::<Stored>(COLLECTION);
+    let first = format!("{subject}|{route}|{beginning}");
+    // Keys are ASCII: none goes on with this.
+    let behind = format!("{first}\u{ffff}");
+    let filter = doc! { "_id": { "$gte": first, "$lt": behind } };
+    let last = async move { rows.find_one(filter).sort(doc! { "_id": -1 }).await };
+    Ok(mongo.run("find last idempotency row", last).await?.map(Row::from))
+}
+
 /// Reads the rows of many requests, by id.
 ///
 /// # Errors

@@ -42,11 +42,28 @@ impl Typical {
         Duration::from_micros(self.0.load(Ordering::Relaxed))
     }
 
-    /// How long to wait after so many conflicts. What is in the way is most often the transaction of another pod, which
-    /// takes about as long as ours: who asks again sooner only meets it again.
-    pub(crate) fn beside(&self, conflicts: u32) -> Duration {
+    /// How long pods that take turns may be in each other's way: some transactions long. As long as it gets while nothing
+    /// is known: a new pod comes when there is much to do.
+    pub(crate) fn turns(&self) -> Duration {
+        const TURNS: u32 = 12;
+        const LONGEST: Duration = Duration::from_secs(2);
+        match self.mean() {
+            Duration::ZERO => LONGEST,
+            mean => mean.saturating_mul(TURNS).min(LONGEST),
+        }
+    }
+
+    /// How long to wait after a conflict. What is in the way is most often the transaction of another pod, which takes about
+    /// as long as ours: who asks again at once only meets it again.
+    pub(crate) fn beside(&self) -> Duration {
         const LONGEST: Duration = Duration::from_millis(250);
-        self.mean().mul_f64(0.5 + share()).saturating_mul(conflicts).min(LONGEST)
+        self.mean().mul_f64(0.25 + share()).min(LONGEST)
+    }
+
+    /// How long to rest after a transaction that others wait for: longer than they pause between two tries.
+    pub(crate) fn rest(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_millis(500);
+        self.mean().mul_f64(1.0 + share()).min(LONGEST)
     }
 }
 
@@ -73,16 +90,16 @@ mod tests {
     #[test]
     fn the_transaction_in_the_way_is_given_the_time_that_ours_take() {
         let typical = Typical::default();
-        assert_eq!(typical.beside(1), Duration::ZERO, "nothing is known yet");
+        assert_eq!(typical.beside(), Duration::ZERO, "nothing is known yet");
         typical.note(Duration::from_millis(20));
         for _ in 0..100 {
-            let (first, second) = (typical.beside(1), typical.beside(2));
-            assert!((Duration::from_millis(10)..=Duration::from_millis(30)).contains(&first), "{first:?}");
-            assert!((Duration::from_millis(20)..=Duration::from_millis(60)).contains(&second), "{second:?}");
+            let (pause, rest) = (typical.beside(), typical.rest());
+            assert!((Duration::from_millis(5)..=Duration::from_millis(25)).contains(&pause), "{pause:?}");
+            assert!((Duration::from_millis(20)..=Duration::from_millis(40)).contains(&rest), "{rest:?}");
         }
         (0..60).for_each(|_| typical.note(Duration::from_millis(4)));
-        assert!(typical.beside(1) <= Duration::from_millis(7), "{typical:?}");
+        assert!(typical.beside() <= Duration::from_millis(7), "{typical:?}");
         typical.note(Duration::from_secs(3600));
-        assert_eq!(typical.beside(9), Duration::from_millis(250));
+        assert_eq!((typical.beside(), typical.rest()), (Duration::from_millis(250), Duration::from_millis(500)));
     }
 }

@@ -18,6 +18,9 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(4);
 /// After so long without a transaction (longer than one lasts) nobody knows whether MongoDB is still silent.
 const FORGOTTEN: Duration = Duration::from_secs(6);
 
+/// So long after a conflict other pods are taken to be at the same documents.
+const CONTENDED: Duration = Duration::from_secs(5);
+
 /// How a group fares.
 #[derive(Debug)]
 pub(super) struct Load {
@@ -26,6 +29,8 @@ pub(super) struct Load {
     silent_since: AtomicU64,
     /// Microseconds from `origin` to the begin of the last transaction.
     asked_at: AtomicU64,
+    /// Microseconds from `origin` to the last conflict; 0 without one.
+    conflict_at: AtomicU64,
     /// Whether the worker has a batch.
     busy: AtomicBool,
     pub(super) typical: Typical,
@@ -46,6 +51,7 @@ impl Load {
             origin: Instant::now(),
             silent_since: AtomicU64::new(0),
             asked_at: AtomicU64::new(0),
+            conflict_at: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             typical: Typical::default(),
         }
@@ -66,6 +72,9 @@ impl Load {
 
     /// A transaction ended: MongoDB has said something unless it was away.
     pub(super) fn answered<T>(&self, ended: &Result<T, Error>) {
+        if matches!(ended, Err(Error::Conflict { .. })) {
+            self.conflict_at.store(self.now(), Ordering::Relaxed);
+        }
         match ended {
             Err(Error::Unavailable { .. } | Error::Timeout { .. }) => {}
             Ok(_)
@@ -90,6 +99,15 @@ impl Load {
         let silence = Duration::from_micros(now.saturating_sub(self.silent_since.load(Ordering::Relaxed)));
         let others = waiting > 0 || self.busy.load(Ordering::Relaxed);
         (self.is_silent(now) && silence > LONGEST_SILENCE && others).then_some(Refusal::Silence)
+    }
+
+    /// How long the worker rests before the next group: beside another pod at the same documents about as long as a
+    /// transaction takes, so that they take turns. Whoever went on at once would meet the other's every try with a
+    /// transaction of its own, until the other's callers have given up.
+    pub(super) fn rest(&self) -> Duration {
+        let conflict_at = self.conflict_at.load(Ordering::Relaxed);
+        let ago = Duration::from_micros(self.now().saturating_sub(conflict_at));
+        if conflict_at > 0 && ago < CONTENDED { self.typical.rest() } else { Duration::ZERO }
     }
 
     fn is_silent(&self, now: u64) -> bool {
@@ -160,6 +178,20 @@ mod tests {
 
         load.answered(&Err::<(), _>(Error::Conflict { what: "test" }));
         assert_eq!(load.refusal(500, LEFT), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_conflict_others_are_given_their_turn_for_a_while() {
+        let load = Load::new();
+        load.typical.note(Duration::from_millis(20));
+        load.answered(&Ok(()));
+        assert_eq!(load.rest(), Duration::ZERO);
+        advance(Duration::from_millis(1)).await;
+        load.answered(&Err::<(), _>(Error::Conflict { what: "test" }));
+        load.answered(&Ok(()));
+        assert!((Duration::from_millis(20)..=Duration::from_millis(40)).contains(&load.rest()), "{:?}", load.rest());
+        advance(CONTENDED).await;
+        assert_eq!(load.rest(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

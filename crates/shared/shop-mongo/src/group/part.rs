@@ -89,9 +89,14 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Part<C, A> {
         ended
     }
 
-    /// How long to wait after so many conflicts.
-    pub(super) fn pause_beside(&self, conflicts: u32) -> Duration {
-        self.commands.shared.load.typical.beside(conflicts)
+    /// How long to wait after a conflict.
+    pub(super) fn pause_beside(&self) -> Duration {
+        self.commands.shared.load.typical.beside()
+    }
+
+    /// How long conflicts are those of pods that take turns with this one, and not of a dead one.
+    pub(super) fn patience(&self) -> Duration {
+        self.commands.shared.load.typical.turns()
     }
 
     /// Others are in the way for so long that they may be dead.

@@ -45,9 +45,11 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Worker<C, A> {
                         self.settle(part, &slow_lane).await;
                         self.shared.load.set_busy(false);
                     }
+                    let mut resume = Instant::now() + self.shared.load.rest();
                     if count > 1 {
-                        sleep_until(began + PACE).await;
+                        resume = resume.max(began + PACE);
                     }
+                    sleep_until(resume).await;
                 }
             }
         }
@@ -78,14 +80,15 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Worker<C, A> {
     }
 }
 
-/// Runs the transaction again while that is safe: until the deadline, but after conflicts only so many times, and when the
-/// search for a stuck member takes too long only once.
+/// Runs the transaction again while that is safe: until the deadline, but after conflicts only so many times and as long as
+/// others that are alive may be in the way, and when the search for a stuck member takes too long only once.
 async fn persist<C, A>(part: &Part<C, A>, search_ends: Option<Instant>) -> Result<Vec<A>, Error>
 where
     C: Send + Sync + 'static,
     A: Send + 'static,
 {
     let (mut pauses, mut conflicts) = (Pauses::default(), 0);
+    let others_end = Instant::now() + part.patience();
     loop {
         let error = match part.once().await {
             Err(error) if error.is_transient() => error,
@@ -94,10 +97,12 @@ where
         let mut pause = pauses.next();
         if matches!(error, Error::Conflict { .. }) {
             conflicts += 1;
-            if conflicts >= TRIES_BEFORE_SPLIT || search_ends.is_some_and(|ends| Instant::now() >= ends) {
+            let now = Instant::now();
+            let stuck = conflicts >= TRIES_BEFORE_SPLIT && now >= others_end;
+            if stuck || search_ends.is_some_and(|ends| now >= ends) {
                 return Err(error);
             }
-            pause = pause.max(part.pause_beside(conflicts));
+            pause = pause.max(part.pause_beside());
         }
         if Instant::now() + pause >= part.until() {
             return Err(error);

@@ -84,6 +84,7 @@ async fn a_whole_group_on_a_held_document_does_not_shut_out_the_next() {
         stocked(&store, "mug", 1000).await;
         stocked(&store, "cup", 1000).await;
         let group = shop(&store, Duration::ZERO, &CancellationToken::new());
+        assert!(group.submit(Want::Take("cup", 1)).await.unwrap(), "now it is known how long a transaction takes");
         let mut holder = hold(&store, "mug").await;
         let stuck = tokio::spawn({
             let group = group.clone();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use shop_mongo::Error;
+use shop_mongo::{Error, Group};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -101,6 +101,36 @@ async fn a_panic_is_told_and_the_next_command_is_carried_out() {
         }
         assert!(group.submit(Want::Take("mug", 1)).await.unwrap());
         assert_eq!(sold(&store, "mug").await, (9, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_slow_pods_take_turns_at_one_document() {
+    with_store(|store| async move {
+        stocked(&store, "mug", 1_000_000).await;
+        let groups = [store.clone(), store.another_pod().await]
+            .map(|pod| shop(&pod, Duration::from_millis(150), &CancellationToken::new()));
+        let end = Instant::now() + Duration::from_secs(15);
+        let buyer = |group: Group<Want, bool>| async move {
+            let mut answers = Vec::new();
+            while Instant::now() < end {
+                answers.push(group.submit(Want::Take("mug", 1)).await);
+            }
+            answers
+        };
+
+        let of_each = groups.map(|group| join_all((0..16).map(|_| buyer(group.clone()))));
+        let [here, there] = of_each;
+        let (here, there) = futures::future::join(here, there).await;
+
+        let [here, there] = [here.concat(), there.concat()];
+        let served = |answers: &[Result<bool, Error>]| answers.iter().filter(|answer| answer.is_ok()).count();
+        // Turns are taken by chance: on a busy machine somebody may wait for too long. Without turns a fifth of them do.
+        let (all, good) = (here.len() + there.len(), served(&here) + served(&there));
+        assert!(good * 10 > all * 9, "{good} of {all} were served: {here:?}, {there:?}");
+        let (few, many) = (served(&here).min(served(&there)), served(&here).max(served(&there)));
+        assert!(few * 8 > many, "{few} of one pod were served, {many} of the other");
     })
     .await;
 }

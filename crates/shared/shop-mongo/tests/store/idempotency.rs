@@ -93,3 +93,23 @@ async fn what_looks_like_an_expression_is_stored_as_it_is() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_last_of_the_keys_that_begin_alike_is_found() {
+    with_store(|store| async move {
+        store.mongo.ensure(&[idempotency::setup()]).await.unwrap();
+        let rows = [
+            start("ada|place|cart:1:0", "first"),
+            start("ada|place|cart:1:1", "last"),
+            start("ada|place|cart:10:9", "of another cart"),
+            start("ada|pay|cart:1:2", "on another route"),
+            start("eve|place|cart:1:3", "of somebody else"),
+        ];
+        insert(&store, &rows).await.unwrap();
+        for (beginning, expected) in [("cart:1:", Some("last")), ("cart:2:", None)] {
+            let found = idempotency::find_last(&store.mongo, "ada", "place", beginning).await.unwrap();
+            assert_eq!(found.as_ref().map(|row| row.resource.as_str()), expected, "{beginning}");
+        }
+    })
+    .await;
+}
