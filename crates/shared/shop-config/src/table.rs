@@ -104,6 +104,7 @@ pub const SERVICES: &[ServiceSpec] = &[
             "payment.voided",
             "payment.refunded",
             "payment.failed",
+            "user.deleted",
         ],
         stores: &[Store::MongoDb, Store::Redis],
     },

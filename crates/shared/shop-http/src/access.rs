@@ -1,61 +1,15 @@
 //! Who may call which route: one table per service, default deny. What belongs here: the table and its check against
 //! the routes that are really served. Reading the token is the guard's work.
 
-use std::fmt;
+mod method;
 
 use actix_web::dev::ResourceDef;
 use shop_types::caller::Role;
 use shop_types::{Caller, ErrorKind, ServiceError};
 use utoipa::openapi::{OpenApi, PathItem};
 
+pub use self::method::Method;
 use crate::limit::Kind;
-
-/// The methods that a route can have. HEAD is served wherever GET is, OPTIONS everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Creates, or does something.
-    Post,
-    /// Replaces.
-    Put,
-    /// Changes a part.
-    Patch,
-    /// Removes or archives.
-    Delete,
-}
-
-impl Method {
-    /// Every method.
-    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
-
-    /// The word on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-
-    /// The method of a word on the wire; HEAD counts as GET. `None` for what no route has.
-    #[must_use]
-    pub fn from_wire(word: &str) -> Option<Self> {
-        if word == "HEAD" {
-            return Some(Self::Get);
-        }
-        Self::ALL.into_iter().find(|method| method.as_str() == word)
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Which kinds of caller a route lets in. Whose data they then see, the service decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -275,7 +229,11 @@ impl AccessTable {
 
     /// The methods that the path has, as the header `Allow` lists them; `None` for an unknown path.
     pub(crate) fn allow(&self, path: &str) -> Option<String> {
-        let has = |method| self.entries.iter().any(|entry| entry.method == method && entry.fits(path));
+        // `/products/exports` is a resource of its own beside `/products/{id}`.
+        let parameters = |entry: &Entry| entry.template.matches('{').count();
+        let fitting = || self.entries.iter().filter(|entry| entry.fits(path));
+        let fewest = fitting().map(parameters).min();
+        let has = |method| fitting().any(|entry| entry.method == method && Some(parameters(entry)) == fewest);
         let mut methods: Vec<&str> =
             Method::ALL.into_iter().filter(|method| has(*method)).map(Method::as_str).collect();
         if methods.is_empty() {

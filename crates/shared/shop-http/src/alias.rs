@@ -11,7 +11,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, LINK};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Deprecated, OpenApi};
 
-pub use self::body::LooseBody;
+pub use self::body::{LooseBody, PricedBody};
 pub use self::query::{Limits, LooseQuery};
 pub use self::reply::{Ids, Pagination, Price};
 pub use self::value::Decimal;

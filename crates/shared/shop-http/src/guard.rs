@@ -126,7 +126,12 @@ impl Guard {
         };
         let served = match admission {
             Admission::Serve(credentials) => match self.0.load.enter((facts.method(), template.unwrap_or_default())) {
-                Some(_permit) => serve(&facts, credentials, request, next).instrument(span.clone()).await,
+                Some(mut permit) => {
+                    let serving = serve(&facts, credentials, request, next);
+                    let (served, waited) = context::with_waits(serving).instrument(span.clone()).await;
+                    permit.excuse(waited);
+                    served
+                }
                 None => Ok(request.error_response(HttpError::overloaded())),
             },
             Admission::Answer(response) => Ok(request.into_response(response)),

@@ -12,6 +12,8 @@ use crate::HttpError;
 use crate::strict::parameters::{self, Pairs};
 use crate::strict::{Fault, Kind, Unknown};
 
+const LAST_NUMBER: u32 = i32::MAX.unsigned_abs();
+
 /// All query parameters as a struct. An unknown one is 422 `unknown_parameter`; one that is missing, repeated or breaks
 /// a rule is 422 `invalid_parameter`.
 ///
@@ -31,7 +33,7 @@ pub struct Paged<F>(pub PageQuery, pub F);
 pub struct PageQuery {
     /// The page, from 1.
     #[serde(default = "first_page", deserialize_with = "page_number")]
-    #[param(default = 1, minimum = 1, required = false)]
+    #[param(default = 1, minimum = 1, maximum = 2_147_483_647, required = false)]
     pub page: u32,
     /// Items per page.
     #[serde(default = "usual_size", deserialize_with = "page_size")]
@@ -58,10 +60,11 @@ const fn usual_size() -> u32 {
     20
 }
 
-fn page_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+/// A page, or a limit of an alias: from 1, and within the 32 bits with a sign that the API documents say.
+pub(crate) fn page_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     match u32::deserialize(deserializer)? {
-        0 => Err(D::Error::custom("must be 1 or more")),
-        page => Ok(page),
+        number @ 1..=LAST_NUMBER => Ok(number),
+        _ => Err(D::Error::custom("must be 1 to 2147483647")),
     }
 }
 

@@ -1,5 +1,7 @@
-//! The OpenAPI document of what a process really mounts, with examples, and the error codes of its services beside it.
+//! The OpenAPI document of what a process really mounts, with what all calls have in common, with examples, and the error codes
+//! of its services beside it.
 
+mod answers;
 mod examples;
 mod merge;
 
@@ -34,6 +36,7 @@ pub(crate) fn collect(title: &str, mounts: &[Mount], codes: &[Code]) -> anyhow::
         documents.push(serde_json::to_value(mount.openapi(version()))?);
     }
     let mut document = merge_documents(&format!("shopmesh {title}"), &documents);
+    answers::fill(&mut document);
     examples::fill(&mut document);
     let codes =
         codes.iter().map(|(code, status, meaning)| json!({ "code": code, "status": status, "meaning": meaning }));

@@ -99,12 +99,17 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
 
     let mounts: Vec<_> = services.iter().flat_map(|service| service.mounts.iter().cloned()).collect();
     let codes: Vec<_> = services.iter().flat_map(|service| service.codes.iter().copied()).collect();
+    let document = openapi::collect(name, &mounts, &codes)?;
+    for service in &services {
+        let set = service.document.set(document.clone());
+        set.map_err(|_| anyhow::anyhow!("{} was launched before", service.spec.name))?;
+    }
     let mut routes = tonic::service::Routes::builder();
     routes.add_service(
         pod::PodInfo {
             name: name.to_owned(),
             started: Instant::now(),
-            openapi: openapi::collect(name, &mounts, &codes)?,
+            openapi: document,
             mongo: services.iter().filter_map(|service| service.mongo.clone()).collect(),
             redis: services.iter().filter_map(|service| service.redis.clone()).collect(),
             letters: services.iter().filter_map(Service::dead_letters).collect(),

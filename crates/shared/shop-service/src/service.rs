@@ -1,6 +1,6 @@
 //! One service before it runs: its settings, its servers' clients, and what it wants mounted, consumed and run.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use futures::future::BoxFuture;
@@ -36,6 +36,7 @@ pub struct Service {
     pub(crate) stop: CancellationToken,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) codes: &'static [Code],
+    pub(crate) document: Arc<OnceLock<String>>,
     pub(crate) grpc: Option<Routes>,
     pub(crate) prepare: Vec<(&'static str, Prepare)>,
     pub(crate) consumers: Vec<(&'static [Topic], Handler)>,
@@ -89,6 +90,7 @@ impl Service {
             stop: CancellationToken::new(),
             mounts: Vec::new(),
             codes: &[],
+            document: Arc::default(),
             grpc: None,
             prepare: Vec::new(),
             consumers: Vec::new(),
@@ -185,6 +187,12 @@ impl Service {
     pub fn errors(mut self, codes: &'static [Code]) -> Self {
         self.codes = codes;
         self
+    }
+
+    /// The OpenAPI document of the process that this service runs in, as JSON text. It is set before the first request.
+    #[must_use]
+    pub fn document(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.document)
     }
 
     /// Adds gRPC servers that peers call.

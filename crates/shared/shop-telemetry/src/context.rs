@@ -3,6 +3,7 @@
 //! Set by the server side of shop-http and shop-mesh, read by the client side of shop-mesh and by the store crates. What
 //! does not belong here: who the caller *is* (shop-auth verifies the token again in every service).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -21,6 +22,7 @@ pub const TRACEPARENT: &str = "traceparent";
 
 tokio::task_local! {
     static CONTEXT: Context;
+    static WAITED: Cell<Duration>;
 }
 
 /// What a request carries through every task and call that works for it.
@@ -81,6 +83,22 @@ pub fn remaining() -> Option<Duration> {
     Some(deadline.saturating_duration_since(Instant::now()))
 }
 
+/// Tells the server of the present request that it stood in a queue that has a bound of its own. How long that took says
+/// nothing of how much else the process can take on. Does nothing outside of [`with_waits`].
+pub fn waited(duration: Duration) {
+    // Background work has nobody to tell.
+    let _ = WAITED.try_with(|sum| sum.set(sum.get() + duration));
+}
+
+/// Runs a future, and says how long it [`waited`].
+pub async fn with_waits<F: Future>(future: F) -> (F::Output, Duration) {
+    let counted = async {
+        let output = future.await;
+        (output, WAITED.with(Cell::get))
+    };
+    WAITED.scope(Cell::new(Duration::ZERO), counted).await
+}
+
 /// The current span as a `traceparent` header; `None` outside of a trace. Starts the span when it was not entered yet.
 #[must_use]
 pub fn traceparent() -> Option<String> {
@@ -122,6 +140,23 @@ mod tests {
             authorization: Some("Bearer secret".into()),
             guest_token: Some("secret".into()),
         }
+    }
+
+    #[tokio::test]
+    async fn waits_add_up_and_are_those_of_one_future() {
+        let of = async |waits: [u64; 2]| {
+            with_waits(async {
+                for wait in waits {
+                    waited(Duration::from_secs(wait));
+                    tokio::task::yield_now().await;
+                }
+                waits[0]
+            })
+            .await
+        };
+        let (one, other) = tokio::join!(of([1, 2]), of([10, 20]));
+        assert_eq!((one, other), ((1, Duration::from_secs(3)), (10, Duration::from_secs(30))));
+        waited(Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -77,13 +77,14 @@ pub struct PaymentFact {
     pub reason: Option<String>,
 }
 
-/// What can be sold of a SKU, over all locations.
+/// What can be sold of a SKU, wherever it lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StockFact {
     /// Which variant.
     pub sku: Sku,
-    /// Pieces that can be sold now.
+    /// The most pieces that one line of an order can get now: a line is served from one location, so these are the pieces in
+    /// the fullest one, not the sum over all.
     pub available: i64,
     /// Grows with every change of this SKU; older facts are ignored.
     pub version: i64,

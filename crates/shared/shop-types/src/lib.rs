@@ -24,7 +24,7 @@ pub use id::{CartId, CategoryId, EventId, Id, ImageId, ImportId, OrderId, Produc
 pub use idempotency::{Fingerprint, IdempotencyKey};
 pub use lease::{Lease, LeaseSource};
 pub use money::{Currency, Money};
-pub use named::Named;
+pub use named::{Named, NamedCart, NamedUser};
 pub use page::{Page, PageInfo};
 pub use rate::Rate;
 pub use text::{Email, Quantity, Sku};

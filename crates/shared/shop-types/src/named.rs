@@ -8,7 +8,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::Id;
-use crate::id::MalformedId;
+use crate::id::{CartKind, MalformedId, UserKind};
 
 /// Something named by its id, or by the number that people use: digits alone are always a number (C10).
 #[derive(Debug)]
@@ -18,6 +18,11 @@ pub enum Named<K> {
     /// By its number.
     Number(i64),
 }
+
+/// An account, in the words of people.
+pub type NamedUser = Named<UserKind>;
+/// A cart, in the words of people.
+pub type NamedCart = Named<CartKind>;
 
 impl<K> Clone for Named<K> {
     fn clone(&self) -> Self {
@@ -67,10 +72,33 @@ impl<K> Visitor<'_> for NamedVisitor<K> {
         i64::try_from(number).map(Named::Number).map_err(|_| E::custom("must be an id or a number"))
     }
 
+    /// JSON Schema counts `12.0` among the integers.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Named<K>, E> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() != 0.0 || !(0.0..EXACT).contains(&number) {
+            return Err(E::custom("must be an id or a number"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and smaller than 2^53")]
+        Ok(Named::Number(number as i64))
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<Named<K>, E> {
         text.parse().map_err(|_| E::custom("must be an id or a number"))
     }
 }
+
+impl<K> utoipa::PartialSchema for Named<K> {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::Type;
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type([Type::String, Type::Integer].into_iter().collect::<utoipa::openapi::schema::SchemaType>())
+            .description(Some("An id, or the number that people use"))
+            .minimum(Some(0))
+            .maximum(Some(i64::MAX))
+            .into()
+    }
+}
+impl<K> utoipa::ToSchema for Named<K> {}
 
 #[cfg(test)]
 mod tests {
@@ -87,6 +115,7 @@ mod tests {
     fn digits_alone_are_a_number_as_text_or_not() {
         let id = "01980000-0000-7000-8000-000000000001";
         assert_eq!(named(json!(12)).unwrap(), Named::Number(12));
+        assert_eq!(named(json!(12.0)).unwrap(), Named::Number(12));
         assert_eq!(named(json!("12")).unwrap(), Named::Number(12));
         assert_eq!(named(json!(id)).unwrap(), Named::Id(id.parse().unwrap()));
         for other in

@@ -86,6 +86,8 @@ fn allow_lists_what_a_path_has_and_what_comes_with_it() {
     let table = AccessTable::new(ROUTES);
     assert_eq!(table.allow("/products").as_deref(), Some("GET, HEAD, POST, OPTIONS"));
     assert_eq!(table.allow("/products/1").as_deref(), Some("GET, HEAD, DELETE, OPTIONS"));
+    // It fits the template with a parameter, too.
+    assert_eq!(table.allow("/products/exports").as_deref(), Some("GET, HEAD, OPTIONS"));
     assert_eq!(table.allow("/elsewhere"), None);
 }
 

@@ -13,17 +13,21 @@ use shop_types::Fingerprint;
 
 use crate::body::{check_head, collect_in_time, not_decoded, not_json};
 use crate::strict::parse::{NotJson, parse};
+use crate::strict::{Fault, Kind};
 use crate::{HttpError, fingerprint, strict};
 
 /// A JSON body in either spelling. `T` names its fields in camelCase and does not deny unknown ones. Refuses what
 /// [`crate::Body`] refuses, but for unknown fields; and a field in both spellings with two values.
 #[derive(Debug, Clone)]
-pub struct LooseBody<T> {
+pub struct LooseBody<T, const PRICED: bool = false> {
     value: T,
     json: Value,
 }
 
-impl<T> LooseBody<T> {
+/// A loose body whose field `price` is a [`Decimal`](super::Decimal), kept as it was written: `29.99` is never a float.
+pub type PricedBody<T> = LooseBody<T, true>;
+
+impl<T, const PRICED: bool> LooseBody<T, PRICED> {
     /// The typed value.
     #[must_use]
     pub fn into_inner(self) -> T {
@@ -37,7 +41,32 @@ impl<T> LooseBody<T> {
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for LooseBody<T> {
+impl<T: DeserializeOwned, const PRICED: bool> LooseBody<T, PRICED> {
+    /// The body of a call that may come without one; `None` when nothing was sent.
+    ///
+    /// # Errors
+    /// As the extractor, for what was sent.
+    pub async fn if_sent(request: &HttpRequest, payload: Payload) -> Result<Option<Self>, HttpError> {
+        let bytes = collect_in_time(payload).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        check_head(request)?;
+        Self::read(&bytes).map(Some)
+    }
+
+    fn read(text: &[u8]) -> Result<Self, HttpError> {
+        let mut json = parse(text).map_err(|error| not_json(&error))?;
+        if PRICED {
+            keep_price(text, &mut json).map_err(|fault| not_decoded(&fault))?;
+        }
+        let json = respell(json).map_err(|error| not_json(&error))?;
+        let value = strict::decode_loosely(&json).map_err(|fault| not_decoded(&fault))?;
+        Ok(Self { value, json })
+    }
+}
+
+impl<T: DeserializeOwned + 'static, const PRICED: bool> FromRequest for LooseBody<T, PRICED> {
     type Error = HttpError;
     type Future = LocalBoxFuture<'static, Result<Self, HttpError>>;
 
@@ -46,31 +75,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for LooseBody<T> {
         let payload = payload.take();
         Box::pin(async move {
             acceptable?;
-            let bytes = collect_in_time(payload).await?;
-            let json = read(&bytes).map_err(|error| not_json(&error))?;
-            let value = strict::decode_loosely(&json).map_err(|fault| not_decoded(&fault))?;
-            Ok(Self { value, json })
+            Self::read(&collect_in_time(payload).await?)
         })
     }
 }
 
-/// Reads a text into the one spelling.
-fn read(text: &[u8]) -> Result<Value, NotJson> {
-    let mut json = parse(text)?;
-    keep_decimals(text, &mut json);
-    respell(json)
-}
-
-/// Fields of the body itself that are no whole numbers become their text: `29.99` is never a float.
-fn keep_decimals(text: &[u8], json: &mut Value) {
-    let Value::Object(object) = json else { return };
-    // It was read once already; what cannot be read as raw text has no such fields.
-    let Ok(raw) = serde_json::from_slice::<HashMap<String, &RawValue>>(text) else { return };
-    for (field, value) in object.iter_mut().filter(|(_, value)| value.is_f64()) {
-        if let Some(raw) = raw.get(field) {
+/// The price of the body itself becomes its text. A text that was sent as one is no number.
+fn keep_price(text: &[u8], json: &mut Value) -> Result<(), Fault> {
+    let Value::Object(object) = json else { return Ok(()) };
+    // It was read once already; what cannot be read as raw text has no such field.
+    let Ok(raw) = serde_json::from_slice::<HashMap<String, &RawValue>>(text) else { return Ok(()) };
+    for (field, value) in object.iter_mut().filter(|(field, _)| camel(field) == "price") {
+        if value.is_string() {
+            return Err(Fault::new(Kind::Type, "must be a decimal number").inside(field));
+        }
+        if let (true, Some(raw)) = (value.is_number(), raw.get(field)) {
             *value = Value::String(raw.get().to_owned());
         }
     }
+    Ok(())
 }
 
 fn respell(json: Value) -> Result<Value, NotJson> {
@@ -109,6 +132,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn read(text: &[u8]) -> Result<Value, NotJson> {
+        respell(parse(text)?)
+    }
+
     #[test]
     fn both_spellings_are_one_at_every_depth() {
         let read = read(br#"{"user_id": 1, "items": [{"product_id": "a", "quantity": 2}], "_id": "x"}"#);
@@ -126,7 +153,16 @@ mod tests {
 
     #[test]
     fn a_decimal_number_stays_what_was_written() {
-        let read = read(br#"{"price": 29.990000000000000001, "stock": 3, "rate": 1e2}"#);
-        assert_eq!(read, Ok(json!({ "price": "29.990000000000000001", "stock": 3, "rate": "1e2" })));
+        let kept = |text: &str| {
+            let mut json = parse(text.as_bytes()).unwrap();
+            keep_price(text.as_bytes(), &mut json).map(|()| json)
+        };
+        let sent = r#"{"price": 29.990000000000000001, "stock": 3.0, "name": 1.5}"#;
+        assert_eq!(kept(sent), Ok(json!({ "price": "29.990000000000000001", "stock": 3.0, "name": 1.5 })));
+        assert_eq!(kept(r#"{"price": 30}"#), Ok(json!({ "price": "30" })));
+        assert_eq!(kept(r#"{"price": null}"#), Ok(json!({ "price": null })));
+        assert_eq!(kept("[1.5]"), Ok(json!([1.5])));
+        assert_eq!(kept(r#"{"_price": 9.90}"#), Ok(json!({ "_price": "9.90" })));
+        assert!(kept(r#"{"price": "30"}"#).is_err());
     }
 }

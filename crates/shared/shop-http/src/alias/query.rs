@@ -5,11 +5,11 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
 use super::body::camel;
 use crate::HttpError;
-use crate::query::{pairs, refused};
+use crate::query::{page_number, pairs, refused};
 use crate::strict::Unknown;
 use crate::strict::parameters;
 
@@ -35,12 +35,12 @@ impl<T: DeserializeOwned> FromRequest for LooseQuery<T> {
 #[into_params(parameter_in = Query)]
 pub struct Limits {
     /// The page, from 1.
-    #[serde(default = "first", deserialize_with = "page")]
-    #[param(default = 1, minimum = 1, required = false)]
+    #[serde(default = "first", deserialize_with = "page_number")]
+    #[param(default = 1, minimum = 1, maximum = 2_147_483_647, required = false)]
     pub page: u32,
     /// Items per page; more than 100 are 100.
     #[serde(default = "usual", deserialize_with = "limit")]
-    #[param(default = 20, minimum = 1, required = false)]
+    #[param(default = 20, minimum = 1, maximum = 2_147_483_647, required = false)]
     pub limit: u32,
 }
 
@@ -60,16 +60,6 @@ const fn usual() -> u32 {
     20
 }
 
-fn page<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    match u32::deserialize(deserializer)? {
-        0 => Err(de::Error::custom("must be 1 or more")),
-        page => Ok(page),
-    }
-}
-
 fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    match u32::deserialize(deserializer)? {
-        0 => Err(de::Error::custom("must be 1 or more")),
-        limit => Ok(limit.min(100)),
-    }
+    page_number(deserializer).map(|limit| limit.min(100))
 }

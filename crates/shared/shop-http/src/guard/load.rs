@@ -4,7 +4,9 @@
 //! refused at once and can be sent again. The limit rises by one per round of requests while it is used and answers are in
 //! time, and falls when one is late (additive increase, multiplicative decrease, as TCP's congestion window, RFC 5681): by
 //! as much as it was late, a half at most. A time of late answers, such as the election of a primary, counts once per
-//! [`PAUSE`]. One route gets three quarters of the limit at most, so that a flood of logins leaves room for the rest.
+//! [`PAUSE`]. What a request waits in a queue with a bound of its own, as that for hashing passwords, makes no answer late:
+//! otherwise fifty people who register at once would have the catalog refused to all others. One route gets three quarters
+//! of the limit at most, so that a flood of logins leaves room for the rest.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -142,6 +144,13 @@ impl Load {
     }
 }
 
+impl Permit {
+    /// Leaves time that was spent in a queue with a bound of its own out of the account.
+    pub(super) fn excuse(&mut self, waited: Duration) {
+        self.started += waited;
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         self.load.leave(self, Instant::now());
@@ -229,6 +238,19 @@ mod tests {
 
             assert_eq!(limit(&load), left);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_a_queue_of_its_own_makes_no_answer_late() {
+        let load = load();
+        let permits = fill(&load);
+        tokio::time::advance(LATE * 3).await;
+
+        for mut permit in permits {
+            permit.excuse(LATE * 2);
+        }
+
+        assert!(limit(&load) >= FIRST, "{}", limit(&load));
     }
 
     #[tokio::test(start_paused = true)]

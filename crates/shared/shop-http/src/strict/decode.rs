@@ -47,8 +47,31 @@ impl<'de> Strict<'de> {
     }
 }
 
+impl Strict<'_> {
+    /// The integer that is written with a point, such as `2.0`: JSON Schema counts it among the integers (2020-12,
+    /// validation 6.1.1). From 2^53 on nobody knows which one was meant.
+    fn whole(&self) -> Option<i64> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let Value::Number(number) = self.value else { return None };
+        let float = if number.is_f64() { number.as_f64()? } else { return None };
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and smaller than 2^53")]
+        (float.fract() == 0.0 && float.abs() < EXACT).then_some(float as i64)
+    }
+}
+
 fn without_nul(text: &str) -> Result<&str, Fault> {
     if text.contains('\0') { Err(Fault::new(Kind::Rule, "must not hold the character NUL")) } else { Ok(text) }
+}
+
+macro_rules! deserialize_integers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            match self.whole() {
+                Some(whole) => visitor.visit_i64(whole),
+                None => self.deserialize_any(visitor),
+            }
+        }
+    )*};
 }
 
 impl<'de> Deserializer<'de> for Strict<'de> {
@@ -131,8 +154,13 @@ impl<'de> Deserializer<'de> for Strict<'de> {
         }
     }
 
+    deserialize_integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        bool f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct map identifier
     }
 }

@@ -81,6 +81,7 @@ async fn pages_have_defaults_and_bounds() {
         ("size=101", "size"),
         ("page=1&page=2", "page"),
         ("minPrice=1.5", "minPrice"),
+        ("page=2147483648", "page"),
         ("page=4294967296", "page"),
     ];
     for (query, field) in bad {

@@ -24,7 +24,8 @@ pub fn merge_documents(title: &str, documents: &[Value]) -> Value {
     }
     json!({
         "openapi": "3.1.0",
-        "info": { "title": title, "version": crate::version(), "license": { "name": "Apache-2.0" } },
+        "info": { "title": title, "version": crate::version(), "license": { "name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0" } },
+        "servers": [{ "url": "/", "description": "The shop that gave this document" }],
         "paths": paths,
         "components": components,
     })

@@ -138,6 +138,17 @@ fn an_array_is_never_an_object() {
 }
 
 #[test]
+fn an_integer_may_be_written_with_a_point() {
+    assert_eq!(decode::<u32>(&json!(2.0)), Ok(2));
+    assert_eq!(decode::<i64>(&json!(-352.0)), Ok(-352));
+    assert_eq!(decode::<i64>(&json!(9_007_199_254_740_991.0)), Ok(9_007_199_254_740_991));
+    assert_eq!(decode::<f64>(&json!(2.0)), Ok(2.0));
+    assert!(decode::<u32>(&json!(-2.0)).is_err());
+    assert!(decode::<i64>(&json!(9_007_199_254_740_992.0)).is_err());
+    assert!(decode::<String>(&json!(2.0)).is_err());
+}
+
+#[test]
 fn integers_out_of_range_break_a_rule() {
     let quantity = "lines[0].quantity";
     assert_fault("lines", json!([{"quantity": 0}]), Kind::Rule, quantity, "must be 1 to 1000000");
