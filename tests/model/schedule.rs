@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventory::domain::Stock;
+use inventory::domain::location::LocationId;
 use shop_faults::Bug;
 use shop_types::Sku;
 
@@ -49,7 +50,8 @@ pub(crate) fn run(chooser: Chooser, scale: Scale, bug: Option<Bug>, logs: bool) 
         ["mug", "tea"].map(|sku| (sku.parse().expect("a SKU"), 2 + i64::try_from(sim.pick(3)).expect("few"))).into();
     shop.database(Service::Inventory).seed(|tables| {
         for (sku, pieces) in &received {
-            let stock = Stock { available: *pieces, received: *pieces, version: 1, ..Stock::none(sku.clone()) };
+            let none = Stock::none(sku.clone(), LocationId::main());
+            let stock = Stock { available: *pieces, received: *pieces, version: 1, ..none };
             tables.stock.insert(sku.clone(), stock);
         }
     });

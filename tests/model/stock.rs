@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use inventory::domain::batch::{Changed, Stored, Writes, decide};
-use inventory::domain::{Answer, Command, Error, Lines, Reservation, State, Stock};
+use inventory::domain::{Answer, Command, Error, Lines, Reservation, Shelf, State, Stock, shelves};
 use shop_faults::Bug;
-use shop_types::event::StockFact;
 use shop_types::{Envelope, Event, EventId, OrderId};
 
 use crate::consumer::Verdict;
@@ -95,12 +94,12 @@ fn settle(shop: &World, tables: &Tables, txn: &mut Txn, members: &[Member]) -> V
 
 fn load(shop: &World, tables: &Tables) -> Stored {
     let mut stored = Stored {
-        stock: tables.stock.iter().map(|(sku, stock)| (sku.clone(), stock.clone())).collect(),
+        stock: shelves(tables.stock.rows().cloned()),
         reservations: tables.reservations.iter().map(|(order, held)| (*order, held.clone())).collect(),
-        done: [].into(),
+        ..Stored::default()
     };
     if shop.planted(Bug::UnguardedDecrement) {
-        for stock in stored.stock.values_mut() {
+        for stock in stored.stock.values_mut().flat_map(Shelf::stocks_mut) {
             stock.available += PLENTY;
             stock.received += PLENTY;
         }
@@ -109,16 +108,10 @@ fn load(shop: &World, tables: &Tables) -> Stored {
 }
 
 fn write(shop: &World, txn: &mut Txn, writes: Writes) {
-    let Writes { stock, reservations, movements, done: _ } = writes;
-    let mut told = Vec::new();
-    for Changed { before, mut after } in stock {
-        let worth_telling = before.as_ref().is_none_or(|before| before.available != after.available);
+    let Writes { stock, facts, reservations, movements, done: _ } = writes;
+    for Changed { before: _, mut after } in stock {
         if shop.planted(Bug::UnguardedDecrement) {
             after = Stock { available: after.available - PLENTY, received: after.received - PLENTY, ..after };
-        }
-        if worth_telling {
-            let fact = StockFact { sku: after.sku.clone(), available: after.available, version: after.version };
-            told.push(shop.envelope(after.sku.to_string(), after.version, Event::StockChanged(fact)));
         }
         if !after.is_balanced() {
             shop.complain(format!("I1: {after:?} does not add up"));
@@ -136,5 +129,11 @@ fn write(shop: &World, txn: &mut Txn, writes: Writes) {
     for movement in movements {
         txn.put(|tables| &mut tables.movements, (movement.after.sku.clone(), movement.after.version), movement);
     }
-    inbox::append(txn, told);
+    let told = facts.into_iter().map(|mut fact| {
+        if shop.planted(Bug::UnguardedDecrement) {
+            fact.available -= PLENTY;
+        }
+        shop.envelope(fact.sku.to_string(), fact.version, Event::StockChanged(fact))
+    });
+    inbox::append(txn, told.collect());
 }

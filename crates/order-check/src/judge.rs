@@ -38,7 +38,8 @@ pub(crate) struct Dossier {
 /// A movement of stock for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moved {
-    pub(crate) sku: String,
+    /// `<sku>@<location>`.
+    pub(crate) stock: String,
     pub(crate) cause: Cause,
     pub(crate) change: Move,
 }

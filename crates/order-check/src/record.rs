@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use shop_mongo::{Bson, Document};
 
 pub(crate) use event::Event;
+#[cfg(test)]
+pub(crate) use order::Step;
 pub(crate) use order::{Line, Order, Phase, State};
 pub(crate) use payment::{Done, Payment, PaymentState};
 pub(crate) use stock::{Cause, Move, Movement, Reservation, ReservationState, Stock};

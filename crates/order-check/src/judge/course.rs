@@ -25,7 +25,8 @@ fn judge_history(order: &Order, found: &mut Desk) {
     }
     for (n, pair) in order.history.windows(2).enumerate() {
         let [from, to] = pair else { continue };
-        if !from.state.next().contains(&to.state) {
+        let follows = if to.forgets_address { from.state == to.state } else { from.state.next().contains(&to.state) };
+        if !follows {
             let facts = [("version", json!(n + 2)), ("from", json!(from.state.word())), ("to", json!(to.state.word()))];
             found.firm(Invariant::I9, "went where its state does not lead", facts);
         }

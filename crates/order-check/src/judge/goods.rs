@@ -70,8 +70,8 @@ fn judge_pieces(order: &Order, reservation: &Reservation, found: &mut Desk) {
     for line in &order.lines {
         pieces.entry(&line.sku).or_default().0 += line.quantity;
     }
-    for (sku, quantity) in &reservation.lines {
-        pieces.entry(sku).or_default().1 += quantity;
+    for line in &reservation.lines {
+        pieces.entry(&line.sku).or_default().1 += line.pieces;
     }
     for (sku, (ordered, reserved)) in pieces.into_iter().filter(|(_, (ordered, reserved))| ordered != reserved) {
         let facts = [("sku", json!(sku)), ("ordered", json!(ordered)), ("reserved", json!(reserved))];
@@ -79,36 +79,37 @@ fn judge_pieces(order: &Order, reservation: &Reservation, found: &mut Desk) {
     }
 }
 
-/// I7: the pieces of every line have moved once for each step of the reservation, and never otherwise.
+/// I7: the pieces of every line have moved once for each step of the reservation, in the location that it was taken from, and
+/// never otherwise.
 pub(super) fn judge_movements(dossier: &Dossier, found: &mut Desk) {
     let Some(moves) = &dossier.moves else { return };
     let mut expected: BTreeMap<_, (usize, Move)> = BTreeMap::new();
     if let Some(reservation) = &dossier.reservation {
         for cause in reservation.state.causes() {
-            for (sku, pieces) in &reservation.lines {
-                expected.insert((sku.as_str(), *cause), (1, cause.change(*pieces)));
+            for line in &reservation.lines {
+                expected.insert((line.stock(), *cause), (1, cause.change(line.pieces)));
             }
         }
     }
     let mut seen: BTreeMap<_, (usize, Move)> = BTreeMap::new();
-    for Moved { sku, cause, change } in moves {
-        let (count, sum) = seen.entry((sku.as_str(), *cause)).or_default();
+    for Moved { stock, cause, change } in moves {
+        let (count, sum) = seen.entry((stock.clone(), *cause)).or_default();
         *count += 1;
         sum.available += change.available;
         sum.reserved += change.reserved;
         sum.sold += change.sold;
     }
-    let places: BTreeSet<_> = expected.keys().chain(seen.keys()).copied().collect();
+    let places: BTreeSet<_> = expected.keys().chain(seen.keys()).collect();
     for place in places {
-        let (must, is) = (expected.get(&place), seen.get(&place));
+        let (must, is) = (expected.get(place), seen.get(place));
         if must == is {
             continue;
         }
-        let (sku, cause) = place;
+        let (stock, cause) = place;
         let times = |of: Option<&(usize, Move)>| of.map_or(0, |(count, _)| *count);
         let pieces = |of: Option<&(usize, Move)>| of.map_or([0; 3], |(_, m)| [m.available, m.reserved, m.sold]);
         let facts = [
-            ("sku", json!(sku)),
+            ("stock", json!(stock)),
             ("cause", json!(cause.word())),
             ("times", json!(times(is))),
             ("expectedTimes", json!(times(must))),

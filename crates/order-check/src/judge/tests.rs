@@ -88,13 +88,11 @@ fn hold(open: i64, captured: i64, refunded: i64) -> Hold {
 }
 
 fn moves(reservation: &Reservation) -> Vec<Moved> {
-    let moved = |cause: &Cause, (sku, pieces): &(String, i64)| Moved {
-        sku: sku.clone(),
-        cause: *cause,
-        change: cause.change(*pieces),
+    let of = |cause: Cause| {
+        let lines = reservation.lines.iter();
+        lines.map(move |line| Moved { stock: line.stock(), cause, change: cause.change(line.pieces) })
     };
-    let causes = reservation.state.causes();
-    causes.iter().flat_map(|cause| reservation.lines.iter().map(move |line| moved(cause, line))).collect()
+    reservation.state.causes().iter().flat_map(|cause| of(*cause)).collect()
 }
 
 fn dossier(state: &str, stock: &str, paid: &str, money: Hold) -> Dossier {
@@ -190,6 +188,14 @@ fn a_history_that_is_no_path_is_found() {
     assert_eq!(short, found, "it must begin as placed");
     let elsewhere = broken(|order| order.history[2].state = crate::record::State::Cancelling);
     assert_eq!(elsewhere, found, "it must end where the order stands");
+    let mut shipped = dossier("shipped", "COMMITTED", "CAPTURED", hold(0, 1250, 0));
+    let order = shipped.order.as_mut().unwrap();
+    let step = *order.history.last().unwrap();
+    order.history.push(crate::record::Step { forgets_address: true, ..step });
+    order.version += 1;
+    assert!(super::order(&shipped).is_empty(), "what forgets its address stays what it is");
+    let leads_on = |order: &mut Order| order.history[2].forgets_address = true;
+    assert_eq!(broken(leads_on), found, "forgetting leads nowhere");
 }
 
 #[test]
@@ -220,7 +226,7 @@ fn stock_that_does_not_follow_the_verdict_is_found() {
     assert_eq!(with("rejected", Some("HELD")), ["I3 since 1"]);
     assert_eq!(with("cancelled", Some("COMMITTED")), ["I3 since 4"]);
     let mut other = paid();
-    other.reservation.as_mut().unwrap().lines[0].1 = 7;
+    other.reservation.as_mut().unwrap().lines[0].pieces = 7;
     other.moves = None;
     assert_eq!(found(&other), ["I3"]);
 }
@@ -234,6 +240,11 @@ fn a_movement_too_many_or_too_few_is_found() {
     let mut never = paid();
     never.moves.as_mut().unwrap().pop();
     assert_eq!(found(&never), ["I7"]);
+    let mut elsewhere = paid();
+    elsewhere.reservation.as_mut().unwrap().lines[1].location = "berlin".into();
+    assert_eq!(found(&elsewhere), ["I7"; 4], "held and sold: of berlin too little, of main too much");
+    elsewhere.moves = Some(moves(elsewhere.reservation.as_ref().unwrap()));
+    assert_eq!(found(&elsewhere), [""; 0]);
     let mut nobody = paid();
     (nobody.order, nobody.reservation, nobody.payments, nobody.holds) = (None, None, vec![], None);
     assert_eq!(found(&nobody).len(), 4, "two lines, held and sold, for nobody");

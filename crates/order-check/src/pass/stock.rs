@@ -1,4 +1,4 @@
-//! The stock of every SKU against its reservations and movements. What is held of each SKU is a few numbers.
+//! The stock of every SKU in every location against its reservations and movements. What is held of each is a few numbers.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,6 @@ use crate::judge::{self, Moved, Shelf};
 use crate::record::{Movement, Reservation, ReservationState, Stock};
 use crate::sorter::Sorter;
 use crate::{Error, Invariant};
-
-/// The location that every shop has; reservations take from it.
-const LOCATION: &str = "main";
 
 /// Movements by order, for the pass over orders.
 pub(crate) type Moves = Sorter<Moved>;
@@ -30,15 +27,15 @@ pub(crate) async fn stock(
         let subject = format!("movement {}", document.get_str("_id").unwrap_or_default());
         let Some(movement) = read(Movement::read(&document), Invariant::I7, &subject, findings) else { continue };
         *seen.entry((Invariant::I7, "movements")).or_default() += 1;
-        let Movement { stock, sku, version, cause, order, change } = movement;
-        let shelf = shelves.entry(stock).or_default();
+        let Movement { stock, version, cause, order, change } = movement;
+        let shelf = shelves.entry(stock.clone()).or_default();
         shelf.moved.available += change.available;
         shelf.moved.reserved += change.reserved;
         shelf.moved.sold += change.sold;
         shelf.movements += 1;
         shelf.newest = shelf.newest.max(version);
         if let (Some(moves), Some(order)) = (&mut moves, order) {
-            moves.push(order, Moved { sku, cause, change }).map_err(Error::Sort)?;
+            moves.push(order, Moved { stock, cause, change }).map_err(Error::Sort)?;
         }
     }
     let mut walk = Walk::over(RESERVATIONS, Reservation::FIELDS);
@@ -46,11 +43,11 @@ pub(crate) async fn stock(
         let subject = format!("reservation of order {}", document.get_str("_id").unwrap_or_default());
         let Some(reservation) = read(Reservation::read(&document), Invariant::I2, &subject, findings) else { continue };
         *seen.entry((Invariant::I2, "reservations")).or_default() += 1;
-        for (sku, pieces) in reservation.lines {
-            let shelf = shelves.entry(format!("{sku}@{LOCATION}")).or_default();
+        for line in reservation.lines {
+            let shelf = shelves.entry(line.stock()).or_default();
             match reservation.state {
-                ReservationState::Held => shelf.held += pieces,
-                ReservationState::Committed => shelf.sold += pieces,
+                ReservationState::Held => shelf.held += line.pieces,
+                ReservationState::Committed => shelf.sold += line.pieces,
                 ReservationState::Refused | ReservationState::Released | ReservationState::Restocked => {}
             }
         }

@@ -25,7 +25,7 @@ const EVENTS: [(&str, &[&str]); 22] = [
     ("payment.failed", &["order"]),
     ("stock.changed", &["catalog"]),
     ("user.created", &[]),
-    ("user.deleted", &["cart"]),
+    ("user.deleted", &["cart", "order"]),
     ("password.forgotten", &[]),
     ("email.entered", &[]),
     ("session.revoked", &[]),

@@ -105,6 +105,8 @@ pub(crate) struct Line {
 pub(crate) struct Step {
     pub(crate) state: State,
     pub(crate) at: Timestamp,
+    /// Whether it tells of nothing but that the addresses are gone.
+    pub(crate) forgets_address: bool,
 }
 
 /// An order.
@@ -143,6 +145,7 @@ impl Order {
         "version",
         "history.state",
         "history.at",
+        "history.reason",
         "deadline",
         "created_at",
     ];
@@ -158,7 +161,11 @@ impl Order {
             })
         };
         let step = |step: Fields<'_>| {
-            Ok(Step { state: State::read("history.state", step.text("state")?)?, at: step.time("at")? })
+            Ok(Step {
+                state: State::read("history.state", step.text("state")?)?,
+                at: step.time("at")?,
+                forgets_address: step.optional_text("reason")? == Some("address_forgotten"),
+            })
         };
         Ok(Self {
             id: fields.text("_id")?.to_owned(),

@@ -5,7 +5,10 @@ use shop_mongo::Document;
 
 use super::{Fields, Unreadable};
 
-/// How many pieces of a SKU are where.
+/// The location that every shop has, and from which all lines were taken before there was a choice.
+const LOCATION: &str = "main";
+
+/// How many pieces of a SKU are where, in one location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stock {
     /// `<sku>@<location>`.
@@ -72,18 +75,41 @@ impl ReservationState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reservation {
     pub(crate) state: ReservationState,
-    /// SKU and pieces; empty for a tombstone that came before the order asked.
-    pub(crate) lines: Vec<(String, i64)>,
+    /// Empty for a tombstone that came before the order asked.
+    pub(crate) lines: Vec<ReservedLine>,
+}
+
+/// A line of a reservation: pieces of one SKU, from one location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReservedLine {
+    pub(crate) sku: String,
+    /// `main` where none is named.
+    pub(crate) location: String,
+    pub(crate) pieces: i64,
+}
+
+impl ReservedLine {
+    /// The stock that it is taken from.
+    pub(crate) fn stock(&self) -> String {
+        format!("{}@{}", self.sku, self.location)
+    }
 }
 
 impl Reservation {
-    pub(crate) const FIELDS: &'static [&'static str] = &["state", "lines.sku", "lines.quantity"];
+    pub(crate) const FIELDS: &'static [&'static str] = &["state", "lines.sku", "lines.location", "lines.quantity"];
 
     pub(crate) fn read(document: &Document) -> Result<Self, Unreadable> {
         let fields = Fields(document);
         let word = fields.text("state")?;
         let state = ReservationState::ALL.into_iter().find(|state| state.word() == word);
-        let line = |line: Fields<'_>| Ok((line.text("sku")?.to_owned(), line.whole("quantity")?));
+        let line = |line: Fields<'_>| {
+            let location = line.optional_text("location")?.unwrap_or(LOCATION);
+            Ok(ReservedLine {
+                sku: line.text("sku")?.to_owned(),
+                location: location.to_owned(),
+                pieces: line.whole("quantity")?,
+            })
+        };
         Ok(Self {
             state: state.ok_or_else(|| Unreadable::word("state", word))?,
             lines: fields.required_documents("lines")?.into_iter().map(line).collect::<Result<_, _>>()?,
@@ -109,7 +135,7 @@ impl Cause {
             "committed" => Ok(Self::Committed),
             "released" => Ok(Self::Released),
             "restocked" => Ok(Self::Restocked),
-            "counted" | "adjusted" => Ok(Self::Shelf),
+            "counted" | "adjusted" | "transferred" => Ok(Self::Shelf),
             _ => Err(Unreadable::word("cause", word)),
         }
     }
@@ -120,7 +146,7 @@ impl Cause {
             Self::Committed => "committed",
             Self::Released => "released",
             Self::Restocked => "restocked",
-            Self::Shelf => "counted or adjusted",
+            Self::Shelf => "counted, adjusted or transferred",
         }
     }
 
@@ -145,12 +171,11 @@ pub(crate) struct Move {
     pub(crate) sold: i64,
 }
 
-/// One line of the ledger of a SKU.
+/// One line of the ledger of a stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Movement {
     /// `<sku>@<location>`: the id without the version at its end.
     pub(crate) stock: String,
-    pub(crate) sku: String,
     pub(crate) version: i64,
     pub(crate) cause: Cause,
     pub(crate) order: Option<String>,
@@ -158,8 +183,7 @@ pub(crate) struct Movement {
 }
 
 impl Movement {
-    pub(crate) const FIELDS: &'static [&'static str] =
-        &["sku", "version", "cause", "order", "available", "reserved", "sold"];
+    pub(crate) const FIELDS: &'static [&'static str] = &["version", "cause", "order", "available", "reserved", "sold"];
 
     pub(crate) fn read(document: &Document) -> Result<Self, Unreadable> {
         let fields = Fields(document);
@@ -167,7 +191,6 @@ impl Movement {
         let (stock, _) = id.rsplit_once(':').ok_or_else(|| Unreadable::new("_id", "has no version at its end"))?;
         Ok(Self {
             stock: stock.to_owned(),
-            sku: fields.text("sku")?.to_owned(),
             version: fields.whole("version")?,
             cause: Cause::read(fields.text("cause")?)?,
             order: fields.optional_text("order")?.map(str::to_owned),

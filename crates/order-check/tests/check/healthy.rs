@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use order_check::{Error, Invariant};
 use shop_mongo::doc;
 
-use crate::given::{Books, only, said, violated};
+use crate::given::{Books, DECLINED, movement, only, said, violated};
 
 #[tokio::test]
 async fn a_shop_in_which_nothing_contradicts_holds_and_says_what_was_looked_at() {
@@ -35,6 +35,32 @@ async fn a_shop_in_which_nothing_contradicts_holds_and_says_what_was_looked_at()
     assert!(report.lines.iter().all(|line| line.not_checked.is_none()), "{report}");
     assert_eq!(report.json()["holds"], true);
     assert_eq!(report.json()["invariants"].as_array().unwrap().len(), 11);
+}
+
+#[tokio::test]
+async fn an_order_that_is_served_from_another_location_holds() {
+    let books = Books::healthy().await;
+    // Two pieces go to berlin, and the hold with them.
+    let gone = doc! { "$set": { "cause": "adjusted", "reserved": 0_i64 }, "$unset": { "order": "" } };
+    books.change("inventory", "movements", "mug@main:4", gone).await;
+    books.change("inventory", "stock", "mug@main", doc! { "$set": { "reserved": 0_i64, "received": 8_i64 } }).await;
+    let (came, held) = (movement(1, "adjusted", None, [2, 0, 0]), movement(2, "reserved", Some(DECLINED), [-2, 2, 0]));
+    for (version, mut movement) in (1..).zip([came, held]) {
+        movement.insert("_id", format!("mug@berlin:{version}"));
+        movement.insert("location", "berlin");
+        books.insert("inventory", "movements", movement).await;
+    }
+    let berlin = doc! {
+        "_id": "mug@berlin", "sku": "mug", "location": "berlin", "version": 2_i64,
+        "available": 0_i64, "reserved": 2_i64, "sold": 0_i64, "received": 2_i64,
+    };
+    books.insert("inventory", "stock", berlin).await;
+    let there = doc! { "$set": { "lines.0.location": "berlin" } };
+    books.change("inventory", "reservations", DECLINED, there).await;
+
+    let report = books.check().await;
+
+    assert!(report.holds(), "{report}");
 }
 
 #[tokio::test]

@@ -40,6 +40,20 @@ async fn i2_a_hold_that_nobody_counted() {
 }
 
 #[tokio::test]
+async fn i2_a_hold_in_another_location_than_it_was_counted_in() {
+    let books = Books::healthy().await;
+    let berlin = doc! { "$set": { "lines.0.location": "berlin" } };
+    books.change("inventory", "reservations", DECLINED, berlin).await;
+    let report = books.check().await;
+    assert_eq!(violated(&report), ["I2", "I7"], "{report}");
+    assert!(report.to_string().contains("reserved 2, heldByOrders 0"), "{report}");
+    assert!(
+        said(&report, Invariant::I2).iter().any(|one| one.starts_with("stock mug@berlin is not there")),
+        "{report}"
+    );
+}
+
+#[tokio::test]
 async fn i3_an_acknowledged_order_that_is_gone() {
     let books = Books::healthy().await;
     books.of("order", "orders").delete_one(doc! { "_id": PAID }).await.unwrap();

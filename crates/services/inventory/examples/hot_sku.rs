@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use inventory::app::{App, Error};
+use inventory::domain::location::LocationId;
 use inventory::domain::{Adjustment, Delta, Line, Lines, Reason, State};
 use serde_json::json;
 use shop_config::{MongoConfig, Secret};
@@ -106,7 +107,8 @@ async fn stock_up(app: &App, sku: &Sku, pieces: i64) -> anyhow::Result<()> {
         let delta = left.min(1_000_000);
         let (delta, reason) = (Delta::new(delta)?, Reason::new("delivery")?);
         let by = UserId::from_uuid(SystemClock.new_id());
-        app.adjust(Adjustment { sku: sku.clone(), delta, reason, by, key: None }).await?;
+        let location = LocationId::main();
+        app.adjust(Adjustment { sku: sku.clone(), location, delta, reason, by, key: None }).await?;
         left -= delta.get();
     }
     Ok(())

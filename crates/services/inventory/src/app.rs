@@ -10,7 +10,9 @@ use shop_telemetry::context;
 use shop_types::{Clock, Detail, ErrorKind, EventId, OrderId, ServiceError, Sku};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{self, Answer, Command, Key, Lines, Reservation, Scope, Stock, location};
+use crate::domain::{
+    self, Answer, Command, Key, Lines, Moved, Reservation, Scope, Stock, Transfer, TransferId, Transferred, location,
+};
 use crate::store::{self, Member, Settled};
 
 /// Stock and reservations over one database.
@@ -83,7 +85,7 @@ impl App {
         store::stock(&self.mongo, sku).await?.ok_or(Error::UnknownSku)
     }
 
-    /// Takes stock for all lines of an order, or for none (W2). A repeated call gets the reservation as it is now.
+    /// Takes stock for all lines of an order, each from one location, or for none (W2). A repeated call gets the reservation as it is now.
     ///
     /// The hold stays until it is committed or released; it never expires by itself (ruling 11).
     ///
@@ -113,21 +115,41 @@ impl App {
         self.reservation(Command::Release { order, scope }).await
     }
 
-    /// Sets how many pieces lie on the shelf, held ones included. The same key again changes nothing.
+    /// Sets how many pieces lie on the shelf in `main`, held ones included. The same key again changes nothing.
     ///
     /// # Errors
     /// [`domain::Error::BelowZero`] for fewer than orders hold, [`domain::Error::AboveLimit`],
     /// [`domain::Error::KeyReused`]; [`Error::Store`].
     pub async fn set_on_hand(&self, sku: Sku, pieces: u32, key: Key) -> Result<Stock, Error> {
-        self.moved(Command::SetOnHand { sku, pieces, key }).await
+        self.one_stock(Command::SetOnHand { sku, pieces, key }).await
     }
 
     /// Does an adjustment by staff: gives the stock right after it, also when the same key asks again later.
     ///
     /// # Errors
-    /// [`domain::Error::BelowZero`], [`domain::Error::AboveLimit`], [`domain::Error::KeyReused`]; [`Error::Store`].
+    /// [`domain::Error::NoLocation`], [`domain::Error::BelowZero`], [`domain::Error::AboveLimit`],
+    /// [`domain::Error::KeyReused`]; [`Error::Store`].
     pub async fn adjust(&self, adjustment: domain::Adjustment) -> Result<Stock, Error> {
-        self.moved(Command::Adjust(adjustment)).await
+        self.one_stock(Command::Adjust(adjustment)).await
+    }
+
+    /// Names a transfer that is to be done.
+    #[must_use]
+    pub fn new_transfer(&self) -> TransferId {
+        TransferId::from_uuid(self.clock.new_id())
+    }
+
+    /// Moves pieces from one location to another, in one step: gives both stocks right after it, also when the same key asks
+    /// again later.
+    ///
+    /// # Errors
+    /// [`domain::Error::NoLocation`], [`domain::Error::SameLocation`], [`domain::Error::BelowZero`],
+    /// [`domain::Error::AboveLimit`], [`domain::Error::KeyReused`]; [`Error::Store`].
+    pub async fn transfer(&self, transfer: Transfer) -> Result<Transferred, Error> {
+        match self.moved(Command::Transfer(transfer)).await? {
+            Moved::Transfer(transferred) => Ok(transferred),
+            Moved::Stock(_) => Err(Error::Mismatch),
+        }
     }
 
     /// Does what an event asks for, once, however often it is delivered.
@@ -148,13 +170,20 @@ impl App {
         match self.submit(command, None).await? {
             Settled::Answered(Ok(Answer::Reservation(reservation))) => Ok(reservation),
             Settled::Answered(Err(rule)) => Err(Error::Rule(rule)),
-            Settled::Answered(Ok(Answer::Stock(_))) | Settled::SeenBefore => Err(Error::Mismatch),
+            Settled::Answered(Ok(Answer::Moved(_))) | Settled::SeenBefore => Err(Error::Mismatch),
         }
     }
 
-    async fn moved(&self, command: Command) -> Result<Stock, Error> {
+    async fn one_stock(&self, command: Command) -> Result<Stock, Error> {
+        match self.moved(command).await? {
+            Moved::Stock(stock) => Ok(stock),
+            Moved::Transfer(_) => Err(Error::Mismatch),
+        }
+    }
+
+    async fn moved(&self, command: Command) -> Result<Moved, Error> {
         match self.submit(command, None).await? {
-            Settled::Answered(Ok(Answer::Stock(stock))) => Ok(stock),
+            Settled::Answered(Ok(Answer::Moved(moved))) => Ok(moved),
             Settled::Answered(Err(rule)) => Err(Error::Rule(rule)),
             Settled::Answered(Ok(Answer::Reservation(_))) | Settled::SeenBefore => Err(Error::Mismatch),
         }
@@ -163,7 +192,7 @@ impl App {
     async fn submit(&self, command: Command, event: Option<EventId>) -> Result<Settled, Error> {
         let member = Member { command, event, traceparent: context::traceparent() };
         match self.group.submit(member.clone()).await {
-            // Another pod wrote the same reservation at the same moment: now it is there to be read.
+            // Another pod wrote the same reservation or the first stock of a SKU at the same moment: now it is there to be read.
             Err(error) if error.is_duplicate() => self.group.submit(member).await.map_err(Error::Store),
             ended => ended.map_err(Error::Store),
         }
@@ -179,9 +208,12 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Rule(rule) => match rule {
-                domain::Error::Lines(_) | domain::Error::Delta | domain::Error::Reason | domain::Error::KeyReused => {
-                    ErrorKind::Invalid
-                }
+                domain::Error::Lines(_)
+                | domain::Error::Delta
+                | domain::Error::Reason
+                | domain::Error::NoLocation { .. }
+                | domain::Error::SameLocation
+                | domain::Error::KeyReused => ErrorKind::Invalid,
                 domain::Error::BelowZero { .. }
                 | domain::Error::AboveLimit { .. }
                 | domain::Error::OtherLines { .. } => ErrorKind::Conflict,
@@ -199,7 +231,11 @@ impl ServiceError for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Rule(rule) => match rule {
-                domain::Error::Lines(_) | domain::Error::Delta | domain::Error::Reason => "invalid_field",
+                domain::Error::Lines(_)
+                | domain::Error::Delta
+                | domain::Error::Reason
+                | domain::Error::NoLocation { .. }
+                | domain::Error::SameLocation => "invalid_field",
                 domain::Error::KeyReused => "idempotency_key_reused",
                 domain::Error::BelowZero { .. } => "stock_below_zero",
                 domain::Error::AboveLimit { .. } => "stock_above_limit",
@@ -224,6 +260,8 @@ impl ServiceError for Error {
             Self::Rule(rule @ domain::Error::Lines(_)) => vec![Detail::new("lines", rule.to_string())],
             Self::Rule(rule @ domain::Error::Delta) => vec![Detail::new("delta", rule.to_string())],
             Self::Rule(rule @ domain::Error::Reason) => vec![Detail::new("reason", rule.to_string())],
+            Self::Rule(rule @ domain::Error::NoLocation { field }) => vec![Detail::new(*field, rule.to_string())],
+            Self::Rule(rule @ domain::Error::SameLocation) => vec![Detail::new("to", rule.to_string())],
             Self::Rule(domain::Error::KeyReused) => {
                 vec![Detail::new("Idempotency-Key", "was used for another request")]
             }

@@ -1,150 +1,25 @@
 //! The words of stock: what lies where, who holds it, and which requests are well-formed.
 //!
-//! No I/O, no clock, no randomness. How a batch of commands turns into answers and writes stands in [`batch`];
-//! how any of it is stored stands in `store`.
+//! No I/O, no clock, no randomness. How a batch of commands turns into answers and writes stands in [`batch`], from which
+//! location an order is served in `choice`; how any of it is stored stands in `store`.
 
 pub mod batch;
+mod choice;
 pub mod history;
 pub mod location;
+mod reservation;
+mod stock;
+mod transfer;
 
 use shop_types::{Event, Fingerprint, OrderId, Quantity, Sku, UserId};
 
-/// The location that every shop has; stock is named `<sku>@<location>` (ruling 21).
-pub const LOCATION: &str = "main";
-
-/// Most lines of one order.
-pub const MAX_LINES: usize = 200;
+use self::location::LocationId;
+pub use self::reservation::{Line, Lines, MAX_LINES, Reservation, Shortage, State};
+pub use self::stock::{Shelf, Stock, shelves};
+pub use self::transfer::{Transfer, TransferId, Transferred};
 
 /// Most pieces of one SKU that may lie on hand: far beyond any shop, far below where sums could overflow.
 pub const MAX_ON_HAND: i64 = 1_000_000_000;
-
-/// One line of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// What.
-    pub sku: Sku,
-    /// How many.
-    pub quantity: Quantity,
-}
-
-/// The lines of one order: 1 to 200, one per SKU, sorted by SKU, so that equal orders are equal values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lines(Vec<Line>);
-
-impl Lines {
-    /// Takes lines in any order.
-    ///
-    /// # Errors
-    /// [`Error::Lines`] for none, for more than 200, and for a SKU that is named twice.
-    pub fn new(mut lines: Vec<Line>) -> Result<Self, Error> {
-        if lines.is_empty() || lines.len() > MAX_LINES {
-            return Err(Error::Lines("must be 1 to 200 lines"));
-        }
-        lines.sort_by(|a, b| a.sku.cmp(&b.sku));
-        if lines.windows(2).any(|pair| pair[0].sku == pair[1].sku) {
-            return Err(Error::Lines("must name each SKU once"));
-        }
-        Ok(Self(lines))
-    }
-
-    /// The lines, sorted by SKU.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Line] {
-        &self.0
-    }
-}
-
-/// Where the pieces of one SKU are. Every piece ever received is in exactly one of three places.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stock {
-    /// Which variant.
-    pub sku: Sku,
-    /// Pieces that can be sold now.
-    pub available: i64,
-    /// Pieces that orders hold.
-    pub reserved: i64,
-    /// Pieces that have been sold and paid for.
-    pub sold: i64,
-    /// Pieces that ever came in, less those written off: always `available + reserved + sold`.
-    pub received: i64,
-    /// Grows by one with every movement; 0 means that nothing has been stored yet.
-    pub version: i64,
-}
-
-impl Stock {
-    /// A SKU of which nothing ever came in.
-    #[must_use]
-    pub const fn none(sku: Sku) -> Self {
-        Self { sku, available: 0, reserved: 0, sold: 0, received: 0, version: 0 }
-    }
-
-    /// Pieces on the shelf: those that can be sold and those that orders hold.
-    #[must_use]
-    pub const fn on_hand(&self) -> i64 {
-        self.available + self.reserved
-    }
-
-    /// Whether every piece is in exactly one place and no count is below zero (invariant I1).
-    #[must_use]
-    pub fn is_balanced(&self) -> bool {
-        let sum = self.available.checked_add(self.reserved).and_then(|sum| sum.checked_add(self.sold));
-        self.available >= 0 && self.reserved >= 0 && self.sold >= 0 && sum == Some(self.received)
-    }
-}
-
-/// A line that did not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shortage {
-    /// Which SKU.
-    pub sku: Sku,
-    /// How many pieces the order wanted.
-    pub requested: Quantity,
-    /// How many there were.
-    pub available: i64,
-}
-
-/// How far a reservation has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// Stock is held for the order until it is committed or released; a hold never expires by itself (ruling 11).
-    Held,
-    /// It did not fit; nothing is held, and asking again gets the same answer.
-    Refused {
-        /// Every line that did not fit.
-        shortages: Vec<Shortage>,
-    },
-    /// Sold (W9).
-    Committed,
-    /// Given back, or never to be held: a tombstone (orders 1.5 e).
-    Released,
-    /// Sold and then given back (ruling 15).
-    Restocked,
-}
-
-impl State {
-    /// The word in documents and logs.
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Held => "HELD",
-            Self::Refused { .. } => "REFUSED",
-            Self::Committed => "COMMITTED",
-            Self::Released => "RELEASED",
-            Self::Restocked => "RESTOCKED",
-        }
-    }
-}
-
-/// What one order has taken, or was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reservation {
-    /// Whose.
-    pub order: OrderId,
-    /// How far it has come.
-    pub state: State,
-    /// What it is about; `None` for a tombstone that came before its order asked.
-    pub lines: Option<Lines>,
-}
 
 /// By how many pieces staff changes the stock: -1,000,000 to 1,000,000, never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +104,7 @@ pub enum Command {
         /// How much.
         scope: Scope,
     },
-    /// Sets how many pieces lie on the shelf, held ones included.
+    /// Sets how many pieces lie on the shelf in `main`, held ones included.
     SetOnHand {
         /// Of what.
         sku: Sku,
@@ -240,6 +115,8 @@ pub enum Command {
     },
     /// Adds pieces that came in or takes off pieces that are gone.
     Adjust(Adjustment),
+    /// Moves pieces from one location to another.
+    Transfer(Transfer),
 }
 
 impl Command {
@@ -279,6 +156,8 @@ impl Command {
 pub struct Adjustment {
     /// Of what.
     pub sku: Sku,
+    /// Where.
+    pub location: LocationId,
     /// By how many.
     pub delta: Delta,
     /// Why.
@@ -294,8 +173,17 @@ pub struct Adjustment {
 pub enum Answer {
     /// The reservation as it is now.
     Reservation(Reservation),
-    /// The stock as it was right after the command took effect.
+    /// What was moved, as it was right after the command took effect.
+    Moved(Moved),
+}
+
+/// What a command by staff or the catalog has moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// One stock.
     Stock(Stock),
+    /// From one location to another.
+    Transfer(Transferred),
 }
 
 /// A broken rule. Nothing was changed.
@@ -324,6 +212,15 @@ pub enum Error {
         /// Of what.
         sku: Sku,
     },
+    /// A request names a location that is not there.
+    #[error("must be the id of a location")]
+    NoLocation {
+        /// Which part of the request names it.
+        field: &'static str,
+    },
+    /// A transfer leads back to where it begins.
+    #[error("must be another location than from")]
+    SameLocation,
     /// The key was used for something else.
     #[error("this idempotency key was used for another request")]
     KeyReused,

@@ -2,6 +2,7 @@
 
 mod locations;
 mod movements;
+mod transfers;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -15,12 +16,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::domain::location::LocationId;
-use crate::domain::{self, Delta, Key, LOCATION, Reason, Stock};
+use crate::domain::{self, Delta, Key, Reason, Stock};
 
 /// Who may call what.
 pub const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/stock/{sku}", Access::STAFF),
     (Method::Post, "/api/v1/stock/{sku}/adjustments", Access::STAFF),
+    (Method::Post, "/api/v1/stock/{sku}/transfers", Access::STAFF),
     (Method::Get, "/api/v1/movements", Access::STAFF),
     (Method::Get, "/api/v1/locations", Access::STAFF),
     (Method::Post, "/api/v1/locations", Access::STAFF),
@@ -35,8 +37,12 @@ pub const CODES: &[Code] = &[
     ("stock_above_limit", 409, "There would be more than 1,000,000,000 pieces on hand."),
     ("location_taken", 409, "Another location has this id."),
     ("too_many_locations", 409, "There are 100 locations already."),
-    ("location_main", 409, "Orders are served from main, so it stays."),
-    ("location_in_use", 409, "There is stock in this location: move it first."),
+    ("location_main", 409, "Orders are served from main first, so it stays."),
+    (
+        "location_in_use",
+        409,
+        "There is stock in this location: move it first. Where pieces were sold from stays: they may come back.",
+    ),
     ("reservation_differs", 409, "The order has a reservation of other lines."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
 ];
@@ -65,18 +71,18 @@ struct StockReply {
     version: i64,
 }
 
-impl StockReply {
-    fn new(location: &str, stock: Stock) -> Self {
+impl From<Stock> for StockReply {
+    fn from(stock: Stock) -> Self {
         let on_hand = stock.on_hand();
-        let Stock { sku, available, reserved, sold, received: _, version } = stock;
-        Self { sku, location: location.to_owned(), available, reserved, on_hand, sold, version }
+        let Stock { sku, location, available, reserved, sold, received: _, version } = stock;
+        Self { sku, location: location.to_string(), available, reserved, on_hand, sold, version }
     }
 }
 
 /// Where the pieces of a SKU are, in `main` and everywhere.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct StockOverview {
-    /// In `main`, which orders are served from.
+    /// In `main`, the first to serve orders.
     #[serde(flatten)]
     main: StockReply,
     /// In each location where some ever came in, `main` included.
@@ -84,11 +90,10 @@ struct StockOverview {
 }
 
 impl StockOverview {
-    fn new(sku: Sku, everywhere: Vec<(String, Stock)>) -> Self {
-        let main = everywhere.iter().find(|(location, _)| location == LOCATION).map(|(_, stock)| stock.clone());
-        let main = StockReply::new(LOCATION, main.unwrap_or_else(|| Stock::none(sku)));
-        let locations = everywhere.into_iter().map(|(location, stock)| StockReply::new(&location, stock));
-        Self { main, locations: locations.collect() }
+    fn new(sku: Sku, everywhere: Vec<Stock>) -> Self {
+        let main = everywhere.iter().find(|stock| stock.location.is_main()).cloned();
+        let main = main.unwrap_or_else(|| Stock::none(sku, LocationId::main()));
+        Self { main: main.into(), locations: everywhere.into_iter().map(StockReply::from).collect() }
     }
 
     /// Grows with every movement, wherever it was.
@@ -123,7 +128,7 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error
     Reason::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Shows the stock of a SKU in `main`, from which orders are served, and in all locations.
+/// Shows the stock of a SKU in `main`, which is asked first for orders, and in all locations.
 #[utoipa::path(
     tag = "inventory",
     params(("sku" = Sku, Path, description = "Stock keeping unit")),
@@ -169,9 +174,9 @@ async fn adjust_stock(
     let fingerprint = body.fingerprint(&request);
     let key = key.map(|key| Key { id: row_id(&Subject::User(by).to_string(), ADJUST, &key), fingerprint });
     let AdjustmentBody { delta, reason, location } = body.into_inner();
-    let stock = app.adjust_at(&location, domain::Adjustment { sku: sku.0, delta, reason, by, key }).await?;
+    let stock = app.adjust(domain::Adjustment { sku: sku.0, location, delta, reason, by, key }).await?;
     let version = stock.version;
-    Ok(reply::with_status(StatusCode::CREATED, version, &StockReply::new(location.as_str(), stock)))
+    Ok(reply::with_status(StatusCode::CREATED, version, &StockReply::from(stock)))
 }
 
 /// Mounts the routes.
@@ -179,6 +184,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(get_stock)
         .service(adjust_stock)
+        .service(transfers::transfer_stock)
         .service(movements::list_movements)
         .service(locations::list_locations)
         .service(locations::add_location)

@@ -1,11 +1,10 @@
 //! MongoDB out: collections and validators, and the one transaction that settles a batch of commands.
 //!
 //! What is decided stands in `domain`; what a batch reads and writes stands in `reading` and `writing`, how stored
-//! documents look in `documents`, and bugs that tests plant in `planted`. What staff alone does stands in `locations`,
-//! `elsewhere` and `movements`.
+//! documents look in `documents`, and bugs that tests plant in `planted`. What staff alone does stands in `locations` and
+//! `movements`.
 
 mod documents;
-pub mod elsewhere;
 pub mod locations;
 pub mod movements;
 mod planted;
@@ -15,17 +14,21 @@ mod writing;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::TryStreamExt as _;
 use shop_faults::Bug;
-use shop_mongo::{Document, Error, Mongo, Setup, Txn, doc, idempotency, inbox, outbox};
+use shop_mongo::{Document, Error, IndexModel, Mongo, Setup, Txn, doc, idempotency, inbox, outbox};
 use shop_types::{Clock, EventId, OrderId, Sku};
 
 use crate::domain::batch::decide;
-use crate::domain::{self, Adjustment, Answer, Command, Key, LOCATION, Stock};
+use crate::domain::location::LocationId;
+use crate::domain::{self, Adjustment, Answer, Command, Key, Stock, Transfer};
 use documents::StockDocument;
 
 const STOCK: &str = "stock";
 const RESERVATIONS: &str = "reservations";
 const MOVEMENTS: &str = "movements";
+/// How the idempotency row of a transfer says that it is one.
+const TRANSFERRED: &str = "transferred";
 
 /// Whose inbox rows are ours.
 const GROUP: &str = "inventory";
@@ -70,7 +73,8 @@ pub fn setup() -> Vec<Setup> {
         "required": ["state", "lines"],
         "properties": { "state": { "enum": states.to_vec() }, "lines": { "bsonType": "array" } },
     } };
-    let stock_setup = Setup::new(STOCK, []);
+    // What a batch reads: the stock of its SKUs, wherever it lies.
+    let stock_setup = Setup::new(STOCK, [IndexModel::builder().keys(doc! { "sku": 1 }).build()]);
     let unguarded = shop_faults::planted(Bug::UnguardedDecrement);
     vec![
         if unguarded { stock_setup } else { stock_setup.validated(stock) },
@@ -83,14 +87,30 @@ pub fn setup() -> Vec<Setup> {
     ]
 }
 
-/// The stock of one SKU; `None` when nothing ever came in.
+/// The stock of one SKU in `main`; `None` when nothing ever came in.
 ///
 /// # Errors
 /// As [`Error`] says.
 pub async fn stock(mongo: &Mongo, sku: &Sku) -> Result<Option<Stock>, Error> {
-    let (stock, id) = (mongo.collection::<StockDocument>(STOCK), stock_id(sku));
-    let found = mongo.run("find stock", async move { stock.find_one(doc! { "_id": id }).await }).await?;
-    Ok(found.map(Stock::from))
+    const WHAT: &str = "find stock";
+    let (stock, id) = (mongo.collection::<StockDocument>(STOCK), stock_id(sku, &LocationId::main()));
+    let found = mongo.run(WHAT, async move { stock.find_one(doc! { "_id": id }).await }).await?;
+    found.map(Stock::try_from).transpose().map_err(|source| corrupt(WHAT, source))
+}
+
+/// The stock of a SKU in all locations, by the ids of those; at most 200.
+///
+/// # Errors
+/// As [`Error`] says.
+pub async fn stock_everywhere(mongo: &Mongo, sku: &Sku) -> Result<Vec<Stock>, Error> {
+    const WHAT: &str = "find stock everywhere";
+    let stock = mongo.collection::<StockDocument>(STOCK);
+    // All ids that begin with the SKU and `@`: the next character behind that is `A`.
+    let range = doc! { "_id": { "$gte": format!("{sku}@"), "$lt": format!("{sku}A") } };
+    let finding =
+        async move { stock.find(range).sort(doc! { "_id": 1 }).limit(200).await?.try_collect::<Vec<_>>().await };
+    let found = mongo.run(WHAT, finding).await?.into_iter().map(Stock::try_from);
+    found.collect::<Result<_, _>>().map_err(|source| corrupt(WHAT, source))
 }
 
 /// Settles a batch inside a transaction: reads what it names, decides, and writes all of it. Run again from the start, it
@@ -145,7 +165,9 @@ async fn claim_events(
 
 fn sku_of(command: &Command) -> Option<&Sku> {
     match command {
-        Command::SetOnHand { sku, .. } | Command::Adjust(Adjustment { sku, .. }) => Some(sku),
+        Command::SetOnHand { sku, .. }
+        | Command::Adjust(Adjustment { sku, .. })
+        | Command::Transfer(Transfer { sku, .. }) => Some(sku),
         Command::Reserve { .. } | Command::Commit { .. } | Command::Release { .. } => None,
     }
 }
@@ -153,7 +175,7 @@ fn sku_of(command: &Command) -> Option<&Sku> {
 fn order_of(command: &Command) -> Option<OrderId> {
     match command {
         Command::Reserve { order, .. } | Command::Commit { order } | Command::Release { order, .. } => Some(*order),
-        Command::SetOnHand { .. } | Command::Adjust(_) => None,
+        Command::SetOnHand { .. } | Command::Adjust(_) | Command::Transfer(_) => None,
     }
 }
 
@@ -161,12 +183,13 @@ fn key_of(command: &Command) -> Option<&Key> {
     match command {
         Command::SetOnHand { key, .. } => Some(key),
         Command::Adjust(adjustment) => adjustment.key.as_ref(),
+        Command::Transfer(transfer) => transfer.key.as_ref(),
         Command::Reserve { .. } | Command::Commit { .. } | Command::Release { .. } => None,
     }
 }
 
-fn stock_id(sku: &Sku) -> String {
-    format!("{sku}@{LOCATION}")
+fn stock_id(sku: &Sku, location: &LocationId) -> String {
+    format!("{sku}@{location}")
 }
 
 fn corrupt(what: &'static str, source: documents::Unreadable) -> Error {

@@ -1,14 +1,14 @@
-//! What staff can do with locations, with stock that lies elsewhere than in `main`, and with its history.
+//! What staff can do with locations, and how it sees all stock and its history.
 
 use shop_mongo::Claim;
 use shop_types::Sku;
 
 use super::{App, Error};
+use crate::domain::Stock;
 use crate::domain::history::{Cursor, Recorded, Search};
 use crate::domain::location::{self, Location, LocationId, LocationName};
-use crate::domain::{Adjustment, Answer, Stock};
 use crate::store::locations::{Added, Removed};
-use crate::store::{elsewhere, locations, movements};
+use crate::store::{self, locations, movements};
 
 impl App {
     /// All locations, by id.
@@ -74,7 +74,7 @@ impl App {
         Err(location::Error::Stale.into())
     }
 
-    /// Removes a location that is still at `seen` and where nothing lies; never `main`.
+    /// Removes a location that is still at `seen` and where nothing lies and from where nothing was sold; never `main`.
     ///
     /// # Errors
     /// [`location::Error::Main`], [`location::Error::InUse`], [`location::Error::NoSuch`], [`location::Error::Stale`];
@@ -91,36 +91,15 @@ impl App {
         }
     }
 
-    /// The stock of a SKU in all locations, by location.
+    /// The stock of a SKU in all locations where some ever came in, by the ids of those.
     ///
     /// # Errors
     /// [`Error::UnknownSku`] when nothing ever came in anywhere; [`Error::Store`].
-    pub async fn stock_everywhere(&self, sku: &Sku) -> Result<Vec<(String, Stock)>, Error> {
-        let found = elsewhere::stock_everywhere(&self.mongo, sku).await?;
+    pub async fn stock_everywhere(&self, sku: &Sku) -> Result<Vec<Stock>, Error> {
+        let mut found = store::stock_everywhere(&self.mongo, sku).await?;
+        // `main` is written to also where only others have the SKU.
+        found.retain(|stock| stock.version > 0);
         if found.is_empty() { Err(Error::UnknownSku) } else { Ok(found) }
-    }
-
-    /// Does an adjustment by staff in a location, as [`Self::adjust`] does it in `main`.
-    ///
-    /// # Errors
-    /// As [`Self::adjust`]; [`location::Error::Unknown`].
-    pub async fn adjust_at(&self, location: &LocationId, adjustment: Adjustment) -> Result<Stock, Error> {
-        if location.is_main() {
-            return self.adjust(adjustment).await;
-        }
-        let decided = match elsewhere::adjust_at(&self.mongo, &self.clock, location, adjustment.clone()).await {
-            // The same key at the same moment, or the first stock of the SKU: now it is there to be read.
-            Err(error) if error.is_duplicate() => {
-                elsewhere::adjust_at(&self.mongo, &self.clock, location, adjustment).await?
-            }
-            ended => ended?,
-        };
-        let mut decided = decided.ok_or(location::Error::Unknown)?;
-        match decided.answers.pop() {
-            Some(Ok(Answer::Stock(stock))) => Ok(stock),
-            Some(Err(rule)) => Err(Error::Rule(rule)),
-            Some(Ok(Answer::Reservation(_))) | None => Err(Error::Mismatch),
-        }
     }
 
     /// A page of the history of stock, the newest first, and where the next one begins if there is one.

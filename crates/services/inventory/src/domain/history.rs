@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use shop_types::{OrderId, Sku, UserId};
 
+use super::TransferId;
 use super::batch::Change;
 use super::location::LocationId;
 
@@ -45,6 +46,8 @@ pub struct Recorded {
     pub reason: Option<String>,
     /// Who of staff.
     pub by: Option<UserId>,
+    /// The transfer that it is one end of.
+    pub transfer: Option<TransferId>,
     /// By how much each place changed.
     pub change: Change,
     /// Pieces that could be sold right after it.
@@ -55,12 +58,15 @@ pub struct Recorded {
     pub at: Timestamp,
 }
 
-/// After which movement a page begins.
+/// After which movement a page begins. Movements are in the order of these three, compared one after the other: those of one
+/// batch share their time, and of one stock the version tells which came first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// When that was, in whole milliseconds.
     pub at: Timestamp,
-    /// Which of that time.
+    /// The version of the stock that it made; a number, since as text 99 would follow 100.
+    pub version: i64,
+    /// Which of that time and version: the stock, and the version once more.
     pub id: String,
 }
 
@@ -73,7 +79,7 @@ impl Cursor {
     /// The place after a movement.
     #[must_use]
     pub fn after(movement: &Recorded) -> Self {
-        Self { at: movement.at, id: movement.id.clone() }
+        Self { at: movement.at, version: movement.version, id: movement.id.clone() }
     }
 }
 
@@ -90,10 +96,11 @@ impl FromStr for Cursor {
         let (millisecond, id) = text.split_once('.').ok_or(NoCursor)?;
         let at = millisecond.parse().ok().and_then(|at| Timestamp::from_millisecond(at).ok()).ok_or(NoCursor)?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_@:".contains(&b);
-        if id.is_empty() || id.len() > 200 || !id.bytes().all(plain) {
+        if id.len() > 200 || !id.bytes().all(plain) {
             return Err(NoCursor);
         }
-        Ok(Self { at, id: id.to_owned() })
+        let (_, version) = id.rsplit_once(':').ok_or(NoCursor)?;
+        Ok(Self { at, version: version.parse().map_err(|_| NoCursor)?, id: id.to_owned() })
     }
 }
 
@@ -104,15 +111,16 @@ mod tests {
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
         let at = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
-        let cursor = Cursor { at, id: "mug.blue-2@main:17".into() };
+        let cursor = Cursor { at, version: 17, id: "mug.blue-2@main:17".into() };
         assert_eq!(cursor.to_string(), "1700000000123.mug.blue-2@main:17");
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
     }
 
     #[test]
     fn what_is_no_cursor_is_refused() {
+        let (late, long) = ("9223372036854775807.mug@main:1", format!("7.{}:1", "x".repeat(199)));
         for text in
-            ["", "7", "7.", "x.mug@main:1", "7.{\"$gt\":1}", "9223372036854775807.a", &format!("7.{}", "x".repeat(201))]
+            ["", "7", "7.", "x.mug@main:1", "7.{\"$gt\":1}", "7.mug@main", "7.mug@main:", "7.mug@main:x", late, &long]
         {
             assert_eq!(text.parse::<Cursor>(), Err(NoCursor), "{text}");
         }

@@ -1,30 +1,33 @@
-//! The places where stock lies. Orders are served from `main`; elsewhere lies what staff counts and moves.
+//! The places where stock lies, and the order in which they serve orders.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use shop_types::ErrorKind;
 
-use super::LOCATION;
+/// The location that every shop has; stock is named `<sku>@<location>` (ruling 21).
+const MAIN: &str = "main";
 
 /// Locations of one shop, at most.
 pub const MOST_LOCATIONS: usize = 100;
 
-/// Names a location: 1 to 32 lower-case letters, digits and hyphens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Names a location: 1 to 32 lower-case letters, digits and hyphens. Sorted as locations serve orders: `main` is the first,
+/// the others follow by id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LocationId(String);
 
 impl LocationId {
-    /// The location that orders are served from.
+    /// The location that every shop has, the first to serve orders.
     #[must_use]
     pub fn main() -> Self {
-        Self(LOCATION.to_owned())
+        Self(MAIN.to_owned())
     }
 
-    /// Whether orders are served from it.
+    /// Whether it is the one that every shop has.
     #[must_use]
     pub fn is_main(&self) -> bool {
-        self.0 == LOCATION
+        self.0 == MAIN
     }
 
     /// The text.
@@ -41,6 +44,18 @@ impl FromStr for LocationId {
         let good = (1..=32).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if good { Ok(Self(text.to_owned())) } else { Err(Error::Id) }
+    }
+}
+
+impl Ord for LocationId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (!self.is_main(), &self.0).cmp(&(!other.is_main(), &other.0))
+    }
+}
+
+impl PartialOrd for LocationId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -95,20 +110,17 @@ pub enum Error {
     /// There is no such location.
     #[error("there is no such location")]
     NoSuch,
-    /// A request names a location that is not there.
-    #[error("must be the id of a location")]
-    Unknown,
     /// Another location has the id.
     #[error("another location has this id")]
     Taken,
     /// There are [`MOST_LOCATIONS`] already.
     #[error("there are {MOST_LOCATIONS} locations already")]
     TooMany,
-    /// Orders are served from it.
-    #[error("orders are served from main, so it stays")]
+    /// Every shop has it.
+    #[error("orders are served from main first, so it stays")]
     Main,
-    /// Something lies there.
-    #[error("there is stock in this location")]
+    /// Something lies there, or was sold from there and may come back.
+    #[error("there is stock in this location, or pieces of it are sold")]
     InUse,
     /// It was changed since it was read.
     #[error("the location was changed since you read it")]
@@ -123,7 +135,7 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Id | Self::Name | Self::Unknown | Self::KeyReused => ErrorKind::Invalid,
+            Self::Id | Self::Name | Self::KeyReused => ErrorKind::Invalid,
             Self::NoSuch => ErrorKind::NotFound,
             Self::Taken | Self::TooMany | Self::Main | Self::InUse => ErrorKind::Conflict,
             Self::Stale => ErrorKind::Stale,
@@ -134,7 +146,7 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Id | Self::Name | Self::Unknown => "invalid_field",
+            Self::Id | Self::Name => "invalid_field",
             Self::KeyReused => "idempotency_key_reused",
             Self::NoSuch => "not_found",
             Self::Taken => "location_taken",
@@ -151,7 +163,6 @@ impl Error {
         match self {
             Self::Id => Some("id"),
             Self::Name => Some("name"),
-            Self::Unknown => Some("location"),
             Self::KeyReused => Some("Idempotency-Key"),
             Self::Stale => Some("If-Match"),
             Self::NoSuch | Self::Taken | Self::TooMany | Self::Main | Self::InUse => None,
@@ -172,6 +183,13 @@ mod tests {
             assert_eq!(bad.parse::<LocationId>(), Err(Error::Id), "{bad}");
         }
         assert!(LocationId::main().is_main());
+    }
+
+    #[test]
+    fn main_comes_first_and_the_others_by_id() {
+        let mut ids: Vec<LocationId> = ["zoo", "main", "7", "berlin"].iter().map(|id| id.parse().unwrap()).collect();
+        ids.sort();
+        assert_eq!(ids.iter().map(LocationId::as_str).collect::<Vec<_>>(), ["main", "7", "berlin", "zoo"]);
     }
 
     #[test]

@@ -31,9 +31,31 @@ fn differences_and_reasons_have_limits() {
 
 #[test]
 fn counts_that_do_not_add_up_are_noticed() {
-    let good = Stock { available: 3, reserved: 2, sold: 1, received: 6, ..Stock::none("a".parse().unwrap()) };
+    let good = Stock {
+        available: 3,
+        reserved: 2,
+        sold: 1,
+        received: 6,
+        ..Stock::none("a".parse().unwrap(), LocationId::main())
+    };
     assert!(good.is_balanced());
     assert!(!Stock { received: 7, ..good.clone() }.is_balanced());
     assert!(!Stock { available: -1, received: 2, ..good.clone() }.is_balanced());
     assert!(!Stock { available: i64::MAX, reserved: i64::MAX, ..good }.is_balanced());
+}
+
+#[test]
+fn what_can_be_sold_is_what_lies_in_the_fullest_location() {
+    let stock = |location: &str, available, version| Stock {
+        available,
+        received: available,
+        version,
+        ..Stock::none("a".parse().unwrap(), location.parse().unwrap())
+    };
+    let shelves = shelves([stock("zoo", 4, 1), stock("main", 2, 3), stock("berlin", 4, 5)]);
+    let shelf = &shelves[&"a".parse().unwrap()];
+    assert_eq!((shelf.sellable(), shelf.version()), (4, 9));
+    let order: Vec<_> = shelf.stocks().map(|stock| stock.location.as_str()).collect();
+    assert_eq!(order, ["main", "berlin", "zoo"]);
+    assert_eq!((Shelf::default().sellable(), Shelf::default().version()), (0, 0));
 }

@@ -69,7 +69,7 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocationName, D::E
     LocationName::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Lists all locations by id, at most 100. The first is `main`, from which orders are served.
+/// Lists all locations by id, at most 100. Orders are served from `main` first, then from the others by id.
 #[utoipa::path(
     tag = "inventory",
     responses(
@@ -156,7 +156,7 @@ pub(super) async fn rename_location(
     Ok(reply::with_etag(location.version, &LocationReply::from(&location)))
 }
 
-/// Removes a location where nothing lies; never `main`.
+/// Removes a location where nothing lies and from where nothing was sold; never `main`.
 #[utoipa::path(
     tag = "inventory",
     params(("id" = String, Path), ("If-Match" = String, Header, description = "The version you read")),

@@ -8,6 +8,7 @@ use shop_http::{ErrorBody, HttpError, Query, reply};
 use shop_types::{OrderId, Sku, UserId};
 
 use crate::app::App;
+use crate::domain::TransferId;
 use crate::domain::batch::Change;
 use crate::domain::history::{Cursor, Recorded, Search};
 use crate::domain::location::LocationId;
@@ -75,7 +76,7 @@ struct MovementReply {
     location: String,
     /// The version of the stock that it made.
     version: i64,
-    /// reserved, committed, released, restocked, counted or adjusted.
+    /// reserved, committed, released, restocked, counted, adjusted or transferred.
     cause: String,
     /// For which order.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +87,10 @@ struct MovementReply {
     /// Who of staff.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<UserId>,
+    /// The transfer that it is one of the two movements of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    transfer_id: Option<TransferId>,
     /// By how much what can be sold has changed.
     available_change: i64,
     /// By how much what orders hold has changed.
@@ -103,8 +108,21 @@ struct MovementReply {
 
 impl From<Recorded> for MovementReply {
     fn from(recorded: Recorded) -> Self {
-        let Recorded { id, sku, location, version, cause, order, reason, by, change, available, reserved, at } =
-            recorded;
+        let Recorded {
+            id,
+            sku,
+            location,
+            version,
+            cause,
+            order,
+            reason,
+            by,
+            transfer,
+            change,
+            available,
+            reserved,
+            at,
+        } = recorded;
         let Change { available: available_change, reserved: reserved_change, sold: sold_change } = change;
         Self {
             id,
@@ -115,6 +133,7 @@ impl From<Recorded> for MovementReply {
             order_id: order,
             reason,
             by,
+            transfer_id: transfer,
             available_change,
             reserved_change,
             sold_change,

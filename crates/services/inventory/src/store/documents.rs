@@ -1,12 +1,15 @@
 //! How stock, reservations and movements look in MongoDB, and the way back to domain values.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shop_mongo::bson::DateTime;
 use shop_types::{OrderId, Quantity, Sku, UserId};
 
 use crate::domain::batch::{Cause, Change, Movement};
 use crate::domain::history::Recorded;
-use crate::domain::{LOCATION, Line, Lines, Reservation, Shortage, State, Stock};
+use crate::domain::location::LocationId;
+use crate::domain::{Line, Lines, Reservation, Shortage, State, Stock, TransferId};
 
 /// A document that this version cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -26,36 +29,34 @@ pub(super) struct StockDocument {
     version: i64,
 }
 
-impl StockDocument {
-    /// The same in another location than `main`.
-    pub(super) fn at(self, location: &str) -> Self {
-        Self { id: format!("{}@{location}", self.sku), location: location.to_owned(), ..self }
-    }
-
-    pub(super) fn location(&self) -> &str {
-        &self.location
-    }
-}
-
 impl From<&Stock> for StockDocument {
     fn from(stock: &Stock) -> Self {
-        let Stock { sku, available, reserved, sold, received, version } = stock.clone();
-        let id = super::stock_id(&sku);
-        Self { id, sku, location: LOCATION.to_owned(), available, reserved, sold, received, version }
+        let Stock { sku, location, available, reserved, sold, received, version } = stock.clone();
+        let (id, location) = (super::stock_id(&sku, &location), location.to_string());
+        Self { id, sku, location, available, reserved, sold, received, version }
     }
 }
 
-impl From<StockDocument> for Stock {
-    fn from(document: StockDocument) -> Self {
-        let StockDocument { id: _, sku, location: _, available, reserved, sold, received, version } = document;
-        Self { sku, available, reserved, sold, received, version }
+impl TryFrom<StockDocument> for Stock {
+    type Error = Unreadable;
+
+    fn try_from(document: StockDocument) -> Result<Self, Unreadable> {
+        let StockDocument { id: _, sku, location, available, reserved, sold, received, version } = document;
+        Ok(Self { sku, location: read_location(&location)?, available, reserved, sold, received, version })
     }
+}
+
+fn read_location(text: &str) -> Result<LocationId, Unreadable> {
+    text.parse().map_err(|_| Unreadable("a location has an id that is none"))
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct LineDocument {
     sku: Sku,
     quantity: Quantity,
+    /// Where it was taken from; absent for `main`, and where nothing was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,7 +79,7 @@ pub(super) struct ReservationDocument {
 
 impl From<&Reservation> for ReservationDocument {
     fn from(reservation: &Reservation) -> Self {
-        let Reservation { order, state, lines } = reservation;
+        let Reservation { order, state, lines, elsewhere } = reservation;
         let lines = lines.as_ref().map_or(&[][..], Lines::as_slice).iter();
         let shortages = match state {
             State::Refused { shortages } => shortages.as_slice(),
@@ -89,10 +90,15 @@ impl From<&Reservation> for ReservationDocument {
             requested: *requested,
             available: *available,
         };
+        let line = |Line { sku, quantity }: &Line| LineDocument {
+            sku: sku.clone(),
+            quantity: *quantity,
+            location: elsewhere.get(sku).map(ToString::to_string),
+        };
         Self {
             id: *order,
             state: state.word().to_owned(),
-            lines: lines.map(|Line { sku, quantity }| LineDocument { sku: sku.clone(), quantity: *quantity }).collect(),
+            lines: lines.map(line).collect(),
             shortages: shortages.iter().map(shortage).collect(),
         }
     }
@@ -112,13 +118,20 @@ impl TryFrom<ReservationDocument> for Reservation {
             "RESTOCKED" => State::Restocked,
             _ => return Err(Unreadable("a reservation is in a state that this version does not know")),
         };
-        let lines: Vec<Line> = lines.into_iter().map(|LineDocument { sku, quantity }| Line { sku, quantity }).collect();
-        let lines = if lines.is_empty() {
+        let mut elsewhere = BTreeMap::new();
+        let mut read = Vec::with_capacity(lines.len());
+        for LineDocument { sku, quantity, location } in lines {
+            if let Some(location) = location {
+                elsewhere.insert(sku.clone(), read_location(&location)?);
+            }
+            read.push(Line { sku, quantity });
+        }
+        let lines = if read.is_empty() {
             None
         } else {
-            Some(Lines::new(lines).map_err(|_| Unreadable("a reservation has lines that no order can have"))?)
+            Some(Lines::new(read).map_err(|_| Unreadable("a reservation has lines that no order can have"))?)
         };
-        Ok(Self { order: id, state, lines })
+        Ok(Self { order: id, state, lines, elsewhere })
     }
 }
 
@@ -129,6 +142,14 @@ struct Counts {
     reserved: i64,
     sold: i64,
     received: i64,
+}
+
+/// The transfer that a movement is one end of.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TransferDocument {
+    pub(super) id: TransferId,
+    /// The id of the movement at its other end.
+    pub(super) other: String,
 }
 
 /// Written once, never changed. The id is that of the stock with its version, so no version can have two movements.
@@ -146,6 +167,8 @@ pub(super) struct MovementDocument {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transfer: Option<TransferDocument>,
     available: i64,
     reserved: i64,
     sold: i64,
@@ -163,23 +186,38 @@ impl MovementDocument {
             Cause::Restocked(_) => "restocked",
             Cause::Counted => "counted",
             Cause::Adjusted { .. } => "adjusted",
+            Cause::Transferred { .. } => "transferred",
         };
         let (order, reason, by) = match cause {
             Cause::Reserved(order) | Cause::Committed(order) | Cause::Released(order) | Cause::Restocked(order) => {
                 (Some(*order), None, None)
             }
             Cause::Counted => (None, None, None),
-            Cause::Adjusted { reason, by } => (None, Some(reason.as_str().to_owned()), Some(*by)),
+            Cause::Adjusted { reason, by } | Cause::Transferred { reason, by, .. } => {
+                (None, Some(reason.as_str().to_owned()), Some(*by))
+            }
+        };
+        let transfer = match cause {
+            Cause::Transferred { id, other, other_version, .. } => {
+                Some(TransferDocument { id: *id, other: movement_id(&after.sku, other, *other_version) })
+            }
+            Cause::Reserved(_)
+            | Cause::Committed(_)
+            | Cause::Released(_)
+            | Cause::Restocked(_)
+            | Cause::Counted
+            | Cause::Adjusted { .. } => None,
         };
         Self {
-            id: format!("{}:{}", super::stock_id(&after.sku), after.version),
+            id: movement_id(&after.sku, &after.location, after.version),
             sku: after.sku.clone(),
-            location: LOCATION.to_owned(),
+            location: after.location.to_string(),
             version: after.version,
             cause: word.to_owned(),
             order,
             reason,
             by,
+            transfer,
             available: *available,
             reserved: *reserved,
             sold: *sold,
@@ -193,15 +231,24 @@ impl MovementDocument {
         }
     }
 
-    /// The same in another location than `main`.
-    pub(super) fn at(self, location: &str) -> Self {
-        let id = format!("{}@{location}:{}", self.sku, self.version);
-        Self { id, location: location.to_owned(), ..self }
-    }
-
     /// As it is shown.
     pub(super) fn recorded(self) -> Recorded {
-        let Self { id, sku, location, version, cause, order, reason, by, available, reserved, sold, after, at } = self;
+        let Self {
+            id,
+            sku,
+            location,
+            version,
+            cause,
+            order,
+            reason,
+            by,
+            transfer,
+            available,
+            reserved,
+            sold,
+            after,
+            at,
+        } = self;
         Recorded {
             id,
             sku,
@@ -211,6 +258,7 @@ impl MovementDocument {
             order,
             reason,
             by,
+            transfer: transfer.map(|transfer| transfer.id),
             change: Change { available, reserved, sold },
             available: after.available,
             reserved: after.reserved,
@@ -218,12 +266,21 @@ impl MovementDocument {
         }
     }
 
+    pub(super) fn transfer(&self) -> Option<&TransferDocument> {
+        self.transfer.as_ref()
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.id
     }
 
-    pub(super) fn stock_after(&self) -> Stock {
+    pub(super) fn stock_after(&self) -> Result<Stock, Unreadable> {
         let Counts { available, reserved, sold, received } = self.after;
-        Stock { sku: self.sku.clone(), available, reserved, sold, received, version: self.version }
+        let (sku, location) = (self.sku.clone(), read_location(&self.location)?);
+        Ok(Stock { sku, location, available, reserved, sold, received, version: self.version })
     }
+}
+
+fn movement_id(sku: &Sku, location: &LocationId, version: i64) -> String {
+    format!("{}:{version}", super::stock_id(sku, location))
 }

@@ -1,5 +1,7 @@
-//! Locations in MongoDB. Each counts the pieces that lie there, so that one alone tells whether it is empty; `main` does not,
-//! since it stays anyway and every order would write to it.
+//! Locations in MongoDB. Each counts the pieces that ever came in, less those written off, so that it alone tells whether
+//! anything lies there or may come back; orders leave that count as it is. `main` counts nothing, since it stays anyway.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,7 @@ pub enum Removed {
     Missing,
     /// It has another version.
     Stale,
-    /// Something lies there.
+    /// Something lies there, or was sold from there.
     InUse,
 }
 
@@ -44,7 +46,7 @@ struct LocationDocument {
     id: String,
     name: String,
     version: i64,
-    /// Pieces that lie there; always 0 for `main`.
+    /// Pieces that lie there or were sold from there; always 0 for `main`.
     pieces: i64,
 }
 
@@ -151,7 +153,7 @@ pub async fn rename(
     renamed.map(|found| read(WHAT, found)).transpose()
 }
 
-/// Removes a location that is still at `expected` and where nothing lies.
+/// Removes a location that is still at `expected`, where nothing lies and from where nothing was sold.
 ///
 /// # Errors
 /// As [`Error`] says.
@@ -169,15 +171,21 @@ pub async fn remove(mongo: &Mongo, id: &LocationId, expected: i64) -> Result<Rem
     })
 }
 
-/// Whether a location is there, inside a transaction.
-pub(super) async fn exists(txn: &mut Txn<'_>, id: &LocationId) -> Result<bool, Error> {
-    let found: Vec<Document> = txn.find_many(LOCATIONS, [id.as_str()]).await?;
-    Ok(!found.is_empty())
+/// Those of the named locations that are there; `main` is, and is not asked for.
+pub(super) async fn present(txn: &mut Txn<'_>, named: &BTreeSet<LocationId>) -> Result<BTreeSet<LocationId>, Error> {
+    let ids = named.iter().filter(|id| !id.is_main()).map(LocationId::as_str);
+    let found: Vec<LocationDocument> = txn.find_many(LOCATIONS, ids).await?;
+    let there = |found| read(txn.what(), found).map(|Location { id, .. }| id);
+    found.into_iter().map(there).collect()
 }
 
-/// The write that counts the pieces of a location.
-pub(super) fn counting(id: &LocationId, pieces: i64) -> UpdateOp {
-    UpdateOp::new(doc! { "_id": id.as_str() }, doc! { "$inc": { "pieces": pieces } })
+/// Counts pieces that came into locations, and takes off those that are gone. Who removes one of them meanwhile conflicts.
+pub(super) async fn count(txn: &mut Txn<'_>, came: BTreeMap<LocationId, i64>) -> Result<(), Error> {
+    let counting = came
+        .into_iter()
+        .filter(|(id, pieces)| !id.is_main() && *pieces != 0)
+        .map(|(id, pieces)| UpdateOp::new(doc! { "_id": id.as_str() }, doc! { "$inc": { "pieces": pieces } }));
+    txn.update_each(LOCATIONS, counting.collect()).await
 }
 
 fn read(what: &'static str, document: LocationDocument) -> Result<Location, Error> {

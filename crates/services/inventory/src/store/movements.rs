@@ -14,11 +14,22 @@ use crate::domain::history::{Cursor, Recorded, Search};
 /// How long the server works on a page before it gives up: nobody waits longer.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// The newest first, in the order of [`Cursor`].
+fn order() -> Document {
+    doc! { "at": -1, "version": -1, "_id": -1 }
+}
+
 /// Indexed by what pages are sorted by, alone and behind what they are narrowed by.
 pub(super) fn setup() -> Setup {
     let index = |keys| IndexModel::builder().keys(keys).build();
-    let behind = |field: &str| index(doc! { field: 1, "at": -1, "_id": -1 });
-    Setup::new(MOVEMENTS, [behind("sku"), behind("location"), index(doc! { "at": -1, "_id": -1 })])
+    let behind = |field: &str| {
+        let mut keys = doc! { field: 1 };
+        keys.extend(order());
+        index(keys)
+    };
+    let mut both = doc! { "sku": 1, "location": 1 };
+    both.extend(order());
+    Setup::new(MOVEMENTS, [behind("sku"), behind("location"), index(both), index(order())])
 }
 
 /// A page of movements, and where the next one begins if there is one.
@@ -28,7 +39,7 @@ pub(super) fn setup() -> Setup {
 pub async fn movements(mongo: &Mongo, search: &Search) -> Result<(Vec<Recorded>, Option<Cursor>), Error> {
     let collection = mongo.collection::<MovementDocument>(MOVEMENTS);
     let options = FindOptions::builder()
-        .sort(doc! { "at": -1, "_id": -1 })
+        .sort(order())
         // One more than asked for tells whether there are more.
         .limit(i64::from(search.size) + 1)
         .max_time(LONGEST)
@@ -58,11 +69,15 @@ fn filter_of(search: &Search) -> Document {
     if let Some(to) = to {
         at.insert("$lt", DateTime::from(*to));
     }
-    if let Some(Cursor { at: last, id }) = after {
+    if let Some(Cursor { at: last, version, id }) = after {
         let last = DateTime::from(*last);
         at.insert("$lte", last);
-        let behind = vec![doc! { "at": { "$lt": last } }, doc! { "at": last, "_id": { "$lt": id } }];
-        filter.insert("$or", behind);
+        let behind = [
+            doc! { "at": { "$lt": last } },
+            doc! { "at": last, "version": { "$lt": *version } },
+            doc! { "at": last, "version": *version, "_id": { "$lt": id } },
+        ];
+        filter.insert("$or", behind.to_vec());
     }
     if !at.is_empty() {
         filter.insert("at", at);

@@ -2,8 +2,8 @@
 
 use shop_faults::Bug;
 
-use crate::domain::State;
 use crate::domain::batch::{Stored, Writes};
+use crate::domain::{Shelf, State};
 
 /// More than any test orders.
 const PLENTY: i64 = 1_000_000;
@@ -12,7 +12,7 @@ const PLENTY: i64 = 1_000_000;
 /// guard nor validator stop it.
 pub(super) fn as_if_plenty(mut stored: Stored) -> Stored {
     if shop_faults::planted(Bug::UnguardedDecrement) {
-        for stock in stored.stock.values_mut() {
+        for stock in stored.stock.values_mut().flat_map(Shelf::stocks_mut) {
             stock.available += PLENTY;
             stock.received += PLENTY;
         }

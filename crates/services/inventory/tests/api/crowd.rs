@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use inventory::app::{App, Error};
 use inventory::domain::{Line, Lines, State};
+use serde_json::json;
 use shop_mongo::{Document, doc};
 use shop_proto::inventory::ReservationState;
 use shop_proto::inventory::inventory_client::InventoryClient;
@@ -14,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::given::{an_order, assert_sound, client, counts, inventory, reserve, stocked};
+use crate::given::{
+    adjust, an_order, assert_sound, client, counts, counts_at, inventory, opened, reserve, stocked, stocked_at,
+};
 
 const PODS: usize = 3;
 
@@ -112,6 +115,60 @@ async fn orders_that_want_the_same_skus_crosswise_all_get_an_answer() {
     let held = states.iter().filter(|state| state.as_ref().unwrap() == &State::Held).count();
     assert_eq!(held, 100);
     assert_eq!((counts(&shop, "cup").await, counts(&shop, "mug").await), ((0, 100, 0), (0, 100, 0)));
+    assert_sound(&shop.mongo("inventory").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_race_over_several_locations_get_each_piece_once() {
+    let shop = inventory().await;
+    opened(&shop, &["berlin", "zoo"]).await;
+    for (location, pieces) in [("main", 1), ("berlin", 20), ("zoo", 9)] {
+        stocked_at(&shop, location, "mug", pieces).await;
+    }
+    let pods = pods(&shop).await;
+    let calls = (0..90).map(|n| {
+        let pod = Arc::clone(&pods[n % PODS]);
+        tokio::spawn(async move { ask(&pod, an_order(), lines(&[("mug", 1)])).await })
+    });
+    // Meanwhile staff brings more, as often as it takes to be done.
+    let bringing = async {
+        let body = json!({ "delta": 1, "reason": "delivery", "location": "zoo" });
+        let mut brought = 0;
+        while brought < 10 {
+            let (status, answer) = adjust(&shop, &shop.callers().staff(), "mug", &body).await;
+            assert!(matches!(status, 201 | 503), "{answer}");
+            brought += i32::from(status == 201);
+        }
+    };
+    let (states, ()) = tokio::join!(futures::future::join_all(calls.collect::<Vec<_>>()), bringing);
+    let held = states.iter().filter(|state| state.as_ref().unwrap() == &State::Held).count();
+    let mut reserved = 0;
+    for location in ["main", "berlin", "zoo"] {
+        reserved += counts_at(&shop, location, "mug").await.1;
+    }
+    assert_eq!(i64::try_from(held).unwrap(), reserved);
+    assert!(held >= 30, "{held} of 30 pieces, and those that came in meanwhile");
+    assert_sound(&shop.mongo("inventory").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_orders_that_want_the_last_piece_of_two_locations_each_gets_one() {
+    let shop = inventory().await;
+    opened(&shop, &["berlin"]).await;
+    let pods = pods(&shop).await;
+    for round in 0..10 {
+        let sku = format!("mug{round}");
+        stocked(&shop, &sku, 1).await;
+        stocked_at(&shop, "berlin", &sku, 1).await;
+        let race = (0..PODS).map(|n| {
+            let (pod, wanted) = (Arc::clone(&pods[n]), lines(&[(&sku, 1)]));
+            tokio::spawn(async move { ask(&pod, an_order(), wanted).await })
+        });
+        let states = futures::future::join_all(race.collect::<Vec<_>>()).await;
+        let held = states.iter().filter(|state| state.as_ref().unwrap() == &State::Held).count();
+        assert_eq!(held, 2, "three orders and two pieces of {sku}");
+        assert_eq!((counts(&shop, &sku).await, counts_at(&shop, "berlin", &sku).await), ((0, 1, 0), (0, 1, 0)));
+    }
     assert_sound(&shop.mongo("inventory").await).await;
 }
 

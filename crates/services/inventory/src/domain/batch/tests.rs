@@ -1,10 +1,13 @@
-//! Cases by name, then the same rules over random histories.
+//! Cases by name, those of transfers in `transfers`; the same rules over random histories stand in `histories`.
 
-use proptest::prelude::*;
+mod histories;
+mod transfers;
+
 use shop_types::{Fingerprint, Quantity};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::{Delta, Shortage};
 
 fn sku(text: &str) -> Sku {
     text.parse().unwrap()
@@ -12,6 +15,15 @@ fn sku(text: &str) -> Sku {
 
 fn order(n: u8) -> OrderId {
     OrderId::from_uuid(Uuid::from_u128(u128::from(n)))
+}
+
+fn place(text: &str) -> LocationId {
+    text.parse().unwrap()
+}
+
+/// A shop with three locations and no stock.
+fn empty() -> Stored {
+    Stored { locations: ["berlin", "zoo"].map(place).into(), ..Stored::default() }
 }
 
 fn lines(lines: &[(&str, u32)]) -> Lines {
@@ -40,19 +52,39 @@ fn set_on_hand(name: &str, pieces: u32, id: &str) -> Command {
 }
 
 fn adjust(name: &str, delta: i64, id: Option<&str>) -> Command {
+    adjust_at("main", name, delta, id)
+}
+
+fn adjust_at(location: &str, name: &str, delta: i64, id: Option<&str>) -> Command {
     Command::Adjust(Adjustment {
         sku: sku(name),
+        location: place(location),
         delta: Delta::new(delta).unwrap(),
         reason: Reason::new("counted").unwrap(),
         by: UserId::from_uuid(Uuid::from_u128(9)),
-        key: id.map(|id| key(id, &format!("{name} {delta}"))),
+        key: id.map(|id| key(id, &format!("{name} {delta} {location}"))),
+    })
+}
+
+fn transfer(name: &str, from: &str, to: &str, pieces: u32, id: Option<&str>) -> Command {
+    Command::Transfer(Transfer {
+        id: TransferId::from_uuid(Uuid::from_u128(u128::from(pieces))),
+        sku: sku(name),
+        from: place(from),
+        to: place(to),
+        pieces: Quantity::new(pieces).unwrap(),
+        reason: Reason::new("filled up").unwrap(),
+        by: UserId::from_uuid(Uuid::from_u128(9)),
+        key: id.map(|id| key(id, &format!("{name} {from} {to} {pieces}"))),
     })
 }
 
 /// What is stored after the writes of a decision, with every guard checked.
 fn store(mut stored: Stored, writes: Writes) -> Stored {
     for Changed { before, after } in writes.stock {
-        assert_eq!(stored.stock.insert(after.sku.clone(), after), before);
+        let shelf = stored.stock.entry(after.sku.clone()).or_default();
+        assert_eq!(shelf.at(&after.location), before.as_ref());
+        shelf.put(after);
     }
     for Changed { before, after } in writes.reservations {
         assert_eq!(stored.reservations.insert(after.order, after), before);
@@ -65,7 +97,7 @@ fn store(mut stored: Stored, writes: Writes) -> Stored {
 
 /// Runs batches one after the other.
 fn run(batches: &[Vec<Command>]) -> (Stored, Vec<Result<Answer, Error>>) {
-    let mut stored = Stored::default();
+    let mut stored = empty();
     let mut answers = Vec::new();
     for batch in batches {
         let decision = decide(&stored, batch);
@@ -78,12 +110,16 @@ fn run(batches: &[Vec<Command>]) -> (Stored, Vec<Result<Answer, Error>>) {
 fn state(answer: &Result<Answer, Error>) -> &State {
     match answer {
         Ok(Answer::Reservation(reservation)) => &reservation.state,
-        Ok(Answer::Stock(_)) | Err(_) => panic!("not a reservation: {answer:?}"),
+        Ok(Answer::Moved(_)) | Err(_) => panic!("not a reservation: {answer:?}"),
     }
 }
 
 fn counts(stored: &Stored, name: &str) -> (i64, i64, i64, i64) {
-    let stock = &stored.stock[&sku(name)];
+    counts_at(stored, name, "main")
+}
+
+fn counts_at(stored: &Stored, name: &str, location: &str) -> (i64, i64, i64, i64) {
+    let stock = stored.stock[&sku(name)].at(&place(location)).unwrap();
     (stock.available, stock.reserved, stock.sold, stock.received)
 }
 
@@ -169,7 +205,7 @@ fn an_order_cannot_change_what_it_asked_for() {
 fn committing_what_was_never_reserved_is_an_error_and_leaves_no_trace() {
     let (stored, answers) = run(&[vec![commit(1)]]);
     assert_eq!(answers, [Err(Error::NoReservation { order: order(1) })]);
-    assert_eq!(stored, Stored::default());
+    assert_eq!(stored, empty());
 }
 
 #[test]
@@ -232,10 +268,11 @@ fn setting_what_is_already_there_writes_nothing_but_the_first_zero_counts() {
 
 #[test]
 fn counts_that_do_not_add_up_stop_only_their_own_sku() {
-    let mut stored = Stored::default();
-    let bad = Stock { available: 5, received: 4, version: 1, ..Stock::none(sku("mug")) };
-    stored.stock.insert(sku("mug"), bad);
-    let decision = decide(&stored, &[reserve(1, &[("mug", 1)]), adjust("mug", 1, None), adjust("cup", 1, None)]);
+    let mut stored = empty();
+    let bad = Stock { available: 5, received: 4, version: 1, ..Stock::none(sku("mug"), place("berlin")) };
+    stored.stock.entry(sku("mug")).or_default().put(bad);
+    let commands = [reserve(1, &[("mug", 1)]), adjust_at("berlin", "mug", 1, None), adjust("cup", 1, None)];
+    let decision = decide(&stored, &commands);
     assert_eq!(decision.answers[0], Err(Error::Unbalanced { sku: sku("mug") }));
     assert_eq!(decision.answers[1], Err(Error::Unbalanced { sku: sku("mug") }));
     assert!(decision.answers[2].is_ok());
@@ -243,100 +280,41 @@ fn counts_that_do_not_add_up_stop_only_their_own_sku() {
     assert!(decision.writes.reservations.is_empty());
 }
 
-const SKUS: [&str; 3] = ["cup", "mug", "pot"];
-
-fn any_command() -> impl Strategy<Value = Command> {
-    let name = prop::sample::select(SKUS.to_vec());
-    let wanted = prop::collection::btree_map(name.clone(), 1_u32..6, 1..=3);
-    let scope = prop::sample::select(vec![Scope::Hold, Scope::HoldOrSale]);
-    prop_oneof![
-        4 => (0_u8..8, wanted).prop_map(|(n, of)| reserve(n, &of.into_iter().collect::<Vec<_>>())),
-        2 => (0_u8..8).prop_map(commit),
-        2 => (0_u8..8, scope).prop_map(|(n, scope)| release(n, scope)),
-        1 => (name.clone(), 0_u32..12, 0_u8..4).prop_map(|(name, n, id)| set_on_hand(name, n, &id.to_string())),
-        2 => (name, prop_oneof![-6_i64..0, 1_i64..9], prop::option::of(0_u8..4))
-            .prop_map(|(name, n, id)| adjust(name, n, id.map(|id| id.to_string()).as_deref())),
-    ]
+#[test]
+fn an_order_is_held_sold_and_given_back_where_it_was_served_from() {
+    let (stored, answers) = run(&[
+        vec![adjust("mug", 1, None), adjust_at("berlin", "mug", 5, None), adjust("cup", 1, None)],
+        vec![reserve(1, &[("cup", 1), ("mug", 3)])],
+        // What comes in meanwhile changes nothing for an order that has its pieces.
+        vec![adjust("mug", 9, None), commit(1)],
+    ]);
+    assert_eq!(state(&answers[5]), &State::Committed);
+    let Ok(Answer::Reservation(held)) = &answers[3] else { panic!("{answers:?}") };
+    assert_eq!((held.location_of(&sku("mug")), held.location_of(&sku("cup"))), (place("berlin"), place("main")));
+    assert_eq!((counts_at(&stored, "mug", "berlin"), counts(&stored, "mug")), ((2, 0, 3, 5), (10, 0, 0, 10)));
+    let back = decide(&stored, &[release(1, Scope::HoldOrSale), reserve(1, &[("cup", 1), ("mug", 3)])]);
+    assert_eq!((state(&back.answers[0]), &back.answers[1]), (&State::Restocked, &back.answers[0]));
+    let stored = store(stored, back.writes);
+    assert_eq!((counts_at(&stored, "mug", "berlin"), counts(&stored, "cup")), ((5, 0, 0, 5), (1, 0, 0, 1)));
 }
 
-/// I1 and I2 of every SKU.
-fn assert_sound(stored: &Stored) {
-    for (name, stock) in &stored.stock {
-        assert!(stock.is_balanced(), "{stock:?}");
-        let pieces = |wanted: &State| -> i64 {
-            let matching = stored.reservations.values().filter(|r| &r.state == wanted).filter_map(|r| r.lines.as_ref());
-            matching
-                .flat_map(Lines::as_slice)
-                .filter(|line| &line.sku == name)
-                .map(|line| i64::from(line.quantity.get()))
-                .sum()
-        };
-        assert_eq!(stock.reserved, pieces(&State::Held), "reserved pieces of {name}");
-        assert_eq!(stock.sold, pieces(&State::Committed), "sold pieces of {name}");
-    }
+#[test]
+fn nothing_comes_into_a_location_that_is_not_there() {
+    let (stored, answers) = run(&[vec![adjust_at("potsdam", "mug", 5, None)]]);
+    assert_eq!((stored, answers), (empty(), vec![Err(Error::NoLocation { field: "location" })]));
 }
 
-/// Every version of a SKU has its movement, and the movements lead from nothing to what is stored.
-fn assert_history(stored: &Stored, movements: &[Movement]) {
-    for (name, stock) in &stored.stock {
-        let mut last = Stock::none(name.clone());
-        for movement in movements.iter().filter(|movement| &movement.after.sku == name) {
-            assert_eq!(moved(&last, movement.change).as_ref(), Ok(&movement.after));
-            last = movement.after.clone();
-        }
-        assert_eq!(&last, stock);
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_history_loses_oversells_or_splits_an_order(batches in prop::collection::vec(prop::collection::vec(any_command(), 1..12), 1..12)) {
-        let mut stored = Stored::default();
-        let mut movements = Vec::new();
-        for batch in &batches {
-            let decision = decide(&stored, batch);
-            prop_assert_eq!(decision.answers.len(), batch.len());
-            movements.extend(decision.writes.movements.iter().cloned());
-            stored = store(stored, decision.writes);
-            assert_sound(&stored);
-        }
-        assert_history(&stored, &movements);
-    }
-
-    #[test]
-    fn one_batch_comes_to_the_same_as_one_command_at_a_time(commands in prop::collection::vec(any_command(), 1..60)) {
-        let together = run(std::slice::from_ref(&commands));
-        let apart = run(&commands.into_iter().map(|command| vec![command]).collect::<Vec<_>>());
-        prop_assert_eq!(together, apart);
-    }
-
-    #[test]
-    fn doing_every_command_twice_in_a_row_is_doing_it_once(commands in prop::collection::vec(any_command(), 1..60)) {
-        let keyed: Vec<_> = commands.into_iter().filter(|c| !matches!(c, Command::Adjust(Adjustment { key: None, .. }))).collect();
-        let once = run(std::slice::from_ref(&keyed));
-        let doubled: Vec<_> = keyed.into_iter().flat_map(|command| [command.clone(), command]).collect();
-        let twice = run(&[doubled]);
-        prop_assert_eq!(&once.0, &twice.0);
-        for (n, answer) in once.1.iter().enumerate() {
-            prop_assert_eq!(answer, &twice.1[2 * n]);
-            prop_assert_eq!(answer, &twice.1[2 * n + 1]);
-        }
-    }
-
-    #[test]
-    fn holds_never_exceed_what_is_there(stock in 0_u32..40, wants in prop::collection::vec(1_u32..10, 1..40)) {
-        let mut commands = vec![set_on_hand("mug", stock, "k")];
-        commands.extend((0_u8..).zip(&wants).map(|(n, q)| reserve(n, &[("mug", *q)])));
-        let (stored, answers) = run(&[commands]);
-        let held: u32 = answers[1..].iter().zip(&wants).filter(|(a, _)| state(a) == &State::Held).map(|(_, q)| q).sum();
-        prop_assert!(held <= stock);
-        prop_assert_eq!(stored.stock[&sku("mug")].reserved, i64::from(held));
-        // First come, first served: whoever was refused did not fit at that moment.
-        let mut left = stock;
-        for (answer, q) in answers[1..].iter().zip(&wants) {
-            let fits = *q <= left;
-            prop_assert_eq!(state(answer) == &State::Held, fits);
-            left -= if fits { *q } else { 0 };
-        }
-    }
+#[test]
+fn others_hear_of_what_one_line_can_get_and_only_when_that_changes() {
+    let told = |stored: &Stored, commands: &[Command]| {
+        let decision = decide(stored, commands);
+        let facts: Vec<_> = decision.writes.facts.iter().map(|fact| (fact.available, fact.version)).collect();
+        (store(stored.clone(), decision.writes), facts)
+    };
+    let (stored, first) = told(&empty(), &[adjust_at("zoo", "mug", 5, None), adjust("mug", 2, None)]);
+    let (stored, main) = told(&stored, &[reserve(1, &[("mug", 1)])]);
+    let (stored, sold) = told(&stored, &[commit(1)]);
+    let (stored, zoo) = told(&stored, &[reserve(2, &[("mug", 3)])]);
+    let (_, back) = told(&stored, &[release(2, Scope::Hold), release(1, Scope::HoldOrSale)]);
+    assert_eq!((first, main, sold, zoo, back), (vec![(5, 2)], vec![], vec![], vec![(2, 5)], vec![(5, 7)]));
 }
