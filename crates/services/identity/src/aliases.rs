@@ -17,6 +17,7 @@ pub(crate) const ACCESS: &[Alias] = &[
     Alias::new(Method::Post, "/user", CHECKED, "/api/v1/auth/register"),
     Alias::new(Method::Get, "/user/{id}", Access::LOGGED_IN, "/api/v1/users"),
     Alias::new(Method::Put, "/user/{id}", Access::CUSTOMER, "/api/v1/me"),
+    Alias::new(Method::Delete, "/user/{id}", Access::CUSTOMER.guarded_against_guessing(), "/api/v1/me"),
     Alias::new(Method::Post, "/users/register", CHECKED, "/api/v1/auth/register"),
     Alias::new(Method::Get, "/users", Access::ADMIN, "/api/v1/users").open(),
     Alias::new(Method::Get, "/users/{id}", Access::LOGGED_IN, "/api/v1/users").open(),

@@ -12,7 +12,7 @@ mod sessions;
 mod users;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use shop_http::{Access, Code, HttpError, Method, PageQuery, Route};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -94,6 +94,16 @@ fn said_before(mut response: HttpResponse) -> HttpResponse {
     let name = HeaderName::from_static("idempotency-replayed");
     response.headers_mut().insert(name, HeaderValue::from_static("true"));
     response
+}
+
+/// The refusal of a call that looks at a password, with when to come again where that is known.
+pub(crate) fn refusal(error: Error) -> HttpError {
+    let seconds = error.retry_after();
+    let refused = HttpError::from(error);
+    match seconds {
+        Some(seconds) => refused.with_header(RETRY_AFTER, HeaderValue::from(seconds)),
+        None => refused,
+    }
 }
 
 /// These lists have one sequence each.

@@ -21,6 +21,7 @@ use shop_types::{Email, Envelope, UserId};
 use subtle::ConstantTimeEq as _;
 
 pub(crate) use self::audit::AuditFilter;
+pub(crate) use self::customer_orders::Linked;
 pub(crate) use self::deletions::{Deletion, Warrant};
 pub(crate) use self::exports::{Held, Wished};
 pub(crate) use self::letters::{Posted, Reset};

@@ -42,6 +42,15 @@ pub(crate) struct ProfileChangeAlias {
     pub(crate) name: Name,
 }
 
+/// Proof that an account is one's own, to delete it.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"password": "correct horse battery"}))]
+pub(crate) struct DeletionAlias {
+    #[serde(deserialize_with = "typed_password")]
+    #[schema(value_type = String, format = Password)]
+    pub(crate) password: Password,
+}
+
 /// An account as the aliases show it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

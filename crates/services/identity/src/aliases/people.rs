@@ -1,21 +1,25 @@
 //! Aliases below `/user` and `/users`: accounts by id, or by the number that people use.
 
-use actix_web::web::Data;
-use actix_web::{HttpResponse, get, post, put};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
+use serde_json::json;
 use shop_http::alias::{Limits, LooseBody, LooseQuery};
 use shop_http::{ErrorBody, HttpError, LoggedIn, MaybeKey, PathText, Who, reply};
 use shop_types::id::UserKind;
 use shop_types::{Caller, Named, Page, Role};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::body::{ProfileChangeAlias, RegisterAlias, SessionAlias, UserAlias, UsersAlias};
+use super::body::{
+    DeletionAlias, MessageAlias, ProfileChangeAlias, RegisterAlias, SessionAlias, UserAlias, UsersAlias,
+};
 use super::sessions::registered;
 use crate::app::App;
 use crate::domain::User;
+use crate::routes::refusal;
 
 /// The routes below `/user`.
 pub(super) fn one(routes: &mut ServiceConfig<'_>) {
-    routes.service(register_user).service(get_user).service(change_user);
+    routes.service(register_user).service(get_user).service(change_user).service(delete_user);
 }
 
 /// The routes below `/users`; the fixed one first (C19).
@@ -101,6 +105,42 @@ pub(crate) async fn change_user(
     }
     let user = app.rename_present(own, &sent.into_inner().name).await?;
     Ok(reply::ok(&UserAlias::from(user)))
+}
+
+/// Deletes an account, for good: one's own by its password, or as an admin somebody else's, without a body.
+#[utoipa::path(tag = "identity",
+    request_body(content = Option<DeletionAlias>, description = "Of the owner. An admin sends none; one that is sent must be whole, and proves nothing"),
+    params(("id" = String, Path)), responses(
+    (status = 200, description = "The account is gone", body = MessageAlias),
+    (status = 403, description = "The password is wrong", body = ErrorBody),
+    (status = 404, description = "No such account, or not yours", body = ErrorBody),
+    (status = 409, description = "An admin's own account: another admin deletes it", body = ErrorBody),
+    (status = 422, description = "The password is missing", body = ErrorBody),
+    (status = 429, description = "The password was wrong too often; also for the right one", body = ErrorBody),
+    (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
+))]
+#[delete("/{id}")]
+pub(crate) async fn delete_user(
+    app: Data<App>,
+    LoggedIn(caller, role, _): LoggedIn,
+    who: Who,
+    named: PathText<Named<UserKind>>,
+    request: HttpRequest,
+    body: Payload,
+) -> Result<HttpResponse, HttpError> {
+    let user = visible(&app, &who.0, named.0).await?;
+    let sent = LooseBody::<DeletionAlias>::if_sent(&request, body.into_inner()).await?;
+    match role {
+        Role::Admin => app.delete_user(caller, user.id).await?,
+        Role::Customer | Role::Staff if user.id == caller => {
+            // Without a body its field is what is missing.
+            let proof = sent.map_or_else(|| shop_http::body::decode(&json!({})), |sent| Ok(sent.into_inner()))?;
+            app.delete_me(caller, proof.password).await.map_err(refusal)?;
+        }
+        // Staff sees everybody, and deletes nobody else; programs delete nobody.
+        Role::Customer | Role::Staff | Role::Service => return Err(HttpError::not_found()),
+    }
+    Ok(reply::ok(&MessageAlias { message: "User deleted successfully" }))
 }
 
 /// Lists accounts, newest first.

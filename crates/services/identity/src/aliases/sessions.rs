@@ -11,6 +11,7 @@ use super::body::{
     FoundUserAlias, LoginAlias, MessageAlias, ProfileChangeAlias, RegisterAlias, SessionAlias, WrittenUserAlias,
 };
 use crate::app::{App, Register};
+use crate::routes::refusal;
 
 pub(super) fn configure(routes: &mut ServiceConfig<'_>) {
     routes.service(register).service(login).service(profile).service(change_profile).service(logout);
@@ -23,7 +24,7 @@ pub(super) async fn registered(
     sent: LooseBody<RegisterAlias>,
 ) -> Result<HttpResponse, HttpError> {
     let RegisterAlias { email, password, name } = sent.into_inner();
-    let opened = app.register(Register { email, password, name, key: key.0 }).await?;
+    let opened = app.register(Register { email, password, name, key: key.0 }).await.map_err(refusal)?;
     let session = SessionAlias::new("User registered successfully", opened);
     Ok(reply::with_status(StatusCode::CREATED, None, &session))
 }
@@ -47,11 +48,12 @@ pub(crate) async fn register(
 #[utoipa::path(tag = "identity", request_body = LoginAlias, responses(
     (status = 200, description = "A session", body = SessionAlias),
     (status = 401, description = "Address or password is wrong", body = ErrorBody),
+    (status = 429, description = "Too many wrong passwords for this address; also for the right one", body = ErrorBody),
 ))]
 #[post("/login")]
 pub(crate) async fn login(app: Data<App>, sent: LooseBody<LoginAlias>) -> Result<HttpResponse, HttpError> {
     let LoginAlias { email, password } = sent.into_inner();
-    let opened = app.login(&email, password).await?;
+    let opened = app.login(&email, password).await.map_err(refusal)?;
     Ok(reply::ok(&SessionAlias::new("Login successful", opened)))
 }
 

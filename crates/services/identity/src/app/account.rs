@@ -2,6 +2,7 @@
 
 use shop_types::{Email, SessionId, UserId};
 
+use super::hashing::Hash;
 use super::sessions::{Ending, Reason};
 use super::{App, Error};
 use crate::domain::letter::Purpose;
@@ -57,7 +58,8 @@ impl App {
     /// Changes the password of an account and ends its other sessions.
     ///
     /// # Errors
-    /// [`Error::NoSuchUser`]; [`Error::WrongPassword`] when the old one is not right; [`Error::Hashing`] when too many
+    /// [`Error::NoSuchUser`]; [`Error::WrongPassword`] when the old one is not right, [`Error::TooManyMisses`] when somebody
+    /// has got it wrong too often; [`Error::Hashing`] when too many
     /// passwords are being checked.
     pub(crate) async fn change_password(
         &self,
@@ -115,10 +117,25 @@ impl App {
     /// The account of whoever has just proved that it is theirs.
     pub(super) async fn proven(&self, id: UserId, password: Password) -> Result<Account, Error> {
         let account = self.store.account_of(id).await?.ok_or(Error::NoSuchUser)?;
-        if self.hashing.is_right(password, Some(&account.hash)).await? {
+        if self.is_right(&account.user.email, password, Some(&account.hash)).await? {
             Ok(account)
         } else {
             Err(Error::WrongPassword)
+        }
+    }
+
+    /// Compares a password with that of the account of an address, or, when it has none, does the same and answers `false`.
+    ///
+    /// # Errors
+    /// [`Error::TooManyMisses`] also for the right one; [`Error::Hashing`] when too many passwords are being checked.
+    pub(super) async fn is_right(&self, email: &Email, password: Password, of: Option<&Hash>) -> Result<bool, Error> {
+        let attempt = self.misses.take(email).await?;
+        match self.hashing.is_right(password, of).await {
+            Ok(false) => Ok(false),
+            looked => {
+                self.misses.forgive(attempt).await;
+                Ok(looked?)
+            }
         }
     }
 }

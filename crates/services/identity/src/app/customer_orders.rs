@@ -4,6 +4,8 @@ use shop_types::{EventId, OrderId, Page, UserId};
 
 use super::{App, Error};
 use crate::domain::CustomerOrder;
+use crate::domain::audit::Action;
+use crate::store::Linked;
 
 impl App {
     /// Remembers orders that were placed, each event once. `None` stands for a guest's order, whose event counts as heard.
@@ -18,14 +20,17 @@ impl App {
         Ok(self.store.remember_orders(events, orders).await?)
     }
 
-    /// Remembers that an order is a person's, as a program tells it. Again changes nothing.
+    /// Remembers that an order is a person's, as a program tells it, and writes that down. Again changes nothing.
     ///
     /// # Errors
     /// [`Error::NoSuchUser`]; [`Error::OrderOfAnother`].
-    pub(crate) async fn link_order(&self, user: UserId, order: OrderId) -> Result<(), Error> {
-        self.user(user).await?;
+    pub(crate) async fn link_order(&self, program: UserId, user: UserId, order: OrderId) -> Result<(), Error> {
         let link = CustomerOrder { order, user, number: None, at: self.now() };
-        if self.store.link_order(link).await? { Ok(()) } else { Err(Error::OrderOfAnother) }
+        match self.store.link_order(link, &self.entry(program, user, Action::OrderLinked)).await? {
+            Linked::Done => Ok(()),
+            Linked::OfAnother => Err(Error::OrderOfAnother),
+            Linked::Nobody => Err(Error::NoSuchUser),
+        }
     }
 
     /// A page of the orders of a person, the latest first.

@@ -1,5 +1,7 @@
 //! How an operation of identity can end badly.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use shop_mesh::PeerError;
 use shop_types::{Detail, ErrorKind, ServiceError};
@@ -20,6 +22,8 @@ pub(crate) enum Error {
     Busy,
     #[error("the password is wrong")]
     WrongPassword,
+    #[error("too many wrong passwords for this address: try again in {} s", seconds(.retry_in))]
+    TooManyMisses { retry_in: Duration },
     #[error("the refresh token does not count; log in again")]
     InvalidRefreshToken,
     #[error("this account was closed by an admin")]
@@ -77,6 +81,7 @@ impl ServiceError for Error {
                 ErrorKind::Conflict
             }
             Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
+            Self::TooManyMisses { .. } => ErrorKind::RateLimited,
             Self::Sort | Self::KeyReused | Self::PastExpiry => ErrorKind::Invalid,
             Self::Token(Refused::Parameter(_) | Refused::Grant | Refused::Scope) => ErrorKind::Malformed,
             Self::SpentToken | Self::ExportFailed => ErrorKind::Gone,
@@ -105,6 +110,7 @@ impl ServiceError for Error {
             Self::EmailTaken => "email_taken",
             Self::WrongCredentials => "wrong_credentials",
             Self::WrongPassword => "wrong_password",
+            Self::TooManyMisses { .. } => "rate_limited",
             Self::InvalidRefreshToken => "invalid_refresh_token",
             Self::Deactivated => "account_deactivated",
             Self::NoSuchUser | Self::NoSuchSession | Self::NoSuchAddress | Self::NoSuchKey | Self::NoSuchExport => {
@@ -143,6 +149,7 @@ impl ServiceError for Error {
             | Self::SpentToken
             | Self::Busy
             | Self::WrongPassword
+            | Self::TooManyMisses { .. }
             | Self::InvalidRefreshToken
             | Self::Deactivated
             | Self::NoSuchUser
@@ -169,11 +176,38 @@ impl ServiceError for Error {
 
     /// Clients of OAuth read a word where others read a sentence (RFC 6749 section 5.2).
     fn client_message(&self) -> String {
-        if let Self::Token(refused) = self { refused.word().to_owned() } else { self.to_string() }
+        if let Self::Token(refused) = self {
+            refused.word().to_owned()
+        } else if self.kind() == ErrorKind::NotFound {
+            // The same for what there is not and for what is somebody else's.
+            "There is no such thing.".to_owned()
+        } else {
+            self.to_string()
+        }
     }
 
     fn extra(&self) -> Map<String, Value> {
-        let Self::Token(refused) = self else { return Map::new() };
-        [("error_description".to_owned(), refused.to_string().into())].into_iter().collect()
+        let mut extra = Map::new();
+        if let Self::Token(refused) = self {
+            extra.insert("error_description".to_owned(), refused.to_string().into());
+        }
+        if let Some(seconds) = self.retry_after() {
+            // As the limits on requests say it.
+            extra.insert("limit".to_owned(), "misses".into());
+            extra.insert("retryAfter".to_owned(), seconds.into());
+        }
+        extra
     }
+}
+
+impl Error {
+    /// In how many seconds the same may be let in, when that is known.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        if let Self::TooManyMisses { retry_in } = self { Some(seconds(retry_in)) } else { None }
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(wait: &Duration) -> u64 {
+    wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1)
 }

@@ -158,7 +158,9 @@ impl Hashing {
         let started = Instant::now();
         let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Error::Busy)?;
         let patience = context::remaining().map_or(PATIENCE, |left| left.min(PATIENCE));
-        let core = timeout(patience, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Error::Busy)?;
+        let core = timeout(patience, Arc::clone(&self.cores).acquire_owned()).await;
+        context::waited(started.elapsed());
+        let core = core.map_err(|_| Error::Busy)?;
         let core = core.map_err(|closed| Error::Failed(closed.into()))?;
         self.hashes.with_label_values(&[operation]).inc();
         let spare = Arc::clone(&self.memory);

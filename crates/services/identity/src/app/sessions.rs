@@ -72,10 +72,16 @@ impl App {
     /// answered the same.
     ///
     /// # Errors
-    /// [`Error::WrongCredentials`]; [`Error::Deactivated`]; [`Error::Hashing`] when too many passwords are being checked.
+    /// [`Error::WrongCredentials`]; [`Error::TooManyMisses`]; [`Error::Deactivated`]; [`Error::Hashing`] when too many passwords
+    /// are being checked.
     pub(crate) async fn login(&self, email: &Email, password: Password) -> Result<(User, Tokens), Error> {
         let account = self.store.account(email).await?;
-        let is_right = self.hashing.is_right(password, account.as_ref().map(|account| &account.hash)).await?;
+        let hash = account.as_ref().map(|account| &account.hash);
+        let is_right = self.is_right(email, password, hash).await.inspect_err(|error| {
+            if matches!(error, Error::TooManyMisses { .. }) {
+                self.logins.with_label_values(&["rate_limited"]).inc();
+            }
+        })?;
         let Some(account) = account.filter(|_| is_right) else {
             self.logins.with_label_values(&["wrong_credentials"]).inc();
             return Err(Error::WrongCredentials);

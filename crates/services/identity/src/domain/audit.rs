@@ -38,6 +38,8 @@ pub(crate) enum Action {
     KeyCreated,
     /// The account was an API key.
     KeyRemoved,
+    /// A program has told that an order is theirs.
+    OrderLinked,
 }
 
 impl Action {
@@ -52,6 +54,7 @@ impl Action {
             Self::Deleted => "deleted",
             Self::KeyCreated => "api_key_created",
             Self::KeyRemoved => "api_key_removed",
+            Self::OrderLinked => "order_linked",
         }
     }
 
@@ -65,7 +68,8 @@ impl Action {
             | Self::Activated
             | Self::Deleted
             | Self::KeyCreated
-            | Self::KeyRemoved => None,
+            | Self::KeyRemoved
+            | Self::OrderLinked => None,
         }
     }
 
@@ -80,6 +84,7 @@ impl Action {
             ("deleted", None) => Some(Self::Deleted),
             ("api_key_created", None) => Some(Self::KeyCreated),
             ("api_key_removed", None) => Some(Self::KeyRemoved),
+            ("order_linked", None) => Some(Self::OrderLinked),
             _ => None,
         }
     }
@@ -101,6 +106,7 @@ mod tests {
             Action::Deleted,
             Action::KeyCreated,
             Action::KeyRemoved,
+            Action::OrderLinked,
         ] {
             assert_eq!(Action::from_stored(action.word(), action.roles()), Some(action));
         }

@@ -9,7 +9,7 @@ use super::session::later;
 /// How long a token counts.
 pub(crate) const LIFE: SignedDuration = SignedDuration::from_mins(15);
 /// Letters of one kind whose tokens count at the same time: more are not sent, so that nobody's mailbox is flooded.
-pub(crate) const AT_ONCE: u64 = 3;
+pub(crate) const AT_ONCE: usize = 3;
 
 /// What a token brings its holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

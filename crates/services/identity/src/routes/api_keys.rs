@@ -79,10 +79,13 @@ pub(crate) struct MadeKeyBody {
 }))]
 pub(crate) struct TokenForm {
     /// `client_credentials`.
+    #[schema(pattern = "^client_credentials$")]
     grant_type: String,
     /// The id of the API key.
+    #[schema(min_length = 1)]
     client_id: String,
     /// Its secret.
+    #[schema(min_length = 1)]
     client_secret: String,
     /// The role of the API key, or nothing.
     scope: Option<String>,

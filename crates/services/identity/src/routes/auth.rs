@@ -7,6 +7,7 @@ use shop_http::{Body, ErrorBody, HttpError, LoggedIn, MaybeKey, reply};
 use super::body::{
     ForgottenBody, LoginBody, RefreshBody, RegisterBody, ResetBody, SessionBody, TokensBody, VerificationBody,
 };
+use super::refusal;
 use crate::app::{App, Register};
 
 /// Opens an account and a session for it. Tells whether an address has an account, as every registration that answers at
@@ -24,7 +25,7 @@ pub(crate) async fn register(
     body: Body<RegisterBody>,
 ) -> Result<HttpResponse, HttpError> {
     let RegisterBody { email, password, name } = body.into_inner();
-    let opened = app.register(Register { email, password, name, key: key.0 }).await?;
+    let opened = app.register(Register { email, password, name, key: key.0 }).await.map_err(refusal)?;
     Ok(reply::created("/api/v1/me", None, &SessionBody::from(opened)))
 }
 
@@ -34,12 +35,13 @@ pub(crate) async fn register(
     (status = 401, description = "Address or password is wrong", body = ErrorBody),
     (status = 403, description = "The password is right, but an admin has closed the account", body = ErrorBody),
     (status = 422, description = "Not an address", body = ErrorBody),
+    (status = 429, description = "Too many wrong passwords for this address; also for the right one", body = ErrorBody),
     (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
 ))]
 #[post("/api/v1/auth/login")]
 pub(crate) async fn login(app: Data<App>, body: Body<LoginBody>) -> Result<HttpResponse, HttpError> {
     let LoginBody { email, password } = body.into_inner();
-    let opened = app.login(&email, password).await?;
+    let opened = app.login(&email, password).await.map_err(refusal)?;
     Ok(reply::ok(&SessionBody::from(opened)))
 }
 

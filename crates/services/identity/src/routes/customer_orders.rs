@@ -67,10 +67,11 @@ pub(crate) async fn list_customer_orders(
 #[put("/api/v1/customers/{id}/orders/{orderId}")]
 pub(crate) async fn link_order(
     app: Data<App>,
+    LoggedIn(program, ..): LoggedIn,
     id: PathId<UserKind>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let order: OrderId = path_parameter(&request, "orderId")?;
-    app.link_order(id.0, order).await?;
+    app.link_order(program, id.0, order).await?;
     Ok(reply::no_content())
 }

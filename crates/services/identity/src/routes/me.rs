@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, put};
 use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, reply};
 
 use super::body::{DeletionBody, EmailChangeBody, MeChangeBody, PasswordChangeBody, UserBody};
+use super::refusal;
 use crate::app::App;
 
 /// Reads one's own account.
@@ -54,6 +55,7 @@ pub(crate) async fn change_me(
     (status = 403, description = "The password is wrong", body = ErrorBody),
     (status = 404, description = "The account is gone", body = ErrorBody),
     (status = 409, description = "An admin's account: another admin deletes it", body = ErrorBody),
+    (status = 429, description = "The password was wrong too often; also for the right one", body = ErrorBody),
     (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
 ))]
 #[delete("/api/v1/me")]
@@ -62,7 +64,7 @@ pub(crate) async fn delete_me(
     LoggedIn(id, ..): LoggedIn,
     body: Body<DeletionBody>,
 ) -> Result<HttpResponse, HttpError> {
-    app.delete_me(id, body.into_inner().password).await?;
+    app.delete_me(id, body.into_inner().password).await.map_err(refusal)?;
     Ok(reply::no_content())
 }
 
@@ -72,6 +74,7 @@ pub(crate) async fn delete_me(
     (status = 401, description = "No token, or one that does not hold", body = ErrorBody),
     (status = 403, description = "The present password is wrong", body = ErrorBody),
     (status = 422, description = "The new password breaks a rule", body = ErrorBody),
+    (status = 429, description = "The password was wrong too often; also for the right one", body = ErrorBody),
     (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
 ))]
 #[put("/api/v1/me/password")]
@@ -81,7 +84,7 @@ pub(crate) async fn change_password(
     body: Body<PasswordChangeBody>,
 ) -> Result<HttpResponse, HttpError> {
     let PasswordChangeBody { current_password, new_password } = body.into_inner();
-    app.change_password(id, here, current_password, new_password).await?;
+    app.change_password(id, here, current_password, new_password).await.map_err(refusal)?;
     Ok(reply::no_content())
 }
 
@@ -94,6 +97,7 @@ pub(crate) async fn change_password(
     (status = 412, description = "The account has changed meanwhile", body = ErrorBody),
     (status = 422, description = "Not an address", body = ErrorBody),
     (status = 428, description = "If-Match is missing", body = ErrorBody),
+    (status = 429, description = "The password was wrong too often; also for the right one", body = ErrorBody),
     (status = 503, description = "Too many passwords are being checked", body = ErrorBody),
 ))]
 #[put("/api/v1/me/email")]
@@ -104,7 +108,7 @@ pub(crate) async fn change_email(
     body: Body<EmailChangeBody>,
 ) -> Result<HttpResponse, HttpError> {
     let EmailChangeBody { email, password } = body.into_inner();
-    let user = app.change_email(id, version.0, email, password).await?;
+    let user = app.change_email(id, version.0, email, password).await.map_err(refusal)?;
     Ok(reply::with_etag(user.version, &UserBody::from(user)))
 }
 

@@ -120,7 +120,8 @@ pub(crate) struct EntryBody {
     actor_id: UserId,
     /// Whose account, or which API key, it was done to.
     user_id: UserId,
-    /// `created`, `details_changed`, `role_changed`, `deactivated`, `activated`, `deleted`, `api_key_created` or `api_key_removed`.
+    /// `created`, `details_changed`, `role_changed`, `deactivated`, `activated`, `deleted`, `api_key_created`, `api_key_removed` or
+    /// `order_linked`.
     action: &'static str,
     /// The role before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! Which orders are whose, in MongoDB: one document for each order of a person.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bson::DateTime;
@@ -9,15 +9,28 @@ use shop_mongo::options::IndexOptions;
 use shop_mongo::{Collection, Document, Error, IndexModel, Setup, UpdateOp, doc, inbox};
 use shop_types::{EventId, UserId};
 
+use super::audit::{self, AUDIT};
 use super::documents::Unreadable;
-use super::users::corrupt;
+use super::users::{corrupt, touch};
 use super::{Store, USERS, pages};
 use crate::domain::CustomerOrder;
+use crate::domain::audit::Entry;
 
 pub(super) const CUSTOMER_ORDERS: &str = "customer_orders";
 
 /// Whose inbox rows are ours.
 const GROUP: &str = "identity";
+
+/// What became of the word of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Linked {
+    /// It is the person's order now, or was before.
+    Done,
+    /// It is another person's.
+    OfAnother,
+    /// There is no account.
+    Nobody,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct LinkDocument {
@@ -60,7 +73,9 @@ impl Store {
                 let seen = inbox::claim(txn, GROUP, events).await?;
                 let new = events.iter().zip(orders).filter(|(event, _)| !seen.contains(event));
                 let new: Vec<&CustomerOrder> = new.filter_map(|(_, order)| order.as_ref()).collect();
-                let owners: HashSet<String> = new.iter().map(|order| order.user.to_string()).collect();
+                let owners: BTreeSet<String> = new.iter().map(|order| order.user.to_string()).collect();
+                let touches = owners.iter().map(|owner| touch(doc! { "_id": owner })).collect();
+                txn.update_many_ops(USERS, touches).await?;
                 let found: Vec<Document> = txn.find_many(USERS, owners).await?;
                 let here: HashSet<&str> = found.iter().filter_map(|user| user.get_str("_id").ok()).collect();
                 let known = new.into_iter().filter(|order| here.contains(order.user.to_string().as_str()));
@@ -70,18 +85,28 @@ impl Store {
         remembered.await
     }
 
-    /// Remembers an order of a person; `false` when it is another person's.
-    pub(crate) async fn link_order(&self, link: CustomerOrder) -> Result<bool, Error> {
-        let orders: Collection<Document> = self.mongo.collection(CUSTOMER_ORDERS);
-        let filter = doc! { "_id": link.order.to_string(), "user": link.user.to_string() };
-        let new = doc! { "$setOnInsert": { "at": DateTime::from(link.at) } };
-        let linked =
-            self.mongo.run("link order", async move { orders.update_one(filter, new).upsert(true).await }).await;
-        match linked {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_duplicate_of("_id_") => Ok(false),
-            Err(error) => Err(error),
-        }
+    /// Remembers an order of a person, and writes down who told of it. What is known stays as it is.
+    pub(crate) async fn link_order(&self, link: CustomerOrder, entry: &Entry) -> Result<Linked, Error> {
+        const WHAT: &str = "link order";
+        let (order, owner) = (link.order.to_string(), link.user.to_string());
+        let row = audit::document(WHAT, entry)?;
+        let linked = self.mongo.transact(WHAT, move |txn| {
+            let (order, owner, row) = (order.clone(), owner.clone(), row.clone());
+            Box::pin(async move {
+                if txn.update_many_ops(USERS, vec![touch(doc! { "_id": &owner })]).await?.matched == 0 {
+                    return Ok(Linked::Nobody);
+                }
+                let known: Vec<LinkDocument> = txn.find_many(CUSTOMER_ORDERS, [order.as_str()]).await?;
+                if let Some(known) = known.first() {
+                    return Ok(if known.user == owner { Linked::Done } else { Linked::OfAnother });
+                }
+                let new = doc! { "_id": order, "user": owner, "at": DateTime::from(link.at) };
+                txn.insert_many(CUSTOMER_ORDERS, vec![new]).await?;
+                txn.insert_many(AUDIT, vec![row]).await?;
+                Ok(Linked::Done)
+            })
+        });
+        linked.await
     }
 
     /// A page of the orders of a person, the latest first, and how many there are.

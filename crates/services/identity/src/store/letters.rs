@@ -12,7 +12,7 @@ use shop_types::Envelope;
 
 use super::documents::Unreadable;
 use super::sessions::Ended;
-use super::users::corrupt;
+use super::users::{corrupt, touch};
 use super::{Revocation, Store, USERS, email};
 use crate::app::hashing::Hash;
 use crate::domain::letter::{AT_ONCE, Letter, Purpose};
@@ -65,22 +65,32 @@ pub(super) fn setup() -> Setup {
 }
 
 impl Store {
-    /// Writes a letter and the event that tells of it; `false` when the account has enough that count.
+    /// Writes a letter and the event that tells of it; `false` when the account has enough that count, is gone, or has another
+    /// address.
     pub(crate) async fn post(&self, posted: Posted, now: Timestamp) -> Result<bool, Error> {
-        const WHAT: &str = "post letter";
-        let letters: Collection<Document> = self.mongo.collection(LETTERS);
-        let mut live = of_user(&posted.letter);
-        live.insert("expires_at", doc! { "$gt": DateTime::from(now) });
-        let count = self.mongo.run("count letters", async move { letters.count_documents(live).await });
-        if count.await? >= AT_ONCE {
-            return Ok(false);
-        }
-        let posted = Arc::new(posted);
-        let written = self.mongo.transact(WHAT, move |txn| {
-            let posted = Arc::clone(&posted);
-            Box::pin(async move { write(txn, &posted).await })
+        let others = of_user(&posted.letter);
+        let mut owner = email::filter(&posted.letter.email);
+        owner.insert("_id", posted.letter.user.to_string());
+        let (owner, posted) = (touch(owner), Arc::new(posted));
+        let written = self.mongo.transact("post letter", move |txn| {
+            let (others, owner, posted) = (others.clone(), owner.clone(), Arc::clone(&posted));
+            Box::pin(async move {
+                if txn.update_many_ops(USERS, vec![owner]).await?.matched == 0 {
+                    return Ok(false);
+                }
+                // Those that are over are gone within a minute. Asked for here, the server may look through everybody's instead.
+                let others: Vec<Document> = txn.find(LETTERS, others).await?;
+                let counts = |letter: &&Document| {
+                    letter.get_datetime("expires_at").is_ok_and(|expires_at| *expires_at > DateTime::from(now))
+                };
+                if others.iter().filter(counts).count() >= AT_ONCE {
+                    return Ok(false);
+                }
+                write(txn, &posted).await?;
+                Ok(true)
+            })
         });
-        written.await.map(|()| true)
+        written.await
     }
 
     /// The letter of a token, if it counts.

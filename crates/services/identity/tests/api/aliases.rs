@@ -96,6 +96,61 @@ async fn one_sees_and_changes_oneself_and_staff_see_everybody() {
 }
 
 #[tokio::test]
+async fn an_account_is_deleted_by_its_owners_password_or_by_an_admin_and_by_nobody_else() {
+    let (shop, boss) = identity_with_admin().await;
+    let (ada, bob) =
+        (post(&shop, "/user", &ada("ada@example.org")).await, post(&shop, "/user", &ada("bob@example.org")).await);
+    let path = |opened: &Answer, name: &str| {
+        let named = &opened.body["user"][name];
+        format!("/user/{}", named.as_str().map_or_else(|| named.to_string(), str::to_owned))
+    };
+    let (adas, bobs) = (path(&ada, "number"), path(&bob, "id"));
+    let delete = async |token: &str, path: &str, body: &Value| {
+        Answer::of(request(&shop, Method::DELETE, path).bearer_auth(token).json(body).send().await.unwrap()).await
+    };
+    let (proof, callers) = (json!({ "password": PASSWORD }), shop.callers());
+    let mut said = Vec::new();
+    for path in [&adas, &path(&ada, "id"), &format!("/user/{NOBODY}"), "/user/999999", "/user/x"] {
+        for other in [bob.text("token"), callers.staff().token] {
+            let refused = delete(&other, path, &proof).await;
+            refused.must_be(404, "not_found");
+            said.push((refused.body["error"].clone(), refused.body["details"].clone()));
+        }
+    }
+    assert!(said.windows(2).all(|pair| pair[0] == pair[1]), "other people's are told from unknown ones: {said:?}");
+    delete(&callers.service().token, &adas, &proof).await.must_be(403, "forbidden");
+    delete(&callers.expired().token, &adas, &proof).await.must_be(401, "token_expired");
+    delete(&callers.admin().token, &adas, &proof).await.must_be(403, "forbidden");
+    Answer::of(request(&shop, Method::DELETE, &adas).json(&proof).send().await.unwrap())
+        .await
+        .must_be(401, "unauthenticated");
+    let token = ada.text("token");
+    for (body, status, code) in [
+        (json!({ "password": "another password" }), 403, "wrong_password"),
+        (json!({ "user_id": 1 }), 422, "invalid_field"),
+        (json!({ "password": 1 }), 400, "malformed_body"),
+    ] {
+        delete(&token, &adas, &body).await.must_be(status, code);
+    }
+    call(&shop, Method::DELETE, &adas, &token).await.must_be(422, "invalid_field");
+    assert_eq!(me(&shop, &token).await.status, 200, "nothing was deleted");
+
+    let deleted = delete(&token, &adas, &json!({ "password": PASSWORD, "reason": "passed over" })).await;
+    assert_eq!((deleted.status, &deleted.body), (200, &json!({ "message": "User deleted successfully" })));
+    me(&shop, &token).await.must_be(401, "invalid_token");
+    let admin = boss.text("token");
+    delete(&admin, &bobs, &json!(-1)).await.must_be(400, "malformed_body");
+    assert_eq!(call(&shop, Method::DELETE, &bobs, &admin).await.status, 200, "an admin needs no body");
+    for path in [&adas, &bobs] {
+        call(&shop, Method::DELETE, path, &admin).await.must_be(404, "not_found");
+    }
+    call(&shop, Method::DELETE, &path(&boss, "id"), &admin).await.must_be(409, "own_account");
+    let log = call(&shop, Method::GET, "/api/v1/audit", &admin).await;
+    assert_eq!((&log.body["page"]["total"], &log.body["items"][0]["action"]), (&json!(1), &json!("deleted")));
+    assert_eq!(log.body["items"][0]["userId"], bob.body["user"]["id"]);
+}
+
+#[tokio::test]
 async fn open_aliases_list_and_show_accounts_to_everybody_and_change_none() {
     let shop = identity_with(|config| config.aliases = Aliases::Open).await;
     let opened = post(&shop, "/user", &ada("ada@example.org")).await;
@@ -105,6 +160,7 @@ async fn open_aliases_list_and_show_accounts_to_everybody_and_change_none() {
     assert_eq!((list.status, &list.body["users"]), (200, &json!([opened.body["user"]])), "{list:?}");
     assert_eq!(ask(Method::GET, &format!("/users/{number}")).await.body, opened.body["user"]);
     ask(Method::PUT, &format!("/user/{number}")).await.must_be(401, "unauthenticated");
+    ask(Method::DELETE, &format!("/user/{number}")).await.must_be(401, "unauthenticated");
     ask(Method::GET, "/auth/profile").await.must_be(401, "unauthenticated");
     ask(Method::GET, "/api/v1/users").await.must_be(401, "unauthenticated");
     let off = identity_with(|config| config.aliases = Aliases::Off).await;

@@ -10,7 +10,9 @@ use shop_testkit::TestShop;
 use shop_types::event::OrderFact;
 use shop_types::{Clock as _, Envelope, Event, EventId, Money, OrderId, UserId};
 
-use crate::given::{Answer, PASSWORD, call, documents, eventually, identity, identity_with_admin, register, request};
+use crate::given::{
+    Answer, PASSWORD, call, documents, eventually, identity, identity_with_admin, register, request, while_deleting,
+};
 
 fn user(opened: &Answer) -> UserId {
     opened.body["user"]["id"].as_str().unwrap().parse().unwrap()
@@ -142,4 +144,34 @@ async fn a_deleted_account_forgets_its_orders_also_those_told_later() {
     deliver(&shop, &[&placed(new_order(), 8, Some(user(&ada)))]).await;
     tell(&shop, &user(&ada).to_string(), &new_order().to_string()).await.must_be(404, "not_found");
     assert!(documents(&shop.mongo("identity").await, "customer_orders", doc! {}).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_order_that_is_told_while_an_account_is_deleted_does_not_stay() {
+    let shop = identity().await;
+    let mongo = shop.mongo("identity").await;
+    let (ada, eve) = (register(&shop, "ada@example.org").await, register(&shop, "eve@example.org").await);
+    let (adas, order) = (user(&ada).to_string(), new_order().to_string());
+    while_deleting(&mongo, &adas, tell(&shop, &adas, &order)).await.must_be(404, "not_found");
+    let event = placed(new_order(), 7, Some(user(&eve)));
+    while_deleting(&mongo, &user(&eve).to_string(), deliver(&shop, &[&event])).await;
+    for collection in ["customer_orders", "audit"] {
+        assert!(documents(&mongo, collection, doc! {}).await.is_empty(), "{collection}");
+    }
+    assert_eq!(documents(&mongo, "inbox", doc! {}).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_program_tells_is_written_down_once() {
+    let (shop, boss) = identity_with_admin().await;
+    let ada = register(&shop, "ada@example.org").await;
+    let (program, adas) = (shop.callers().service(), user(&ada).to_string());
+    let path = format!("/api/v1/customers/{adas}/orders/{}", new_order());
+    for _ in 0..2 {
+        assert_eq!(call(&shop, Method::PUT, &path, &program.token).await.status, 204);
+    }
+    let log = call(&shop, Method::GET, &format!("/api/v1/audit?userId={adas}"), &boss.text("token")).await;
+    assert_eq!((log.status, &log.body["page"]["total"]), (200, &json!(1)), "{log:?}");
+    let entry = &log.body["items"][0];
+    assert_eq!((&entry["action"], &entry["actorId"]), (&json!("order_linked"), &json!(program.id)));
 }

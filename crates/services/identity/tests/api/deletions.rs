@@ -8,7 +8,7 @@ use shop_testkit::TestShop;
 
 use crate::given::{
     Answer, PASSWORD, call, documents, events, identity, identity_with_admin, login, me, post, refresh, register,
-    request,
+    request, while_deleting,
 };
 
 const ME: &str = "/api/v1/me";
@@ -136,6 +136,18 @@ async fn addresses_that_come_while_an_account_is_deleted_do_not_stay() {
     assert_eq!(deleted.status, 204, "{deleted:?}");
     assert!(added.iter().all(|answer| [201, 401, 404].contains(&answer.status)), "{added:?}");
     assert!(documents(&shop.mongo("identity").await, "addresses", doc! {}).await.is_empty());
+}
+
+#[tokio::test]
+async fn letters_that_are_asked_for_while_an_account_is_deleted_are_not_written() {
+    let shop = identity().await;
+    let mongo = shop.mongo("identity").await;
+    let ada = register(&shop, "ada@example.org").await;
+    let token = ada.text("token");
+    let again = call(&shop, Method::POST, "/api/v1/me/email/verification", &token);
+    assert_eq!(while_deleting(&mongo, &id(&ada), again).await.status, 202);
+    assert!(documents(&mongo, "letters", doc! {}).await.is_empty());
+    assert_eq!(events(&mongo, "email.entered").await.len(), 1, "the one of the registration");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use shop_config::Config;
 use shop_mongo::{Document, Mongo, doc};
 use shop_testkit::{FakeClock, TestShop};
+use tokio::sync::Notify;
 
 use crate::first_admin;
 
@@ -148,6 +149,35 @@ pub(crate) async fn counted(shop: &TestShop, metric: &str, label: &str) -> u64 {
     let text = shop.client().get(shop.admin_url("/metrics")).send().await.unwrap().text().await.unwrap();
     let lines = text.lines().filter(|line| line.starts_with(&format!("{metric}{{")) && line.contains(label));
     lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
+}
+
+/// Deletes an account as identity does, and lets something happen before that is committed: until it is done, or for a second,
+/// as what meets the deletion has to wait for it.
+pub(crate) async fn while_deleting<T>(mongo: &Mongo, user: &str, meanwhile: impl Future<Output = T>) -> T {
+    let (begun, done, user) = (Arc::new(Notify::new()), Arc::new(Notify::new()), user.to_owned());
+    let signals = (Arc::clone(&begun), Arc::clone(&done));
+    let deletion = mongo.transact("delete by hand", move |txn| {
+        let ((begun, done), user) = (signals.clone(), user.clone());
+        Box::pin(async move {
+            for (collection, field) in [("users", "_id"), ("letters", "user"), ("customer_orders", "user")] {
+                let documents = txn.collection::<Document>(collection);
+                let deleted = documents.delete_many(doc! { field: &user }).session(&mut *txn.session).await;
+                deleted.map_err(|error| txn.sort(error))?;
+            }
+            begun.notify_one();
+            let _in_time = tokio::time::timeout(Duration::from_secs(1), done.notified()).await;
+            Ok(())
+        })
+    });
+    let meanwhile = async {
+        begun.notified().await;
+        let answer = meanwhile.await;
+        done.notify_one();
+        answer
+    };
+    let (deleted, answer) = tokio::join!(deletion, meanwhile);
+    deleted.unwrap();
+    answer
 }
 
 /// Asks again until it holds, for 10 s.

@@ -17,6 +17,7 @@ mod keys;
 mod letters;
 mod limits;
 mod logs;
+mod misses;
 mod new_shop;
 mod passwords;
 mod plans;
