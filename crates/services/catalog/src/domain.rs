@@ -18,7 +18,7 @@ pub(crate) use facets::Facets;
 pub(crate) use listing::Listing;
 pub(crate) use offer::Offer;
 pub(crate) use product::images::{Image, ImageChange, Media};
-pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant, VariantChange};
+pub(crate) use product::{NewProduct, NewVariant, Product, ProductChange, Status, Variant, VariantChange, check_stock};
 pub(crate) use search::{Place, Search, Sort};
 pub(crate) use tree::Tree;
 

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
 use serde::Deserialize;
-use shop_http::alias::{Limits, LooseBody, LooseQuery};
+use shop_http::alias::{Limits, LooseQuery, PricedBody};
 use shop_http::{ErrorBody, HttpError, MaybeKey, PathId, PathText, Who, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
@@ -20,8 +20,8 @@ use super::body::{
     WrittenProductAlias, money,
 };
 use super::seen;
-use crate::app::App;
-use crate::domain::{Listing, NewProduct, Place, ProductChange, Search};
+use crate::app::{App, Error};
+use crate::domain::{Listing, NewProduct, Place, ProductChange, Search, check_stock};
 use crate::routes::categories::find_categories;
 use crate::routes::products::{find_product, find_products, key_of, represent};
 
@@ -92,7 +92,7 @@ async fn created(
     who: Who,
     key: MaybeKey,
     request: &HttpRequest,
-    sent: LooseBody<NewProductAlias>,
+    sent: PricedBody<NewProductAlias>,
 ) -> Result<ProductAlias, HttpError> {
     let claim = who
         .0
@@ -125,10 +125,11 @@ async fn changed(
     app: &App,
     id: ProductId,
     request: &HttpRequest,
-    sent: LooseBody<ProductChangeAlias>,
+    sent: PricedBody<ProductChangeAlias>,
 ) -> Result<ProductAlias, HttpError> {
     let seen = seen(request)?;
     let ProductChangeAlias { name, description, price, category, stock } = sent.into_inner();
+    check_stock(stock).map_err(Error::from)?;
     let price = price.map(|price| money(&price, app.currency())).transpose()?;
     let category = match category {
         Some(name) => Some(Some(app.category_named(&name).await?)),
@@ -157,7 +158,7 @@ pub(crate) async fn create_bare(
     who: Who,
     key: MaybeKey,
     request: HttpRequest,
-    sent: LooseBody<NewProductAlias>,
+    sent: PricedBody<NewProductAlias>,
 ) -> Result<HttpResponse, HttpError> {
     let product = created(&app, who, key, &request, sent).await?;
     Ok(reply::with_status(StatusCode::CREATED, None, &product))
@@ -184,7 +185,7 @@ pub(crate) async fn change_bare(
     app: Data<App>,
     id: PathId<ProductKind>,
     request: HttpRequest,
-    sent: LooseBody<ProductChangeAlias>,
+    sent: PricedBody<ProductChangeAlias>,
 ) -> Result<HttpResponse, HttpError> {
     Ok(reply::ok(&changed(&app, id.0, &request, sent).await?))
 }
@@ -249,7 +250,7 @@ pub(crate) async fn create_product(
     who: Who,
     key: MaybeKey,
     request: HttpRequest,
-    sent: LooseBody<NewProductAlias>,
+    sent: PricedBody<NewProductAlias>,
 ) -> Result<HttpResponse, HttpError> {
     let product = created(&app, who, key, &request, sent).await?;
     let written = WrittenProductAlias { message: CREATED, product };
@@ -277,7 +278,7 @@ pub(crate) async fn change_product(
     app: Data<App>,
     id: PathId<ProductKind>,
     request: HttpRequest,
-    sent: LooseBody<ProductChangeAlias>,
+    sent: PricedBody<ProductChangeAlias>,
 ) -> Result<HttpResponse, HttpError> {
     let product = changed(&app, id.0, &request, sent).await?;
     Ok(reply::ok(&WrittenProductAlias { message: UPDATED, product }))

@@ -92,20 +92,12 @@ impl App {
 
     /// To be called before a write of these products.
     pub(super) fn stale_products<'a>(&self, products: impl IntoIterator<Item = &'a Product>) -> Stale {
-        let names = products.into_iter().flat_map(|product| {
-            let (id, slug) = (ProductKey::Id(product.id), ProductKey::Slug(product.slug.clone()));
-            [Reading::Product(&id).name(), Reading::Product(&slug).name()]
-        });
-        self.stale(names.chain([LISTS.to_owned()]))
+        Stale::of_products(self.cache.clone(), products)
     }
 
     /// To be called before a write of a category. Lists of those above it may hold other products then.
     pub(super) fn stale_categories(&self) -> Stale {
-        self.stale([TREE.to_owned(), LISTS.to_owned()])
-    }
-
-    fn stale(&self, names: impl IntoIterator<Item = String>) -> Stale {
-        Stale { cache: self.cache.clone(), names: names.into_iter().collect() }
+        Stale { cache: self.cache.clone(), names: vec![TREE.to_owned(), LISTS.to_owned()] }
     }
 }
 
@@ -120,6 +112,19 @@ pub(super) struct Stale {
 }
 
 impl Stale {
+    /// What a write of these products makes old; nothing for none.
+    pub(super) fn of_products<'a>(cache: Cache, products: impl IntoIterator<Item = &'a Product>) -> Self {
+        let names = products.into_iter().flat_map(|product| {
+            let (id, slug) = (ProductKey::Id(product.id), ProductKey::Slug(product.slug.clone()));
+            [Reading::Product(&id).name(), Reading::Product(&slug).name()]
+        });
+        let mut names: Vec<String> = names.collect();
+        if !names.is_empty() {
+            names.push(LISTS.to_owned());
+        }
+        Self { cache, names }
+    }
+
     /// No reader of this process is given, from now on, what was loaded before; others hear of it.
     pub(super) async fn forget(mut self) {
         self.cache.invalidate(&self.names).await;

@@ -124,9 +124,7 @@ impl Product {
         if variants.len() > MOST_VARIANTS {
             return Err(Error::invalid("variants", "must be at most 99"));
         }
-        if new.stock.is_some_and(|pieces| pieces > Quantity::MAX) {
-            return Err(Error::invalid("stock", "must be 0 to 1000000"));
-        }
+        check_stock(new.stock)?;
         Ok(Self {
             slug: match new.slug {
                 Some(slug) => check_slug(&slug)?,
@@ -198,6 +196,17 @@ impl Product {
 
 fn description(value: Option<&str>) -> Result<String, Error> {
     text("description", value.unwrap_or_default(), 0..=10_000, Lines::Many, DESCRIPTION)
+}
+
+/// Pieces that a product may be given at once.
+///
+/// # Errors
+/// [`Error::Invalid`] for more than [`Quantity::MAX`].
+pub(crate) fn check_stock(stock: Option<u32>) -> Result<(), Error> {
+    match stock {
+        Some(pieces) if pieces > Quantity::MAX => Err(Error::invalid("stock", "must be 0 to 1000000")),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Prices are in the shop's currency, not negative, and small enough that a full cart cannot overflow.

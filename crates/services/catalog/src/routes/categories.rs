@@ -91,6 +91,7 @@ pub(crate) async fn find_category(app: &App, id: CategoryId) -> Result<Found, Ht
     (status = 200, description = "The category after the change", body = CategoryBody),
     (status = 409, description = "The name is in use, or the tree would close a circle or be too deep", body = ErrorBody),
     (status = 412, description = "It has changed meanwhile", body = ErrorBody),
+    (status = 428, description = "If-Match is missing", body = ErrorBody),
 ))]
 #[patch("/api/v1/categories/{id}")]
 pub(crate) async fn change_category(
@@ -108,6 +109,7 @@ pub(crate) async fn change_category(
     (status = 204, description = "Deleted"),
     (status = 409, description = "Products or other categories are in it", body = ErrorBody),
     (status = 412, description = "It has changed meanwhile", body = ErrorBody),
+    (status = 428, description = "If-Match is missing", body = ErrorBody),
 ))]
 #[delete("/api/v1/categories/{id}")]
 pub(crate) async fn delete_category(

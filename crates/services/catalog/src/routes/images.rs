@@ -44,6 +44,7 @@ pub(crate) struct ImageQuery {
     alt: String,
     /// Where it shall stand, from 0; at the end without it.
     #[serde(default)]
+    #[param(format = "uint32")]
     position: Option<u32>,
 }
 

@@ -113,13 +113,15 @@ impl Store {
         found.map(|stored| stored.try_into().map_err(|error| Error::corrupt(WHAT, error))).transpose()
     }
 
-    /// Leases the oldest import that nobody works on.
+    /// Leases the oldest import that nobody works on, and counts that.
     pub(crate) async fn take_import(&self, holder: &str) -> Result<Option<Import>, Error> {
         const WHAT: &str = "take import";
         let imports: Collection<ImportDocument> = self.mongo.collection(IMPORTS);
         let silent = doc! { "$lt": ["$renewed_at", { "$subtract": ["$$NOW", LEASE_MILLISECONDS] }] };
         let filter = doc! { "open": true, "$expr": silent };
-        let lease = vec![doc! { "$set": { "state": "running", "holder": holder, "renewed_at": "$$NOW" } }];
+        let takes = doc! { "$add": [{ "$ifNull": ["$takes", 0_i64] }, 1_i64] };
+        let lease =
+            vec![doc! { "$set": { "state": "running", "holder": holder, "renewed_at": "$$NOW", "takes": takes } }];
         let taken = self.mongo.run(WHAT, async move {
             let oldest = doc! { "_id": 1 };
             imports.find_one_and_update(filter, lease).sort(oldest).return_document(ReturnDocument::After).await
@@ -127,13 +129,19 @@ impl Store {
         taken.await?.map(|stored| stored.try_into().map_err(|error| Error::corrupt(WHAT, error))).transpose()
     }
 
-    /// Gives an import back, for the next pod to take.
+    /// Gives an import back, for the next pod to take: as if it had not been taken.
     pub(crate) async fn give_import_back(&self, id: ImportId, holder: &str) -> Result<(), Error> {
         let long_ago = DateTime::from_millis(0);
-        self.change_import("give import back", id, holder, doc! { "$set": { "renewed_at": long_ago } }).await.map(drop)
+        let change = doc! { "$set": { "renewed_at": long_ago }, "$inc": { "takes": -1_i64 } };
+        self.change_import("give import back", id, holder, change).await.map(drop)
     }
 
-    /// Ends an import: every row was looked at, or none can be read. `false` when it has another holder by now.
+    /// Leaves an import to its lease, as if it had not been taken.
+    pub(crate) async fn uncount_import(&self, id: ImportId, holder: &str) -> Result<(), Error> {
+        self.change_import("uncount import", id, holder, doc! { "$inc": { "takes": -1_i64 } }).await.map(drop)
+    }
+
+    /// Ends an import: every row was looked at, or no further one can be. `false` when it has another holder by now.
     pub(crate) async fn end_import(&self, id: ImportId, holder: &str, fault: Option<Fault>) -> Result<bool, Error> {
         const WHAT: &str = "end import";
         let state = if fault.is_some() { "failed" } else { "done" };

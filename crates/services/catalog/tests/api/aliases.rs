@@ -80,8 +80,7 @@ async fn a_price_is_exact_both_ways() {
         let canonical = read(&shop, &format!("{PRODUCTS}/{}", id(&made["product"]))).await;
         assert_eq!(canonical.body["price"], json!({ "amount": cents, "currency": "EUR" }));
     }
-    for (price, status) in [("29.999", 422), ("-1", 422), ("1e2", 422), ("\"free\"", 422), ("null", 400), ("[1]", 400)]
-    {
+    for (price, status) in [("29.999", 422), ("-1", 422), ("1e2", 422), ("\"30\"", 400), ("null", 400), ("[1]", 400)] {
         let body = format!("{{\"name\": \"Mug\", \"price\": {price}}}");
         let request = staff(&shop, Method::POST, "/products").header("Content-Type", "application/json").body(body);
         let refused = answer(request).await;

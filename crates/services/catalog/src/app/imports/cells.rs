@@ -1,8 +1,14 @@
 //! Rows as comma-separated cells. The columns are the fields of a row; attributes and variants stand in their cells as JSON.
 //! An empty cell says nothing.
+//!
+//! Spreadsheets take a cell that begins like a formula for one, and run it. So a text that does is written with an apostrophe
+//! before it, which is taken off again when the file is read (OWASP, CSV injection).
+
+use std::borrow::Cow;
 
 use csv::{ByteRecord, Writer};
 use serde_json::{Map, Value, json};
+use shop_types::Sku;
 
 use super::row::RowBody;
 use crate::domain::import::Fault;
@@ -65,7 +71,7 @@ impl Header {
                     price.insert("currency".to_owned(), json!(text));
                 }
                 plain => {
-                    fields.insert(plain.to_owned(), json!(text));
+                    fields.insert(plain.to_owned(), json!(without_mark(text)));
                 }
             }
         }
@@ -74,6 +80,20 @@ impl Header {
         }
         Ok(Value::Object(fields))
     }
+}
+
+/// Whether a spreadsheet may take a cell for a formula, or would if apostrophes before it were gone: of those nobody could
+/// tell otherwise whether they are the text's own.
+fn is_like_a_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+fn with_mark(text: &str) -> Cow<'_, str> {
+    if is_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|rest| is_like_a_formula(rest)).unwrap_or(text)
 }
 
 /// What is wrong with a row.
@@ -89,10 +109,10 @@ pub(super) fn write_header(writer: &mut Writer<Vec<u8>>) -> Result<(), csv::Erro
 /// Writes one line.
 pub(super) fn write(writer: &mut Writer<Vec<u8>>, row: &RowBody) -> Result<(), csv::Error> {
     let RowBody { sku, slug, name, description, category_id, attributes, price, variants } = row;
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let text = |value: &Option<String>| with_mark(value.as_deref().unwrap_or_default()).into_owned();
     let attributes = attributes.as_ref().filter(|attributes| !attributes.is_empty());
     writer.write_record([
-        sku.as_ref().map(ToString::to_string).unwrap_or_default(),
+        with_mark(sku.as_ref().map(Sku::as_str).unwrap_or_default()).into_owned(),
         text(slug),
         text(name),
         text(description),
@@ -132,5 +152,18 @@ mod tests {
         let refused = |cells: &[&str]| json(cells).map_err(|fault| (fault.row, fault.field)).unwrap_err();
         assert_eq!(refused(&["mug", "", "", "", "{"]), (3, "attributes".to_owned()));
         assert_eq!(refused(&["mug"]), (3, String::new()));
+    }
+
+    #[test]
+    fn what_looks_like_a_formula_is_marked_and_read_as_it_was() {
+        for text in ["=1+1", "+49", "-5 degrees", "@home", "\tx", "\rx", "'=1", "''-"] {
+            let cell = with_mark(text);
+            assert_eq!(cell, format!("'{text}"));
+            assert_eq!(without_mark(&cell), text);
+        }
+        for text in ["'tis", "'", "1=1", "", "a\t=b"] {
+            assert_eq!((with_mark(text).as_ref(), without_mark(text)), (text, text));
+        }
+        assert_eq!(without_mark("=1"), "=1", "written by hand");
     }
 }

@@ -1,12 +1,14 @@
 //! From the bytes of an upload to its rows, one at a time, on a thread that may block: so neither the upload nor its rows are
 //! ever held in memory as a whole.
 
+mod records;
+
 use std::io::{self, BufRead as _, BufReader, Cursor, Read};
 
-use csv::{ByteRecord, ReaderBuilder};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use self::records::{MOST_CELLS, Next, Records};
 use super::cells::{Header, fault};
 use super::row::RowBody;
 use crate::domain::import::{Fault, Format, Row};
@@ -81,33 +83,29 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// Without a header of its own to the `csv` crate: it would take an empty one for none.
 fn read_csv(upload: impl Read, skip: u64, hand_out: &mut impl FnMut(Piece) -> bool) -> Result<(), Stop> {
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(upload);
-    let mut record = ByteRecord::new();
-    if !next(&mut reader, &mut record)? {
-        return Err(Stop::Unreadable(fault(0, "header", "missing_column", "must name sku or slug")));
-    }
-    let header = Header::read(&record).map_err(Stop::Unreadable)?;
-    let mut number = 0;
-    while next(&mut reader, &mut record)? {
+    let mut records = Records::new(upload);
+    let header = match records.next()? {
+        Next::Record(record) => Header::read(&record),
+        Next::TooLarge => Err(too_large(0)),
+        Next::TooMany => Err(too_many(0)),
+        Next::End => Err(fault(0, "header", "missing_column", "must name sku or slug")),
+    };
+    let (header, mut number) = (header.map_err(Stop::Unreadable)?, 0);
+    loop {
         number += 1;
-        if number <= skip {
-            continue;
-        }
-        let json =
-            if record.as_slice().len() > MAX_ROW_BYTES { Err(too_large(number)) } else { header.json(number, &record) };
+        let json = match records.next()? {
+            Next::End => return Ok(()),
+            Next::Record(_) | Next::TooLarge | Next::TooMany if number <= skip => continue,
+            Next::Record(record) => header.json(number, &record),
+            Next::TooLarge => Err(too_large(number)),
+            Next::TooMany => Err(too_many(number)),
+        };
         let row = json.and_then(|json| decode(number, &json));
-        if !hand_out(Piece::Row { number, end: reader.position().byte(), row }) {
+        if !hand_out(Piece::Row { number, end: records.position(), row }) {
             return Ok(());
         }
     }
-    Ok(())
-}
-
-fn next<R: Read>(reader: &mut csv::Reader<R>, record: &mut ByteRecord) -> Result<bool, Stop> {
-    // Bytes of any kind are a record: what can fail is fetching them.
-    reader.read_byte_record(record).map_err(|error| Stop::Broken(error.into()))
 }
 
 fn read_ndjson(upload: impl Read, skip: u64, hand_out: &mut impl FnMut(Piece) -> bool) -> Result<(), Stop> {
@@ -171,6 +169,10 @@ fn refused(number: u64, error: &shop_http::HttpError) -> Fault {
 
 fn too_large(number: u64) -> Fault {
     fault(number, "", "row_too_large", "must be at most 64 KiB")
+}
+
+fn too_many(number: u64) -> Fault {
+    fault(number, "", "malformed_row", format!("must have at most {MOST_CELLS} cells"))
 }
 
 #[cfg(test)]

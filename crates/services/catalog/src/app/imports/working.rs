@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shop_types::ProductId;
+use shop_types::{ErrorKind, ProductId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::cells::fault;
 use super::reader::{self, Piece, Pipe};
 use super::{App, parts_of};
-use crate::domain::Product;
+use crate::app::cache::Stale;
 use crate::domain::import::job::Import;
 use crate::domain::import::{Changed, Fault, Numbered, Settled};
 use crate::store::RowBatch;
@@ -30,7 +30,7 @@ const TRIES: u32 = 5;
 enum Ended {
     /// All rows were looked at.
     Done,
-    /// No row can be read.
+    /// No further row can be read.
     Failed(Fault),
     /// This process stops; another goes on.
     Stopped,
@@ -47,6 +47,18 @@ enum Obstacle {
     Rows(#[from] shop_mongo::Error),
     #[error("the reader of an upload ended without a word")]
     Reader,
+}
+
+impl Obstacle {
+    /// Whether the database is away or slow, which has an end.
+    fn is_passing(&self) -> bool {
+        let error = match self {
+            Self::Upload(error) => error.get_ref().and_then(|source| source.downcast_ref::<shop_mongo::Error>()),
+            Self::Rows(error) => Some(error),
+            Self::Reader => None,
+        };
+        error.is_some_and(|error| error.kind() == ErrorKind::Unavailable)
+    }
 }
 
 impl App {
@@ -75,7 +87,11 @@ impl App {
     async fn work_on(&self, import: &Import, holder: &str, stop: &CancellationToken) {
         let id = import.new.id;
         info!(import.id = %id, import.rows = import.rows, "Working on import {id}");
-        let left = match self.carry_out(import, holder, stop).await {
+        let carried_out = match import.given_up() {
+            Some(fault) => Ok(Ended::Failed(fault)),
+            None => self.carry_out(import, holder, stop).await,
+        };
+        let left = match carried_out {
             Ok(Ended::Lost) => Ok(()),
             Ok(Ended::Stopped) => self.store.give_import_back(id, holder).await,
             Ok(Ended::Done) => self.end(import, holder, None).await,
@@ -85,9 +101,10 @@ impl App {
                 self.end(import, holder, Some(fault(import.rows, "", "internal", "cannot be read by us"))).await
             }
             Err(obstacle @ (Obstacle::Upload(_) | Obstacle::Rows(_))) => {
-                // Its lease runs out, and then it is tried again, here or elsewhere.
+                // Its lease runs out, and then it is tried again, here or elsewhere, but not for ever.
                 warn!(import.id = %id, error = &obstacle as &dyn std::error::Error, "Import {id} has to wait");
-                Ok(())
+                // That the database is away is no fault of the import.
+                if obstacle.is_passing() { self.store.uncount_import(id, holder).await } else { Ok(()) }
             }
         };
         if let Err(error) = left {
@@ -176,22 +193,25 @@ impl App {
 
     /// Settles a batch; `false` when another pod has the import by now.
     async fn settle_batch(&self, batch: RowBatch) -> Result<bool, Obstacle> {
+        // What each try was about to write. Left here when nobody knows whether it was written, it is made old by its drop.
+        let (about_to, mut about) = mpsc::unbounded_channel();
         let mut tries = 1;
         let settled = loop {
-            match self.store.settle_rows(batch.clone()).await {
+            let (cache, about_to) = (self.cache.clone(), about_to.clone());
+            let before_writing = move |Settled { tally: _, created, changed }: &Settled| {
+                let changed = changed.iter().map(|Changed { before: _, after }| after);
+                // Nobody takes it: then nobody waits for the batch, and its drop does what is to be done.
+                drop(about_to.send(Stale::of_products(cache.clone(), created.iter().chain(changed))));
+            };
+            match self.store.settle_rows(batch.clone(), before_writing).await {
                 // Somebody made a product of the same SKU or slug meanwhile: now it is there to be read.
                 Err(error) if error.is_duplicate() && tries < TRIES => tries += 1,
                 ended => break ended?,
             }
         };
-        let Some(Settled { tally: _, created, changed }) = settled else { return Ok(false) };
-        if !batch.dry_run {
-            let changed = changed.iter().map(|Changed { before: _, after }| after);
-            let products: Vec<&Product> = created.iter().chain(changed).collect();
-            if !products.is_empty() {
-                self.stale_products(products).forget().await;
-            }
+        while let Ok(stale) = about.try_recv() {
+            stale.forget().await;
         }
-        Ok(true)
+        Ok(settled.is_some())
     }
 }

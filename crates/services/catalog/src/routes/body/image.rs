@@ -18,7 +18,7 @@ pub(crate) struct ImageChangeBody {
     alt: Option<String>,
     /// Where it shall stand, from 0; behind the last is the end.
     #[serde(default, deserialize_with = "given")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, format = "uint32")]
     position: Option<u32>,
 }
 

@@ -48,7 +48,7 @@ pub(crate) enum ImportState {
     Running,
     /// All rows were looked at.
     Done,
-    /// The upload cannot be read; `errors` says why.
+    /// No further row can be read; `errors` says why.
     Failed,
 }
 
@@ -83,7 +83,7 @@ impl ImportBody {
 impl From<Import> for ImportBody {
     fn from(import: Import) -> Self {
         let progress = import.percent();
-        let Import { new, state, rows, bytes_read: _, tally, finished_at } = import;
+        let Import { new, state, rows, bytes_read: _, tally, takes: _, finished_at } = import;
         let NewImport { id, format, dry_run, bytes, created_at } = new;
         let Tally { created, changed, unchanged, failed, faults } = tally;
         let error = |Fault { row, field, code, message }| FaultBody { row, field, code, message };

@@ -29,6 +29,9 @@ pub(super) struct ImportDocument {
     unchanged: i64,
     failed: i64,
     faults: Vec<FaultDocument>,
+    /// How often it was taken since it last got further.
+    #[serde(default)]
+    takes: i64,
     /// When its holder was last heard of, by the database's clock; long ago when it has none.
     renewed_at: DateTime,
     created_at: DateTime,
@@ -87,6 +90,7 @@ impl From<&NewImport> for ImportDocument {
             unchanged: 0,
             failed: 0,
             faults: Vec::new(),
+            takes: 0,
             renewed_at: DateTime::from_millis(0),
             created_at: (*created_at).into(),
             finished_at: None,
@@ -131,6 +135,7 @@ impl TryFrom<ImportDocument> for Import {
             rows: count("rows", stored.rows)?,
             bytes_read: count("bytes_read", stored.bytes_read)?,
             tally,
+            takes: count("takes", stored.takes)?,
             finished_at: stored.finished_at.map(DateTime::to_jiff),
         })
     }

@@ -1,6 +1,7 @@
 //! A batch of rows: what they name is read, they are decided, and products, counts and lease are written together.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use bson::{Document, doc};
 use jiff::Timestamp;
@@ -40,17 +41,25 @@ struct CategoryName {
 
 impl Store {
     /// Settles a batch; `None` when the import has another holder by now, or was settled further: nothing was written then.
-    pub(crate) async fn settle_rows(&self, batch: RowBatch) -> Result<Option<Settled>, Error> {
+    /// `before_writing` hears what is about to be written, each time that it is tried.
+    pub(crate) async fn settle_rows<B>(&self, batch: RowBatch, before_writing: B) -> Result<Option<Settled>, Error>
+    where
+        B: Fn(&Settled) + Send + Sync + 'static,
+    {
+        let before_writing = Arc::new(before_writing);
         self.mongo
             .transact("settle rows", move |txn| {
-                let batch = batch.clone();
-                Box::pin(settle_in(txn, batch))
+                let (batch, before_writing) = (batch.clone(), Arc::clone(&before_writing));
+                Box::pin(async move { settle_in(txn, batch, &*before_writing).await })
             })
             .await
     }
 }
 
-async fn settle_in(txn: &mut Txn<'_>, batch: RowBatch) -> Result<Option<Settled>, Error> {
+async fn settle_in<B>(txn: &mut Txn<'_>, batch: RowBatch, before_writing: &B) -> Result<Option<Settled>, Error>
+where
+    B: Fn(&Settled) + Sync,
+{
     let RowBatch { import, holder, dry_run, rows, end, currency, now } = batch;
     let readable: Vec<&Row> = rows.iter().filter_map(|numbered| numbered.row.as_ref().ok()).collect();
     let (stored, categories) = (products_of(txn, &readable).await?, categories_of(txn, &readable).await?);
@@ -63,12 +72,13 @@ async fn settle_in(txn: &mut Txn<'_>, batch: RowBatch) -> Result<Option<Settled>
         return Ok(None);
     }
     if !dry_run {
+        before_writing(&settled);
         write(txn, &settled).await?;
     }
     Ok(Some(settled))
 }
 
-/// The change of the import: what became of the rows, and that its holder is alive.
+/// The change of the import: what became of the rows, that its holder is alive and that it got further.
 fn count(rows: usize, end: u64, tally: &Tally) -> Result<Document, bson::error::Error> {
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let faults = tally.faults.iter().cloned().map(|fault| bson::serialize_to_document(&FaultDocument::from(fault)));
@@ -82,7 +92,7 @@ fn count(rows: usize, end: u64, tally: &Tally) -> Result<Document, bson::error::
             "unchanged": number(tally.unchanged),
             "failed": number(tally.failed),
         },
-        "$set": { "bytes_read": number(end) },
+        "$set": { "bytes_read": number(end), "takes": 1_i64 },
         "$push": { "faults": { "$each": faults, "$slice": most } },
         "$currentDate": { "renewed_at": true },
     })

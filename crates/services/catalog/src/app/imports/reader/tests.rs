@@ -76,6 +76,36 @@ fn a_row_that_is_too_large_is_a_fault_and_the_next_one_is_read() {
 }
 
 #[test]
+fn a_row_of_csv_may_be_as_large_as_a_row_of_json_and_not_a_byte_larger() {
+    // With the SKU, which is one byte.
+    let file = |bytes: usize| format!("sku,name\na,\"{}\"\nb,B\n", &"x\n".repeat(bytes)[..bytes - 1]);
+    for size in [7, 1 << 20] {
+        let fits = pieces(Format::Csv, file(MAX_ROW_BYTES).as_bytes(), 0, size);
+        assert_eq!(told(&fits), rows(&[(1, "a"), (2, "b")]), "{size}");
+        let larger = pieces(Format::Csv, file(MAX_ROW_BYTES + 1).as_bytes(), 0, size);
+        assert_eq!(told(&larger), rows(&[(1, " row_too_large"), (2, "b")]), "{size}");
+    }
+    let unended = format!("sku,name\na,A\nb,\"{}", "x".repeat(5 * MAX_ROW_BYTES));
+    assert_eq!(told(&pieces(Format::Csv, unended.as_bytes(), 0, 4096)), rows(&[(1, "a"), (2, " row_too_large")]));
+    assert_eq!(told(&pieces(Format::Csv, unended.as_bytes(), 1, 4096)), rows(&[(2, " row_too_large")]));
+    let header = "x".repeat(MAX_ROW_BYTES + 1);
+    assert_eq!(told(&pieces(Format::Csv, header.as_bytes(), 0, 4096)), rows(&[(0, "row_too_large")]));
+}
+
+#[test]
+fn a_row_of_csv_with_very_many_cells_is_a_fault_and_the_next_one_is_read() {
+    let fault = (1, " malformed_row");
+    for cells in [3, MOST_CELLS, MOST_CELLS + 1, 1000] {
+        let file = format!("sku,name\na{}\nb,B\n", ",".repeat(cells - 1));
+        assert_eq!(told(&pieces(Format::Csv, file.as_bytes(), 0, 50)), rows(&[fault, (2, "b")]), "{cells}");
+    }
+    let last = format!("sku\na{}", ",".repeat(MOST_CELLS));
+    assert_eq!(told(&pieces(Format::Csv, last.as_bytes(), 0, 50)), rows(&[fault]));
+    let header = format!("sku{}", ",".repeat(MOST_CELLS));
+    assert_eq!(told(&pieces(Format::Csv, header.as_bytes(), 0, 50)), rows(&[(0, "malformed_row")]));
+}
+
+#[test]
 fn a_file_without_a_header_is_not_csv() {
     for (file, code) in [("", "missing_column"), ("mug,5\n", "unknown_column"), ("name\nMug\n", "missing_column")] {
         assert_eq!(told(&pieces(Format::Csv, file.as_bytes(), 0, 10)), rows(&[(0, code)]), "{file}");
