@@ -5,16 +5,16 @@ mod body;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, delete, get, post};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use shop_http::alias::LooseBody;
-use shop_http::{Access, Alias, ErrorBody, HttpError, Method, PathText, Who, reply};
+use shop_http::{Access, Alias, ErrorBody, HttpError, LoggedIn, MaybeKey, Method, PathText, Who, reply};
 use shop_types::id::UserKind;
 use shop_types::{Caller, Named};
 use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::body::{CartAlias, FilledCartAlias, MessageAlias};
-use crate::app::{App, Error};
+use crate::app::{App, Error, FillCart};
 
 /// Who may call each alias.
 pub(crate) const ACCESS: &[Alias] = &[
@@ -45,20 +45,29 @@ async fn in_place_of(app: &App, caller: Caller, named: Option<Named<UserKind>>) 
     Ok(Caller::User { id, role: *role, session: *session })
 }
 
-/// Puts pieces into the cart of a user, at the prices of now: one product, or several items.
-#[utoipa::path(tag = "cart", request_body = FilledCartAlias, responses(
+/// Puts pieces into the cart of a user, at the prices of now: one product, or several items. With an Idempotency-Key it
+/// counts once; repeated, it answers the cart as it is then.
+#[utoipa::path(tag = "cart", request_body = FilledCartAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The whole cart", body = CartAlias),
-    (status = 404, description = "No such user, or not you", body = ErrorBody),
+    (status = 404, description = "No such user, or not you; or it was done before and the cart is gone", body = ErrorBody),
     (status = 409, description = "Not sold, or too much", body = ErrorBody),
-    (status = 422, description = "A value breaks its rule", body = ErrorBody),
+    (status = 422, description = "A value breaks its rule, or the key was used for another request", body = ErrorBody),
 ))]
 #[post("")]
-async fn fill_cart(app: Data<App>, who: Who, sent: LooseBody<FilledCartAlias>) -> Result<HttpResponse, HttpError> {
+async fn fill_cart(
+    app: Data<App>,
+    LoggedIn(by, ..): LoggedIn,
+    who: Who,
+    MaybeKey(key): MaybeKey,
+    request: HttpRequest,
+    sent: LooseBody<FilledCartAlias>,
+) -> Result<HttpResponse, HttpError> {
+    let fingerprint = sent.fingerprint(&request);
     let sent = sent.into_inner();
     let user = sent.user();
     let items = sent.read()?;
-    let caller = in_place_of(&app, who.0, user).await?;
-    let cart = app.fill(&caller, items).await?;
+    let user = in_place_of(&app, who.0, user).await?;
+    let cart = app.fill(&user, FillCart { by, items, key: key.map(|key| (key, fingerprint)) }).await?;
     Ok(reply::with_status(StatusCode::CREATED, None, &CartAlias::new(&cart).map_err(Error::Rule)?))
 }
 

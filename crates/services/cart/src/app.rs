@@ -21,6 +21,7 @@ use tracing::warn;
 
 pub use self::error::Error;
 pub use self::merge::MergeCarts;
+pub(crate) use self::whole::FillCart;
 use crate::domain::batch::{Change, Command, Key};
 use crate::domain::{self, Cart, Owner};
 use crate::peers::{Catalog, Identity, Item};
@@ -198,7 +199,7 @@ impl App {
         }
         let at = self.clock.now();
         let variant = self.catalog.variant(&item).await?.ok_or(domain::Error::NotSold)?;
-        self.change(cart, owner, Change::Add { variant, quantity, at, key }).await
+        self.change(cart, owner, Change::Add { items: vec![(variant, quantity)], at, key }).await
     }
 
     /// Changes the quantity of a line of the version that the caller has seen.

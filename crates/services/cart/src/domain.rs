@@ -7,6 +7,7 @@ pub mod batch;
 pub mod merge;
 
 use jiff::{SignedDuration, Timestamp};
+use merge::Brought;
 use shop_types::{CartId, Currency, Money, ProductId, Quantity, Sku, UserId};
 
 /// Most lines of one cart.
@@ -76,6 +77,8 @@ pub struct Line {
     pub priced_at: Timestamp,
     /// Whether it can be bought.
     pub offer: Offer,
+    /// Which of its pieces came with guests' carts. Never shown.
+    pub brought: Vec<Brought>,
 }
 
 impl Line {
@@ -132,17 +135,25 @@ impl Cart {
         if stale { self.lines.iter().map(|line| line.sku.clone()).collect() } else { Vec::new() }
     }
 
-    /// The cart with so many pieces more. The line takes the price of now.
+    /// The cart with so many pieces of each of these more, all of them or none. Their lines take the price of now.
     ///
     /// # Errors
     /// [`Error::NotSold`], [`Error::Full`], [`Error::TooMany`], [`Error::TooMuch`], [`Error::OtherCurrency`].
-    pub fn add(&self, variant: &Variant, quantity: Quantity, now: Timestamp) -> Result<Self, Error> {
+    pub fn add(&self, items: &[(Variant, Quantity)], now: Timestamp) -> Result<Self, Error> {
+        let mut next = self.next();
+        for (variant, quantity) in items {
+            next.put(variant, *quantity, now)?;
+        }
+        next.summed()
+    }
+
+    fn put(&mut self, variant: &Variant, quantity: Quantity, now: Timestamp) -> Result<(), Error> {
         if variant.offer == Offer::Withdrawn {
             return Err(Error::NotSold);
         }
-        let mut next = self.next();
-        let present = next.lines.iter().position(|line| line.sku == variant.sku);
-        let pieces = present.map_or(0, |n| next.lines[n].quantity.get());
+        let present = self.lines.iter().position(|line| line.sku == variant.sku);
+        let pieces = present.map_or(0, |n| self.lines[n].quantity.get());
+        let brought = present.map(|n| self.lines[n].brought.clone()).unwrap_or_default();
         let quantity =
             pieces.checked_add(quantity.get()).and_then(|sum| Quantity::new(sum).ok()).ok_or(Error::TooMany)?;
         let line = Line {
@@ -153,24 +164,28 @@ impl Cart {
             unit_price: variant.price,
             priced_at: now,
             offer: variant.offer,
+            brought,
         };
         match present {
-            Some(n) => next.lines[n] = line,
-            None if next.lines.len() >= MAX_LINES => return Err(Error::Full),
-            None => next.lines.push(line),
+            Some(n) => self.lines[n] = line,
+            None if self.lines.len() >= MAX_LINES => return Err(Error::Full),
+            None => self.lines.push(line),
         }
-        next.summed()
+        Ok(())
     }
 
-    /// The cart with another quantity of a line; the same value when it is that already.
+    /// The cart with another quantity of a line, which all are the owner's own from then on; at the same version when it is
+    /// that already.
     ///
     /// # Errors
     /// [`Error::NoLine`], [`Error::TooMuch`].
     pub fn set_quantity(&self, sku: &Sku, quantity: Quantity) -> Result<Self, Error> {
         let mut next = self.next();
         let line = next.lines.iter_mut().find(|line| &line.sku == sku).ok_or(Error::NoLine)?;
+        // Its owner has said how many they want, whatever was bought before.
+        line.brought.clear();
         if line.quantity == quantity {
-            return Ok(self.clone());
+            return Ok(Self { version: self.version, ..next });
         }
         line.quantity = quantity;
         next.summed()

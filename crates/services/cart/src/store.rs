@@ -18,6 +18,8 @@ use crate::domain::{self, Cart, Owner};
 use documents::{CartDocument, owner_word};
 
 const CARTS: &str = "carts";
+/// The carts that pieces came from.
+const BROUGHT: &str = "lines.brought.cart";
 
 /// Whose inbox rows are ours.
 const GROUP: &str = "cart";
@@ -45,6 +47,9 @@ pub enum Settled {
 pub fn setup() -> Vec<Setup> {
     let unique = IndexOptions::builder().unique(true).build();
     let owner = IndexModel::builder().keys(doc! { "owner": 1 }).options(unique).build();
+    // Few carts have taken another one over.
+    let sparse = IndexOptions::builder().sparse(true).build();
+    let brought = IndexModel::builder().keys(doc! { BROUGHT: 1 }).options(sparse).build();
     let shape = doc! { "$jsonSchema": {
         "required": ["owner", "number", "version", "currency", "lines"],
         "properties": {
@@ -53,7 +58,7 @@ pub fn setup() -> Vec<Setup> {
             "lines": { "bsonType": "array", "maxItems": 100 },
         },
     } };
-    vec![Setup::new(CARTS, [owner]).validated(shape), inbox::setup(), idempotency::setup()]
+    vec![Setup::new(CARTS, [owner, brought]).validated(shape), inbox::setup(), idempotency::setup()]
 }
 
 /// The cart of an owner by its id; `None` when there is none, or it is somebody else's.
@@ -150,21 +155,21 @@ async fn claim_events(txn: &mut Txn<'_>, members: &[Member]) -> Result<Vec<bool>
 }
 
 async fn load_carts(txn: &mut Txn<'_>, commands: &[&Command]) -> Result<BTreeMap<CartId, Cart>, Error> {
-    let owned = |cart: &CartId, owner: &Owner| (cart.to_string(), Some(owner_word(owner)));
+    let owned = |cart: &CartId, owner: &Owner| ("_id", cart.to_string(), Some(owner_word(owner)));
     let named = |command: &&Command| match command {
         Command::Change { cart, owner, change: Change::Merge(Merge { from, guest, .. }) } => {
             vec![owned(cart, owner), owned(from, guest)]
         }
         Command::Change { cart, owner, change: _ } => vec![owned(cart, owner)],
-        Command::Clear { cart, ordered: _ } => vec![(cart.to_string(), None)],
+        Command::Clear { cart, ordered: _ } => vec![("_id", cart.to_string(), None), (BROUGHT, cart.to_string(), None)],
         Command::Hear => Vec::new(),
     };
-    let named: BTreeSet<(String, Option<String>)> = commands.iter().flat_map(named).collect();
+    let named: BTreeSet<(&str, String, Option<String>)> = commands.iter().flat_map(named).collect();
     if named.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let filter = |(id, owner): (String, Option<String>)| {
-        let mut filter = doc! { "_id": id };
+    let filter = |(field, id, owner): (&str, String, Option<String>)| {
+        let mut filter = doc! { field: id };
         filter.extend(owner.map(|owner| ("owner".to_owned(), owner.into())));
         filter
     };

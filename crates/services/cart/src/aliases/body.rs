@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shop_http::alias::{Ids, Price};
-use shop_types::id::UserKind;
-use shop_types::{Named, ProductId, Quantity, Sku, UserId};
+use shop_types::{NamedUser, ProductId, Quantity, Sku, UserId};
 use utoipa::ToSchema;
 
 use crate::app::Error;
@@ -19,8 +18,8 @@ const MOST_ITEMS: usize = domain::MAX_LINES;
 #[schema(example = json!({"userId": 12, "productId": "01980000-0000-7000-8000-000000000001", "quantity": 2}))]
 pub(crate) struct FilledCartAlias {
     /// Whose cart it is; the caller's when absent.
-    #[schema(value_type = Option<String>)]
-    user_id: Option<Named<UserKind>>,
+    #[schema(inline)]
+    user_id: Option<NamedUser>,
     product_id: Option<ProductId>,
     sku: Option<Sku>,
     /// One when absent.
@@ -58,7 +57,7 @@ impl CartItemAlias {
 
 impl FilledCartAlias {
     /// Whose cart it is, when that is said.
-    pub(crate) const fn user(&self) -> Option<Named<UserKind>> {
+    pub(crate) const fn user(&self) -> Option<NamedUser> {
         self.user_id
     }
 

@@ -1,12 +1,28 @@
 //! What is done with the one cart that a user has, whichever it is.
 
+use shop_mongo::idempotency::{self, row_id};
+use shop_types::caller::Subject;
 use shop_types::id::UserKind;
-use shop_types::{Caller, Named, Quantity, UserId};
+use shop_types::{Caller, Fingerprint, IdempotencyKey, Named, Quantity, UserId};
 
 use super::{App, Error, Opened, owner_of};
-use crate::domain::batch::Change;
+use crate::domain::batch::{Change, Key};
 use crate::domain::{self, Cart};
 use crate::peers::Item;
+
+/// Names the operation in idempotency rows.
+const FILL: &str = "fill_cart";
+
+/// A request to put several things into the cart of a user.
+#[derive(Debug, Clone)]
+pub(crate) struct FillCart {
+    /// Who asks: the user, or staff in their place.
+    pub(crate) by: UserId,
+    /// What, and how many.
+    pub(crate) items: Vec<(Item, Quantity)>,
+    /// The caller's name for this request, and its fingerprint.
+    pub(crate) key: Option<(IdempotencyKey, Fingerprint)>,
+}
 
 impl App {
     /// Who has an account of this id or number; `None` when nobody has.
@@ -17,22 +33,34 @@ impl App {
         Ok(self.identity.user(named).await?)
     }
 
-    /// Opens the cart of a user, if there is none, and puts all of this into it, at the prices of now. The catalog is
-    /// asked once; if it does not sell one of them, nothing is put in.
+    /// Opens the cart of a user, if there is none, and puts all of this into it, at the prices of now: in one write, so that
+    /// nobody ever sees a part of it. The catalog is asked once; if it does not sell one of them, nothing is put in. With a
+    /// key it counts once: a repeated call gets the cart as it is.
     ///
     /// # Errors
-    /// As [`App::open`] and [`App::add_item`].
-    pub(crate) async fn fill(&self, caller: &Caller, items: Vec<(Item, Quantity)>) -> Result<Cart, Error> {
-        let owner = owner_of(caller)?;
+    /// As [`App::open`] and [`App::add_item`]; [`domain::Error::NoCart`] when it was done before and the cart is gone.
+    pub(crate) async fn fill(&self, user: &Caller, fill: FillCart) -> Result<Cart, Error> {
+        let FillCart { by, items, key } = fill;
+        let owner = owner_of(user)?;
+        let key = key.map(|(key, fingerprint)| {
+            let id = row_id(&Subject::User(by).to_string(), FILL, &key);
+            Key { id, fingerprint }
+        });
+        if let Some(key) = &key
+            && let Some(row) = idempotency::find(&self.mongo, &key.id).await?
+        {
+            return if row.fits(&key.fingerprint) {
+                self.own_cart(user).await
+            } else {
+                Err(domain::Error::KeyReused.into())
+            };
+        }
         let (items, quantities): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let at = self.clock.now();
         let variants: Option<Vec<_>> = self.catalog.each(&items).await?.into_iter().collect();
         let variants = variants.ok_or(domain::Error::NotSold)?;
-        let (Opened::ForGuest(mut cart, _) | Opened::ForUser(mut cart) | Opened::Present(mut cart)) =
-            self.open(caller).await?;
-        for (variant, quantity) in variants.into_iter().zip(quantities) {
-            cart = self.change(cart.id, owner.clone(), Change::Add { variant, quantity, at, key: None }).await?;
-        }
-        Ok(cart)
+        let (Opened::ForGuest(cart, _) | Opened::ForUser(cart) | Opened::Present(cart)) = self.open(user).await?;
+        let items = variants.into_iter().zip(quantities).collect();
+        self.change(cart.id, owner, Change::Add { items, at, key }).await
     }
 }

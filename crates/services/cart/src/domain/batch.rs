@@ -32,7 +32,8 @@ pub enum Command {
         /// What.
         change: Change,
     },
-    /// The content was ordered: empties the cart if it is still at that version (ruling 16).
+    /// The content was ordered: empties the cart if it is still at that version (ruling 16), or takes it out of the cart that
+    /// took this one over at that version.
     Clear {
         /// Which cart.
         cart: CartId,
@@ -48,11 +49,9 @@ pub enum Command {
 pub enum Change {
     /// Puts in pieces, whatever the version.
     Add {
-        /// Of what, at which price.
-        variant: Variant,
-        /// How many.
-        quantity: Quantity,
-        /// When the price was asked for.
+        /// Of what, at which price, and how many; all of them or none.
+        items: Vec<(Variant, Quantity)>,
+        /// When the prices were asked for.
         at: Timestamp,
         /// Its name, if the caller gave one: with it, it counts once.
         key: Option<Key>,
@@ -138,7 +137,7 @@ pub struct Done {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// One answer per command, in their order: the cart as it is then, or as it was when it was thrown away; `None` for
-    /// an order of a cart that is gone, or of none.
+    /// an order of a cart that is gone with its pieces, or of none.
     pub answers: Vec<Result<Option<Cart>, Error>>,
     /// Carts that changed, sorted by id, once each.
     pub carts: Vec<Changed>,
@@ -175,7 +174,12 @@ impl Batch {
                 self.change(present, change).map(Some)
             }
             Command::Clear { cart, ordered } => {
-                let cleared = self.now.carts.get(cart).map(|present| present.clear(*ordered));
+                let mut carts = self.now.carts.values();
+                let cleared = match self.now.carts.get(cart) {
+                    Some(present) => Some(present.clear(*ordered)),
+                    // It may have been taken over.
+                    None => carts.find(|other| other.has_pieces_of(*cart)).map(|o| o.without_bought(*cart, *ordered)),
+                };
                 Ok(cleared.map(|cleared| self.put(cleared)))
             }
             Command::Hear => Ok(None),
@@ -184,7 +188,7 @@ impl Batch {
 
     fn change(&mut self, cart: Cart, change: &Change) -> Result<Cart, Error> {
         match change {
-            Change::Add { variant, quantity, at, key } => self.add(&cart, variant, *quantity, *at, key.as_ref()),
+            Change::Add { items, at, key } => self.add(&cart, items, *at, key.as_ref()),
             Change::SetQuantity { seen, sku, quantity } => {
                 let next = current(&cart, *seen)?.set_quantity(sku, *quantity)?;
                 Ok(self.put(next))
@@ -224,8 +228,7 @@ impl Batch {
     fn add(
         &mut self,
         cart: &Cart,
-        variant: &Variant,
-        quantity: Quantity,
+        items: &[(Variant, Quantity)],
         at: Timestamp,
         key: Option<&Key>,
     ) -> Result<Cart, Error> {
@@ -234,7 +237,7 @@ impl Batch {
         {
             return if fingerprint == &key.fingerprint { Ok(cart.clone()) } else { Err(Error::KeyReused) };
         }
-        let next = cart.add(variant, quantity, at)?;
+        let next = cart.add(items, at)?;
         if let Some(key) = key {
             self.remember(key, &next, "added");
         }

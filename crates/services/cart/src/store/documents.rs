@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use shop_mongo::bson::DateTime;
 use shop_types::{CartId, Currency, Money, ProductId, Quantity, Sku};
 
+use crate::domain::merge::Brought;
 use crate::domain::{Cart, Line, Offer, Owner};
 
 /// A document that this version cannot read.
@@ -33,6 +34,15 @@ pub(super) struct LineDocument {
     currency: Currency,
     priced_at: DateTime,
     withdrawn: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    brought: Vec<BroughtDocument>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct BroughtDocument {
+    cart: CartId,
+    version: i64,
+    quantity: Quantity,
 }
 
 /// The owner as one word, so that one index and one guard name it.
@@ -53,10 +63,13 @@ fn parse_owner(word: &str) -> Result<Owner, UnknownOwner> {
 
 pub(super) fn lines(cart: &Cart) -> Vec<LineDocument> {
     let line = |line: &Line| {
-        let Line { sku, product, name, quantity, unit_price, priced_at, offer } = line.clone();
+        let Line { sku, product, name, quantity, unit_price, priced_at, offer, brought } = line.clone();
         let Money { amount: unit_price, currency } = unit_price;
         let withdrawn = offer == Offer::Withdrawn;
-        LineDocument { sku, product, name, quantity, unit_price, currency, priced_at: priced_at.into(), withdrawn }
+        let brought =
+            brought.into_iter().map(|Brought { cart, version, quantity }| BroughtDocument { cart, version, quantity });
+        let (priced_at, brought) = (priced_at.into(), brought.collect());
+        LineDocument { sku, product, name, quantity, unit_price, currency, priced_at, withdrawn, brought }
     };
     cart.lines.iter().map(line).collect()
 }
@@ -75,10 +88,13 @@ impl TryFrom<CartDocument> for Cart {
     fn try_from(document: CartDocument) -> Result<Self, UnknownOwner> {
         let CartDocument { id, owner, number, version, currency, lines } = document;
         let line = |line: LineDocument| {
-            let LineDocument { sku, product, name, quantity, unit_price, currency, priced_at, withdrawn } = line;
+            let LineDocument { sku, product, name, quantity, unit_price, currency, priced_at, withdrawn, brought } =
+                line;
             let offer = if withdrawn { Offer::Withdrawn } else { Offer::Sold };
             let unit_price = Money::new(unit_price, currency);
-            Line { sku, product, name, quantity, unit_price, priced_at: priced_at.to_jiff(), offer }
+            let from = |BroughtDocument { cart, version, quantity }| Brought { cart, version, quantity };
+            let brought = brought.into_iter().map(from).collect();
+            Line { sku, product, name, quantity, unit_price, priced_at: priced_at.to_jiff(), offer, brought }
         };
         let lines = lines.into_iter().map(line).collect();
         Ok(Self { id, owner: parse_owner(&owner)?, number, version, currency, lines })

@@ -42,6 +42,43 @@ async fn a_cart_is_filled_shown_and_emptied_by_its_user() {
 }
 
 #[tokio::test]
+async fn items_go_in_together_and_once_for_each_key() {
+    let (shop, catalog) = cart_service().await;
+    let callers = shop.callers();
+    let ada = callers.customer();
+    catalog.know(&ada.id.to_string(), 12).await;
+    let (buyer, staff) = (Buyer("Authorization", ada.bearer()), Buyer("Authorization", callers.staff().bearer()));
+    let body = json!({ "userId": ada.id, "items": [{ "sku": "mug", "quantity": 2 }, { "sku": "cup" }] });
+    let keyed = async |who: &Buyer, key: &str, body: &Value| {
+        answer(request(&shop, who, Method::POST, "/cart").header("Idempotency-Key", key).json(body)).await
+    };
+    let clicks = futures::future::join_all((0..8).map(|_| keyed(&buyer, "k", &body))).await;
+    for click in &clicks {
+        assert_eq!((click.status, &click.body), (201, &clicks[0].body));
+    }
+    let cart = ask(&shop, &buyer, Method::GET, "/api/v1/me/cart").await;
+    assert_eq!((cart.lines(), cart.etag.as_deref()), (vec![("mug", 2), ("cup", 1)], Some("\"2\"")), "one write");
+
+    catalog.set_away(true).await;
+    assert_eq!(keyed(&buyer, "k", &body).await.status, 201, "what was done stays done");
+    catalog.set_away(false).await;
+    let other = keyed(&buyer, "k", &json!({ "userId": 12, "sku": "mug" })).await;
+    assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"));
+    let too_much = json!({ "items": [{ "sku": "cup", "quantity": 1_000_000 }, { "sku": "mug" }] });
+    for _ in 0..2 {
+        let refused = keyed(&buyer, "refused", &too_much).await;
+        assert_eq!((refused.status, refused.code()), (409, "quantity_too_large"), "a refusal takes no key");
+    }
+    assert_eq!(ask(&shop, &buyer, Method::GET, "/api/v1/me/cart").await.lines(), [("mug", 2), ("cup", 1)]);
+    assert_eq!(keyed(&staff, "k", &body).await.status, 201, "a key of staff is another one");
+    assert_eq!(ask(&shop, &buyer, Method::GET, "/api/v1/me/cart").await.lines(), [("mug", 4), ("cup", 2)]);
+    assert_eq!(keyed(&buyer, "", &body).await.code(), "invalid_idempotency_key");
+    assert_eq!(ask(&shop, &buyer, Method::DELETE, "/cart/12").await.status, 200);
+    let gone = keyed(&buyer, "k", &body).await;
+    assert_eq!((gone.status, gone.code()), (404, "not_found"));
+}
+
+#[tokio::test]
 async fn staff_stands_in_for_others_and_nobody_else_does() {
     let (shop, catalog) = cart_service().await;
     let callers = shop.callers();

@@ -17,7 +17,7 @@ use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 
 use crate::given::{
-    Buyer, a_customer_cart, a_guest_cart, add, answer, cart_service, eventually, path_of, request, show,
+    Buyer, a_customer_cart, a_guest_cart, add, answer, cart_service, eventually, id_of, path_of, request, show,
 };
 
 async fn get_cart(shop: &TestShop, buyer: Option<&Buyer>, path: &str) -> Result<GetCartReply, Status> {
@@ -182,6 +182,48 @@ async fn orders_without_a_cart_or_of_one_that_is_gone_hold_up_nobody() {
     assert!(show(&shop, &buyer, &cart).await.lines().is_empty());
     let inbox = shop.mongo("cart").await.collection::<shop_mongo::Document>("inbox");
     assert_eq!(inbox.count_documents(shop_mongo::doc! {}).await.unwrap(), 3, "each event was had once");
+}
+
+#[tokio::test]
+async fn what_a_guest_has_bought_does_not_come_back_with_their_cart() {
+    let (shop, _) = cart_service().await;
+    for (policy, left) in [("merge", vec![("mug", 2), ("cup", 3)]), ("keep_guest", vec![("cup", 3)])] {
+        let ((buyer, cart), (guest, guests)) = (a_customer_cart(&shop).await, a_guest_cart(&shop).await);
+        add(&shop, &buyer, &cart, "mug", 2).await;
+        add(&shop, &guest, &guests, "mug", 1).await;
+        add(&shop, &guest, &guests, "cup", 4).await;
+        // Ordered at version 3, and not confirmed yet.
+        let told = confirmed(Some(fact(&guests, 3)));
+        let merging = request(&shop, &buyer, Method::POST, &format!("{cart}/merge")).header(guest.0, &guest.1);
+        let merged = answer(merging.json(&json!({ "from": id_of(&guests), "policy": policy }))).await;
+        assert_eq!(merged.status, 200, "{}", merged.body);
+        assert_eq!(add(&shop, &buyer, &cart, "cup", 3).await.status, 200, "new ones");
+        // Of another version, and of another cart: neither is this one.
+        confirm(&shop, Some(fact(&guests, 2)), 1).await;
+        confirm(&shop, Some(fact("/0190b3c0-0000-7000-8000-00000000dead", 3)), 1).await;
+        let before = show(&shop, &buyer, &cart).await;
+        let pieces: u64 = before.lines().iter().map(|(_, pieces)| pieces).sum();
+        assert_eq!(pieces, if policy == "merge" { 10 } else { 8 });
+        deliver(&shop, &told, 3).await;
+        let shown = show(&shop, &buyer, &cart).await;
+        assert_eq!((shown.lines(), shown.etag.as_deref()), (left, Some("\"5\"")), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn what_their_owner_wants_of_a_merged_line_stays() {
+    // Also a quantity that it has already was said by its owner.
+    for brought in [1, 2] {
+        let (shop, _) = cart_service().await;
+        let ((buyer, cart), (guest, guests)) = (a_customer_cart(&shop).await, a_guest_cart(&shop).await);
+        add(&shop, &guest, &guests, "mug", brought).await;
+        let merging = request(&shop, &buyer, Method::POST, &format!("{cart}/merge")).header(guest.0, &guest.1);
+        assert_eq!(answer(merging.json(&json!({ "from": id_of(&guests), "policy": "merge" }))).await.status, 200);
+        let set = request(&shop, &buyer, Method::PATCH, &format!("{cart}/items/mug")).header("If-Match", "\"2\"");
+        assert_eq!(answer(set.json(&json!({ "quantity": 2 }))).await.lines(), [("mug", 2)]);
+        confirm(&shop, Some(fact(&guests, 2)), 1).await;
+        assert_eq!(show(&shop, &buyer, &cart).await.lines(), [("mug", 2)], "{brought} were brought");
+    }
 }
 
 /// The event of an account that was deleted.

@@ -36,8 +36,7 @@ fn by(n: u128, cart: u128, change: Change) -> Command {
 
 fn add(quantity: u32, key: Option<&str>) -> Change {
     Change::Add {
-        variant: mug(),
-        quantity: Quantity::new(quantity).unwrap(),
+        items: vec![(mug(), Quantity::new(quantity).unwrap())],
         at: Timestamp::UNIX_EPOCH,
         key: key.map(|name| Key { id: name.to_owned(), fingerprint: Fingerprint::from_stored(quantity.to_string()) }),
     }
@@ -145,6 +144,17 @@ fn a_guests_cart_is_taken_over_once_and_is_gone_then() {
     later.done.insert("m3".to_owned(), Fingerprint::from_stored("Merge".to_owned()));
     let replay = decide(&later, &[by(1, 1, take_over(3, Policy::Merge, Some(9)))]);
     assert!(replay.answers[0].is_ok() && replay.carts.is_empty() && replay.done.is_empty());
+}
+
+#[test]
+fn an_order_of_a_cart_that_was_taken_over_takes_its_pieces_along() {
+    let filled = [by(1, 1, add(1, None)), by(3, 3, add(2, None)), by(1, 1, take_over(3, Policy::Merge, None))];
+    let clear = |ordered| Command::Clear { cart: id(3), ordered };
+    let clears = [clear(1), clear(2), clear(2)];
+    let decision = decide(&stored(&[1, 3]), filled.iter().chain(&clears));
+    let left: Vec<u32> = decision.answers[2..5].iter().map(pieces).collect();
+    assert_eq!((left, &decision.answers[5]), (vec![3, 3, 1], &Ok(None)), "once");
+    assert_eq!(decide(&stored(&[1]), &clears[..1]).answers, [Ok(None)], "nobody took it over");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn with(cart: &Cart, sku: &str, pieces: u32, cents: i64, second: i64) -> Cart {
         offer: Offer::Sold,
     };
     let at = Timestamp::from_second(second).unwrap();
-    cart.add(&variant, Quantity::new(pieces).unwrap(), at).unwrap()
+    cart.add(&[(variant, Quantity::new(pieces).unwrap())], at).unwrap()
 }
 
 fn lines(cart: &Cart) -> Vec<(&str, u32, i64)> {
@@ -82,6 +82,45 @@ fn what_does_not_fit_into_one_cart_is_refused() {
     assert_eq!(many.take_over(&one, Policy::Merge), Err(Error::TooMany));
     let (dear, dearer) = (with(&account(), "yacht", 1, i64::MAX / 2, 0), with(&guest(), "boat", 2, i64::MAX / 2, 0));
     assert_eq!(dear.take_over(&dearer, Policy::Merge), Err(Error::TooMuch));
+}
+
+#[test]
+fn pieces_that_were_bought_leave_the_cart_that_took_them_over() {
+    let mine = with(&account(), "mug", 2, 500, 10);
+    let theirs = with(&with(&guest(), "mug", 1, 500, 20), "cup", 4, 300, 20);
+    let bought = |cart: &Cart| cart.without_bought(theirs.id, theirs.version);
+    let merged = mine.take_over(&theirs, Policy::Merge).unwrap();
+    assert!(merged.has_pieces_of(theirs.id) && !mine.has_pieces_of(theirs.id));
+    let left = bought(&merged);
+    assert_eq!((lines(&left), left.version), (vec![("mug", 2, 500)], merged.version + 1));
+    assert_eq!(bought(&left), left, "once");
+    assert_eq!(merged.without_bought(theirs.id, theirs.version - 1), merged, "an earlier version was ordered");
+    assert_eq!(merged.without_bought(mine.id, mine.version), merged);
+    assert!(bought(&mine.take_over(&theirs, Policy::KeepGuest).unwrap()).lines.is_empty());
+    assert_eq!(bought(&mine.take_over(&theirs, Policy::KeepAccount).unwrap()), mine);
+    assert_eq!(lines(&bought(&with(&merged, "cup", 3, 300, 30))), [("mug", 2, 500), ("cup", 3, 300)], "new ones stay");
+    let (mug, said) = (merged.lines[0].sku.clone(), Quantity::new(5).unwrap());
+    let wanted = merged.set_quantity(&mug, said).unwrap();
+    assert_eq!(lines(&bought(&wanted)), [("mug", 5, 500)], "their owner has said how many");
+}
+
+#[test]
+fn a_line_remembers_the_last_ten_carts_that_it_came_from() {
+    let guests: Vec<Cart> = (0..12)
+        .map(|n| Cart { id: CartId::from_uuid(Uuid::from_u128(100 + n)), ..with(&guest(), "mug", 1, 500, 10) })
+        .collect();
+    let merged = guests.iter().fold(account(), |cart, guest| cart.take_over(guest, Policy::Merge).unwrap());
+    assert_eq!((lines(&merged), merged.lines[0].brought.len()), (vec![("mug", 12, 500)], 10));
+    let left = guests.iter().fold(merged, |cart, guest| cart.without_bought(guest.id, guest.version));
+    assert_eq!(lines(&left), [("mug", 2, 500)]);
+}
+
+#[test]
+fn the_same_lines_from_elsewhere_are_no_other_version() {
+    let (mine, theirs) = (with(&account(), "mug", 2, 500, 10), with(&guest(), "mug", 2, 500, 10));
+    let kept = mine.take_over(&theirs, Policy::KeepGuest).unwrap();
+    assert_eq!((kept.version, lines(&kept)), (mine.version, lines(&mine)));
+    assert!(kept.has_pieces_of(theirs.id));
 }
 
 proptest! {
