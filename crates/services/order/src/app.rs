@@ -3,6 +3,7 @@
 mod attempt;
 mod drive;
 mod error;
+mod forget;
 mod kept;
 mod keyed;
 mod measures;
@@ -188,7 +189,12 @@ impl App {
     }
 
     async fn change(&self, order: OrderId, change: Change, cause: Cause) -> Result<Order, Error> {
-        match self.write(Deed::Change { order, change, cause }).await? {
+        self.written(Deed::Change { order, change, cause }).await
+    }
+
+    /// The order that a deed leaves behind.
+    async fn written(&self, deed: Deed) -> Result<Order, Error> {
+        match self.write(deed).await? {
             Answer::Changed(order) | Answer::Unchanged(order) => Ok(*order),
             Answer::Missing => Err(Error::NoSuchOrder),
             Answer::Stale => Err(Error::Stale),

@@ -1,4 +1,4 @@
-//! Events in: what payment tells of an order's money.
+//! Events in: what payment tells of an order's money; and that an account was deleted, so that its person is forgotten.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ pub(crate) const TOPICS: &[Topic] = &[
     Topic::PaymentVoided,
     Topic::PaymentRefunded,
     Topic::PaymentFailed,
+    Topic::UserDeleted,
 ];
 
 /// Applies batches of events, each event once; a batch becomes one group commit.
@@ -30,6 +31,9 @@ async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
         Event::PaymentVoided(fact) => (PaymentNews::Voided, fact),
         Event::PaymentRefunded(fact) => (PaymentNews::Refunded, fact),
         Event::PaymentFailed(fact) => (PaymentNews::Failed, fact),
+        Event::UserDeleted(fact) => {
+            return app.follow_deletion(envelope.id, fact.user_id).await.map_err(HandleError::of);
+        }
         Event::OrderCreated(_)
         | Event::OrderConfirmed(_)
         | Event::OrderRejected(_)
@@ -42,11 +46,10 @@ async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
         | Event::OrderReturned(_)
         | Event::StockChanged(_)
         | Event::UserCreated(_)
-        | Event::UserDeleted(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
         | Event::SessionRevoked(_) => {
-            return Err(HandleError::Poison("order listens to payment alone".into()));
+            return Err(HandleError::Poison("order listens to payments and deleted accounts alone".into()));
         }
     };
     app.follow_payment(envelope.id, news, fact).await.map_err(|error| undone(&error))

@@ -38,6 +38,7 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
     let app = Arc::new(App::connect(&service)?);
     let preparing = Arc::clone(&app);
     let recovery = Arc::clone(&app).recover(service.stop());
+    let forgetting = Arc::clone(&app).forget_departed(service.stop());
     let count = Arc::clone(&app).count_stuck(service.stop());
     Ok(service
         .prepare("indexes", move || {
@@ -51,5 +52,6 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         .consume(events::TOPICS, events::handler(&app))
         .relay()
         .background("recovery of orders", Box::pin(recovery))
+        .background("forgetting of people", Box::pin(forgetting))
         .background("count of stuck orders", Box::pin(count)))
 }

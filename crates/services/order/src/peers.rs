@@ -29,7 +29,7 @@ pub(crate) struct Peers {
 }
 
 /// A cart as it stands, if the caller may see it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cart {
     pub(crate) fact: CartFact,
     pub(crate) wanted: Vec<Wanted>,

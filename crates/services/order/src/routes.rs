@@ -16,6 +16,7 @@ use shop_http::{
 };
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
+use shop_types::event::CartFact;
 use shop_types::id::OrderKind;
 use shop_types::{Caller, Fingerprint, Page, UserId};
 use utoipa::IntoParams;
@@ -25,6 +26,7 @@ use self::body::{NewOrderBody, NewPaymentBody, StatusBody, StatusWord};
 pub(crate) use self::body::{OrderBody, ReturnBody};
 use crate::app::{App, Buyer, Error, Filter, Keyed, Outcome, PlaceOrder, Placement, Source, Viewer};
 use crate::domain::{self, Order};
+use crate::peers::Cart;
 
 /// Who may call each route (api 1).
 pub(crate) const ACCESS: &[Route] = &[
@@ -125,7 +127,7 @@ pub(crate) async fn place_order(
 pub(crate) fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject), HttpError> {
     match (caller, source) {
         (Caller::User { id, .. }, _) => Ok((Buyer::User(id), Subject::User(id))),
-        (Caller::Guest { token }, Source::Cart(cart)) => {
+        (Caller::Guest { token }, Source::Cart(cart) | Source::Seen(Cart { fact: CartFact { id: cart, .. }, .. })) => {
             Ok((Buyer::Guest { cart: *cart, token }, Subject::Cart(*cart)))
         }
         (Caller::Guest { .. }, Source::Items(_)) => {

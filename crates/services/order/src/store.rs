@@ -1,6 +1,7 @@
 //! MongoDB out: orders and returns, and what is written with them in one transaction. Documents never leave this file and
 //! its folder.
 
+mod departures;
 mod documents;
 mod kept;
 mod leases;
@@ -16,6 +17,7 @@ use shop_mongo::idempotency::{self, Row};
 use shop_mongo::options::IndexOptions;
 use shop_mongo::{Claim, Error, Group, IndexModel, Mongo, Numbers, Setup, inbox, outbox};
 use shop_types::Clock;
+use shop_types::caller::Subject;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use leases::Overdue;
@@ -25,6 +27,8 @@ pub(crate) use writer::{Answer, Cause, Command, Deed};
 
 use crate::domain::{Phase, State};
 
+/// The consumer group of this service.
+const GROUP: &str = "order";
 const ORDERS: &str = "orders";
 const RETURNS: &str = "returns";
 
@@ -52,13 +56,31 @@ impl Store {
 
     /// Makes collections, validators and indexes; see the table in README.md for which query uses which.
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
-        let own = [orders(), returns::setup(), stuck::setup(), outbox::setup(), inbox::setup(), idempotency::setup()];
+        let own = [
+            orders(),
+            returns::setup(),
+            departures::setup(),
+            stuck::setup(),
+            outbox::setup(),
+            inbox::setup(),
+            idempotency::setup(),
+        ];
         self.mongo.ensure(&own).await
     }
 
     /// The row of an idempotency key, when it was used before.
     pub(crate) async fn claimed(&self, claim: &Claim) -> Result<Option<Row>, Error> {
         idempotency::find(&self.mongo, claim.id()).await
+    }
+
+    /// The row of the last of the keys that begin so, in their own order.
+    pub(crate) async fn last_claimed(
+        &self,
+        subject: Subject,
+        route: &str,
+        beginning: &str,
+    ) -> Result<Option<Row>, Error> {
+        idempotency::find_last(&self.mongo, &subject.to_string(), route, beginning).await
     }
 
     /// The next number for people: unique, with gaps, in order only within a pod (ruling 19).

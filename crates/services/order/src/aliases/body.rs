@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shop_http::alias::{Ids, Pagination, Price};
-use shop_types::id::{CartKind, UserKind};
-use shop_types::{Named, ProductId, Quantity, Sku, UserId};
+use shop_types::{NamedCart, NamedUser, ProductId, Quantity, Sku, UserId};
 use utoipa::ToSchema;
 
 use crate::domain::{Line, Order, State};
@@ -18,14 +17,14 @@ use crate::routes::body::{OrderAddressBody, PaymentBody};
 }))]
 pub(crate) struct NewOrderAlias {
     /// Who buys; the caller when absent. Customers may name themselves alone.
-    #[schema(value_type = Option<String>)]
-    pub(crate) user_id: Option<Named<UserKind>>,
+    #[schema(inline)]
+    pub(crate) user_id: Option<NamedUser>,
     /// A cart of the caller.
-    #[schema(value_type = Option<String>)]
-    pub(crate) cart_id: Option<Named<CartKind>>,
+    #[schema(inline)]
+    pub(crate) cart_id: Option<NamedCart>,
     /// The same under another name.
-    #[schema(value_type = Option<String>)]
-    pub(crate) shopping_cart_id: Option<Named<CartKind>>,
+    #[schema(inline)]
+    pub(crate) shopping_cart_id: Option<NamedCart>,
     pub(crate) product_id: Option<ProductId>,
     pub(crate) sku: Option<Sku>,
     /// One when absent.

@@ -2,12 +2,12 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, post};
-use serde_json::Value;
 use shop_http::alias::LooseBody;
 use shop_http::{ErrorBody, HttpError, MaybeKey, Who, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
-use shop_types::{Caller, Fingerprint, IdempotencyKey, Quantity, UserId};
+use shop_types::event::CartFact;
+use shop_types::{Caller, Quantity, UserId};
 
 use super::body::{NewOrderAlias, OrderAlias, OrderItemAlias, WrittenOrderAlias};
 use super::named_user;
@@ -125,20 +125,17 @@ async fn placed(
             Some(user.ok_or_else(|| invalid("userId", "must be somebody for whom you may order"))?)
         }
     };
-    let (source, usual_key) = source(&app, sent).await?;
+    let (source, seen) = source(&app, sent).await?;
     let (buyer, subject) = match (caller, user) {
         (Caller::Anonymous, None) => return Err(invalid("userId", "must say who buys")),
         (Caller::Anonymous | Caller::User { .. }, Some(user)) => by(user),
         (caller @ (Caller::User { .. } | Caller::Guest { .. }), _) => buyer(caller, &source)?,
     };
-    let (key, fingerprint) = if let Some(key) = key.0 {
-        (key, fingerprint)
-    } else {
-        // Whatever it was called by: the cart is what is ordered once.
-        let fingerprint = Fingerprint::of("POST", "place_order", &Value::from(usual_key.as_str()));
-        (usual_key, fingerprint)
+    let claim = match (key.0, seen) {
+        (Some(key), _) => Claim::new(subject, "place_order", &key, fingerprint),
+        (None, Some(cart)) => app.claim_of_cart(subject, &buyer, cart).await?,
+        (None, None) => Claim::new(subject, "place_order", &app.fresh_key()?, fingerprint),
     };
-    let claim = Claim::new(subject, "place_order", &key, fingerprint);
     let request = PlaceOrder { buyer, source, payment_method, address, claim };
     app.into_inner().place_order(request).await.map_err(refusal)
 }
@@ -154,29 +151,29 @@ fn terms(sent: &mut NewOrderAlias) -> Result<(Option<Address>, String), HttpErro
     Ok((address, method.unwrap_or_else(|| USUAL_METHOD.to_owned())))
 }
 
-/// What is ordered, and the key of a client that sends none: a cart at its version is ordered once, items each time.
-async fn source(app: &App, sent: NewOrderAlias) -> Result<(Source, IdempotencyKey), HttpError> {
+/// What is ordered, and the cart as it was seen: one is ordered once also without a key, items each time.
+async fn source(app: &App, sent: NewOrderAlias) -> Result<(Source, Option<CartFact>), HttpError> {
     let NewOrderAlias { cart_id, shopping_cart_id, product_id, sku, quantity, items, .. } = sent;
     let single = product_id.is_some() || sku.is_some();
-    let (source, key) = match (cart_id.or(shopping_cart_id), single, items) {
+    match (cart_id.or(shopping_cart_id), single, items) {
         (Some(cart), false, None) => {
             let cart = app.cart(cart).await?;
-            (Source::Cart(cart.id), format!("cart:{}:{}", cart.id, cart.version))
+            let fact = cart.fact;
+            Ok((Source::Seen(cart), Some(fact)))
         }
         (None, true, None) => {
             let one = || Quantity::new(1).map_err(HttpError::internal);
             let quantity = quantity.map_or_else(one, Ok)?;
             let item = item("productId", OrderItemAlias { product_id, sku, quantity })?;
-            (Source::Items(vec![item]), app.fresh_key())
+            Ok((Source::Items(vec![item]), None))
         }
         (None, false, Some(items)) if (1..=100).contains(&items.len()) => {
             let items = items.into_iter().enumerate().map(|(n, line)| item(&format!("items[{n}]"), line));
-            (Source::Items(items.collect::<Result<_, _>>()?), app.fresh_key())
+            Ok((Source::Items(items.collect::<Result<_, _>>()?), None))
         }
-        (None, false, Some(_)) => return Err(invalid("items", "must be 1 to 100")),
-        _ => return Err(invalid("items", "must be given, or productId, or cartId, but only one of them")),
-    };
-    Ok((source, IdempotencyKey::parse(&key).map_err(HttpError::internal)?))
+        (None, false, Some(_)) => Err(invalid("items", "must be 1 to 100")),
+        _ => Err(invalid("items", "must be given, or productId, or cartId, but only one of them")),
+    }
 }
 
 fn item(field: &str, line: OrderItemAlias) -> Result<(Item, Quantity), HttpError> {

@@ -65,6 +65,7 @@ impl App {
 
     async fn take_steps(&self, order: Order, until: Instant) -> Result<Order, Error> {
         let id = order.id;
+        shop_faults::at("DRIVE").await.map_err(shop_mongo::Error::from)?;
         let decide = |change| self.change(id, change, Cause::State);
         // A later attempt finds its stock held: nothing but a verdict gives it back.
         if order.attempt == 1 {

@@ -32,9 +32,9 @@ impl Measures {
         Ok(measures)
     }
 
-    /// Counts what an order has come to. Another address is nothing that it comes to.
+    /// Counts what an order has come to. Another address, or none any longer, is nothing that it comes to.
     pub(super) fn changed(&self, order: &Order) {
-        if order.history.last().is_some_and(Entry::is_new_address) {
+        if order.history.last().is_some_and(Entry::is_about_address) {
             return;
         }
         self.changes.with_label_values(&[outcome(order)]).inc();

@@ -1,11 +1,11 @@
 //! What clients that have only numbers name: orders, carts and people; and changes of an order as it is now.
 
-use shop_types::event::CartFact;
 use shop_types::id::{CartKind, OrderKind, UserKind};
-use shop_types::{Named, OrderId, UserId};
+use shop_types::{IdempotencyKey, Named, OrderId, UserId};
 
 use super::{App, Error, Viewer};
 use crate::domain::{Order, State};
+use crate::peers::Cart;
 
 /// How often a change that was outrun is decided again.
 const TURNS: u32 = 5;
@@ -30,21 +30,24 @@ impl App {
         Ok(self.peers.user(named).await?)
     }
 
-    /// A cart of the caller at its version, by id or number.
+    /// A cart of the caller as it stands, by id or number.
     ///
     /// # Errors
     /// [`Error::NoSuchCart`]; [`Error::Peer`].
-    pub(crate) async fn cart(&self, named: Named<CartKind>) -> Result<CartFact, Error> {
+    pub(crate) async fn cart(&self, named: Named<CartKind>) -> Result<Cart, Error> {
         let found = match named {
             Named::Id(id) => self.peers.cart(id).await?,
             Named::Number(number) => self.peers.cart_of_number(number).await?,
         };
-        Ok(found.ok_or(Error::NoSuchCart)?.fact)
+        found.ok_or(Error::NoSuchCart)
     }
 
     /// A key that nobody has sent, for a request that counts whenever it comes.
-    pub(crate) fn fresh_key(&self) -> String {
-        self.clock.new_id().to_string()
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] should an id be no key.
+    pub(crate) fn fresh_key(&self) -> Result<IdempotencyKey, Error> {
+        IdempotencyKey::parse(&self.clock.new_id().to_string()).map_err(|_| Error::Mismatch)
     }
 
     /// Takes an order further by hand at whichever version it is.

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use shop_mongo::Claim;
 use shop_mongo::idempotency::Row;
 use shop_types::caller::GuestToken;
+use shop_types::event::CartFact;
 use shop_types::{CartId, OrderId, ProductId, Quantity, Sku, UserId};
 use tokio::time::Instant;
 
 use super::{App, Error, Placement, Viewer};
 use crate::domain::{self, Address, Draft, Order, Owner, Priced, Wanted};
+use crate::peers::Cart;
 use crate::store::{Answer, Deed};
 
 /// Where the lines come from.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// A cart of the buyer.
+    /// A cart of the buyer, as it is when it is priced.
     Cart(CartId),
+    /// A cart as it was read: the claim names its version, so the order is of that one.
+    Seen(Cart),
     /// Lines named one by one.
     Items(Vec<(Item, Quantity)>),
 }
@@ -52,7 +56,7 @@ pub(crate) enum Buyer {
 
 impl Buyer {
     /// Whose orders they may see: a key answers nobody else.
-    fn viewer(&self) -> Viewer {
+    pub(super) fn viewer(&self) -> Viewer {
         match self {
             Self::User(id) => Viewer::User(*id),
             Self::Guest { token, .. } => Viewer::Guest(token.hash()),
@@ -107,12 +111,8 @@ impl App {
     async fn draft(&self, request: PlaceOrder) -> Result<Draft, Error> {
         let PlaceOrder { buyer, source, payment_method, address, claim: _ } = request;
         let (cart, wanted, offers) = match source {
-            Source::Cart(id) => {
-                let cart = self.peers.cart(id).await?.ok_or(Error::NoSuchCart)?;
-                let skus: Vec<Sku> = cart.wanted.iter().map(|line| line.sku.clone()).collect();
-                let offers = if skus.is_empty() { Vec::new() } else { self.peers.offers(&skus, &[]).await? };
-                (Some(cart.fact), cart.wanted, offers.into_iter().map(|(offer, _)| offer).collect())
-            }
+            Source::Cart(id) => self.lines(self.peers.cart(id).await?.ok_or(Error::NoSuchCart)?).await?,
+            Source::Seen(cart) => self.lines(cart).await?,
             Source::Items(items) => {
                 let (wanted, offers) = self.items(items).await?;
                 (None, wanted, offers)
@@ -124,6 +124,12 @@ impl App {
             Buyer::Guest { cart, token } => Owner::Guest { cart, token_hash: token.hash() },
         };
         Ok(Draft { owner, cart, lines, total, payment_method, address })
+    }
+
+    async fn lines(&self, cart: Cart) -> Result<(Option<CartFact>, Vec<Wanted>, Vec<Priced>), Error> {
+        let skus: Vec<Sku> = cart.wanted.iter().map(|line| line.sku.clone()).collect();
+        let offers = if skus.is_empty() { Vec::new() } else { self.peers.offers(&skus, &[]).await? };
+        Ok((Some(cart.fact), cart.wanted, offers.into_iter().map(|(offer, _)| offer).collect()))
     }
 
     async fn items(&self, items: Vec<(Item, Quantity)>) -> Result<(Vec<Wanted>, Vec<Priced>), Error> {

@@ -8,7 +8,7 @@ use shop_types::event::OrderFact;
 
 pub use self::reasons::{Rejection, Settlement};
 use super::address::{self, Address};
-use super::order::{ADDRESS_CHANGED, Entry, Order};
+use super::order::{ADDRESS_CHANGED, ADDRESS_FORGOTTEN, Entry, Order};
 use super::{Error, Phase, State};
 
 /// Attempts to pay that one order may have: each shows the buyer's bank another card.
@@ -78,6 +78,8 @@ pub enum Change {
         /// Where.
         address: Address,
     },
+    /// Whose order it is has left the shop: nobody needs to know any longer where it went.
+    Forget,
 }
 
 /// What became of a change.
@@ -121,6 +123,7 @@ impl Order {
             Change::Advance { to } => self.advance(to, now)?,
             Change::Return => self.give_back(now)?,
             Change::Readdress { address } => self.readdress(address, now)?,
+            Change::Forget => self.forget(now),
             Change::Confirm { .. }
             | Change::AwaitBuyer { .. }
             | Change::Decline { .. }
@@ -149,7 +152,8 @@ impl Order {
             | Change::KeepRest { .. }
             | Change::Advance { .. }
             | Change::Return
-            | Change::Readdress { .. } => None,
+            | Change::Readdress { .. }
+            | Change::Forget => None,
         }
     }
 
@@ -274,6 +278,19 @@ impl Order {
         let reason = Some(ADDRESS_CHANGED.to_owned());
         let next = self.with(Entry { state: self.state, at: now, reason, next_action: None, address: Some(address) });
         Ok(Changed::To(Box::new(next), None))
+    }
+
+    /// Forgets all addresses, also earlier ones, under a new version: whoever has read one before is told that it is gone.
+    fn forget(&self, now: Timestamp) -> Changed {
+        if self.state.needs_address() || self.address().is_none() {
+            return Changed::Nothing;
+        }
+        let reason = Some(ADDRESS_FORGOTTEN.to_owned());
+        let mut next = self.with(Entry { state: self.state, at: now, reason, next_action: None, address: None });
+        for entry in &mut next.history {
+            entry.address = None;
+        }
+        Changed::To(Box::new(next), None)
     }
 
     /// Stays placed, under a new version: for another reason or by another attempt. Nobody is told.

@@ -8,6 +8,8 @@ use super::{Address, Draft, Line, Phase, State};
 
 /// The reason of an entry that tells of another address and of nothing else.
 pub(super) const ADDRESS_CHANGED: &str = "address_changed";
+/// The reason of an entry that tells of nothing but that the addresses are gone.
+pub(super) const ADDRESS_FORGOTTEN: &str = "address_forgotten";
 
 /// Whose order it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub struct Entry {
     /// Since when, by the pod's clock.
     pub at: Timestamp,
     /// Why, as a stable word: `sold_out`, `deadline`, `withdrawn`, `requested`, `payment_failed`, `payment_given_back`,
-    /// `address_changed`, or the provider's word for a decline.
+    /// `address_changed`, `address_forgotten`, or the provider's word for a decline.
     pub reason: Option<String>,
     /// Where the buyer has to go, when the payment waits for them.
     pub next_action: Option<String>,
@@ -62,10 +64,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether nothing but the address is new.
+    /// Whether it sends the order somewhere else, and nothing more.
     #[must_use]
     pub fn is_new_address(&self) -> bool {
         self.reason.as_deref() == Some(ADDRESS_CHANGED)
+    }
+
+    /// Whether it tells of the address alone: the order itself has come to nothing new.
+    #[must_use]
+    pub fn is_about_address(&self) -> bool {
+        self.is_new_address() || self.reason.as_deref() == Some(ADDRESS_FORGOTTEN)
     }
 
     /// What an order waits for whose last entry this is.
@@ -161,7 +169,7 @@ impl Order {
     /// Why the order is in its state.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        self.history.last().filter(|entry| !entry.is_new_address()).and_then(|entry| entry.reason.as_deref())
+        self.history.iter().rev().find(|entry| !entry.is_about_address()).and_then(|entry| entry.reason.as_deref())
     }
 
     /// Where it is sent.

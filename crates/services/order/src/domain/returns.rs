@@ -76,6 +76,12 @@ impl ReturnReason {
         if good { Ok(Self(text.to_owned())) } else { Err(Error::Invalid { field: "reason".into(), rule }) }
     }
 
+    /// What stands for the words of somebody who has left the shop.
+    #[must_use]
+    pub fn forgotten() -> Self {
+        Self("[forgotten]".to_owned())
+    }
+
     /// Takes back what [`Self::as_str`] gave, from our own store.
     #[must_use]
     pub const fn from_stored(text: String) -> Self {
@@ -102,7 +108,7 @@ pub struct Return {
     pub reason: ReturnReason,
     /// How far it has come.
     pub state: ReturnState,
-    /// 1 when it is requested, 2 when it is decided.
+    /// 1 when it is requested; grows by one when it is decided, and when its reason is forgotten.
     pub version: i64,
     /// When it was requested, by the pod's clock.
     pub created_at: Timestamp,
@@ -147,6 +153,13 @@ impl Return {
         Ok(Self { state, version: self.version + 1, decided_at: Some(now), ..self.clone() })
     }
 
+    /// The return without the buyer's words, as whoever asked for it has left the shop; `None` when they are gone.
+    #[must_use]
+    pub fn without_reason(&self) -> Option<Self> {
+        let reason = ReturnReason::forgotten();
+        (self.reason != reason).then(|| Self { reason, version: self.version + 1, ..self.clone() })
+    }
+
     /// The return as it was requested.
     #[must_use]
     pub fn as_requested(self) -> Self {
@@ -189,6 +202,17 @@ mod tests {
             }
             assert_eq!(decided.as_requested(), requested);
         }
+    }
+
+    #[test]
+    fn a_reason_is_forgotten_once_and_nothing_else_is() {
+        let requested = requested(State::Delivered).unwrap();
+        let forgotten = requested.without_reason().unwrap();
+        assert_eq!((forgotten.reason.as_str(), forgotten.version), ("[forgotten]", 2));
+        assert_eq!(Return { reason: requested.reason.clone(), version: 1, ..forgotten.clone() }, requested);
+        assert_eq!(forgotten.without_reason(), None);
+        let decided = forgotten.decide(Decision::Refuse, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((decided.version, decided.without_reason()), (3, None));
     }
 
     #[test]

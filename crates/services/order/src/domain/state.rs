@@ -78,6 +78,21 @@ impl State {
         }
     }
 
+    /// Whether it may still be sent: until then somebody needs to know where.
+    #[must_use]
+    pub const fn needs_address(self) -> bool {
+        match self {
+            Self::Placed | Self::Confirmed | Self::Paid => true,
+            Self::Shipped
+            | Self::Delivered
+            | Self::Rejected
+            | Self::Cancelling
+            | Self::Cancelled
+            | Self::Returning
+            | Self::Refunded => false,
+        }
+    }
+
     /// Where staff may take it by hand (ruling 20).
     #[must_use]
     pub const fn next_by_staff(self) -> &'static [Self] {

@@ -261,7 +261,7 @@ pub(crate) struct EntryBody {
     status: &'static str,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Why; `address_changed` for an entry that tells of another address alone.
+    /// Why; `address_changed` and `address_forgotten` for entries that tell of the address alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }

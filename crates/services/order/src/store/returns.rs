@@ -105,10 +105,11 @@ pub(super) fn insertion(what: &'static str, asked: &Return) -> Result<Document, 
     bson::serialize_to_document(&document).map_err(|error| Error::corrupt(what, error))
 }
 
-/// What was decided, under the version that was read.
+/// What was decided or forgotten, under the version that was read.
 pub(super) fn replacement(decided: &Return, stored_version: i64) -> UpdateOp {
     let set = doc! {
         "state": decided.state.as_str(),
+        "reason": decided.reason.as_str(),
         "version": decided.version,
         "decided_at": decided.decided_at.map(DateTime::from),
     };

@@ -40,6 +40,8 @@ pub(crate) enum Deed {
     RequestReturn { id: ReturnId, order: OrderId, reason: ReturnReason, claim: Claim },
     /// Decides a return that was seen at this version.
     DecideReturn { id: ReturnId, order: OrderId, decision: Decision, seen: i64 },
+    /// Takes out of an order and its returns what tells of somebody who has left the shop.
+    Forget { order: OrderId },
 }
 
 /// What a change hangs on.

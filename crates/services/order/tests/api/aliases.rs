@@ -71,6 +71,65 @@ async fn the_three_shapes_of_an_order_place_one_each() {
 }
 
 #[tokio::test]
+async fn a_cart_without_a_key_is_ordered_again_after_a_rejection_and_once_however_often_it_is_clicked() {
+    let given = Given::new().await;
+    let guest = Buyer::guest("g");
+    for buyer in [ada(&given).await.1, guest] {
+        let before = given.orders().await;
+        given.fakes.sell("mug", 500, 1).await;
+        let cart = given.fakes.fill_cart(&buyer, &[("mug", 2, 500)]).await;
+        let click = async |method: &str| {
+            let body = json!({ "cartId": cart, "payment": { "method": method } });
+            post(&given, Some(&buyer), "/orders/request", &body).await
+        };
+        let refused = [click("tok_visa").await, click("tok_visa").await];
+        for answer in &refused {
+            assert_eq!((answer.status, answer.code(), answer.replayed), (409, "sold_out", false), "{}", answer.body);
+        }
+        assert_ne!(refused[0].order(), refused[1].order());
+
+        given.fakes.sell("mug", 500, 9).await;
+        let declined = click("tok_declined").await;
+        assert_eq!((declined.status, declined.replayed), (402, false), "{}", declined.body);
+        let again = click("tok_visa").await;
+        assert_eq!(
+            (again.status, again.replayed, again.order()),
+            (402, true, declined.order()),
+            "it may still be paid"
+        );
+        assert_eq!(given.orders().await, before + 3);
+        let staff = Buyer::of(&given.shop.callers().staff());
+        assert_eq!(given.cancel(&staff, &declined.order()).await.state(), "rejected");
+
+        let clicks = futures::future::join_all((0..8).map(|_| click("tok_visa"))).await;
+        let placed = clicks.iter().find(|answer| answer.status == 201).unwrap_or_else(|| panic!("{clicks:?}"));
+        let order = id(&placed.body["order"]);
+        for answer in &clicks {
+            let is_at_work = (answer.status, answer.code()) == (409, "request_in_progress");
+            assert!(is_at_work || answer.body["order"]["id"] == order.as_str(), "{}", answer.body);
+        }
+        let late = click("tok_visa").await;
+        assert_eq!((late.status, late.replayed, id(&late.body["order"])), (201, true, order));
+        assert_eq!(given.orders().await, before + 4);
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_the_cart_that_is_ordered_is_the_one_that_was_seen() {
+    let given = Given::new().await;
+    let (_, buyer) = ada(&given).await;
+    given.fakes.sell("mug", 500, 9).await;
+    let cart = given.fakes.fill_cart(&buyer, &[("mug", 2, 500)]).await;
+    let before = given.fakes.calls(Peer::Cart).await;
+
+    let placed = post(&given, Some(&buyer), "/orders/request", &json!({ "cartId": cart })).await;
+
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    // Read twice, it could be at another version than its key says: a second click would order it again.
+    assert_eq!(given.fakes.calls(Peer::Cart).await, before + 1);
+}
+
+#[tokio::test]
 async fn every_answer_names_its_successor() {
     let given = Given::new().await;
     let (_, buyer) = ada(&given).await;

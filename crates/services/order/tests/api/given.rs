@@ -245,13 +245,18 @@ impl Given {
             traceparent: None,
             event: event(fact),
         };
+        self.deliver("payment", &envelope, times).await;
+    }
+
+    /// Publishes an event of a service so many times and waits until all of it is acknowledged.
+    pub(crate) async fn deliver(&self, service: &str, envelope: &Envelope, times: usize) {
         let entry = Entry {
             event_id: envelope.id.to_string(),
             topic: envelope.event.topic().name().into(),
-            json: serde_json::to_string(&envelope).unwrap(),
+            json: serde_json::to_string(envelope).unwrap(),
             mirror: None,
         };
-        let stream = self.redis.stream("payment");
+        let stream = self.redis.stream(service);
         let mark = stream.open("test").await.unwrap();
         for _ in 0..times {
             stream.append(&mark, std::slice::from_ref(&entry)).await.unwrap();

@@ -9,6 +9,7 @@ mod attempts;
 mod bad_input;
 mod cancelling;
 mod fakes;
+mod forgetting;
 mod given;
 mod kept;
 mod keys;

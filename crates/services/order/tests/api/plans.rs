@@ -8,7 +8,8 @@ use serde_json::json;
 use shop_mongo::{Document, doc};
 use shop_types::Event;
 
-use crate::given::{Buyer, Given, all_of, mugs};
+use crate::forgetting::{deleted, is_due};
+use crate::given::{Buyer, Given, all_of, eventually, mugs};
 
 #[tokio::test]
 async fn every_query_on_orders_uses_an_index() {
@@ -23,6 +24,8 @@ async fn every_query_on_orders_uses_an_index() {
     given.place(&buyer, "k", &mugs(1, "tok_visa")).await;
     let cart = given.fakes.fill_cart(&guest, &[("mug", 1, 500)]).await;
     let guests = given.place(&guest, "k", &all_of(&cart)).await.order();
+    let unnamed = given.shop.client().post(given.shop.url("/orders/request")).header(guest.0, &guest.1);
+    assert_eq!(unnamed.json(&json!({ "cartId": cart })).send().await.unwrap().status(), 201);
     given.show(&buyer, &order).await;
     given.show(&guest, &guests).await;
     given.tell(Event::PaymentCaptured, &order, 1).await;
@@ -53,10 +56,12 @@ async fn every_query_on_orders_uses_an_index() {
     let declined = given.place(&buyer, "d", &mugs(1, "tok_declined")).await.order();
     assert_eq!(given.pay(&buyer, &declined, "p", "tok_declined").await.status, 402);
     given.becomes(&buyer, &declined, "rejected").await;
+    given.deliver("identity", &deleted(customer.id), 1).await;
+    eventually("somebody has looked", || async { !is_due(&given).await }).await;
 
     given.mongo.database().run_command(doc! { "profile": 0 }).await.unwrap();
-    let own =
-        ["orders", "returns", "leases", "idempotency"].map(|name| format!("{}.{name}", given.mongo.database().name()));
+    let own = ["orders", "returns", "departures", "leases", "idempotency"]
+        .map(|name| format!("{}.{name}", given.mongo.database().name()));
     let profile = given.mongo.collection::<Document>("system.profile");
     let filter = doc! { "ns": { "$in": own.as_slice() }, "planSummary": { "$exists": true } };
     let mut rows = profile.find(filter).await.unwrap();
@@ -77,6 +82,7 @@ async fn every_query_on_orders_uses_an_index() {
         "IXSCAN { lease_until: 1 }",
         "IXSCAN { deadline: 1, _id: 1 }",
         "IXSCAN { order: 1 }",
+        "IXSCAN { due: 1 }",
     ] {
         assert!(plans.iter().any(|plan| plan.contains(index)), "{index} is not used: {plans:#?}");
     }

@@ -272,6 +272,30 @@ fn the_same_address_changes_nothing_and_others_are_counted() {
 }
 
 #[test]
+fn what_cannot_be_sent_any_more_forgets_its_addresses_once_and_nothing_else() {
+    for order in situations() {
+        let forgotten = order.change(Change::Forget, Timestamp::UNIX_EPOCH);
+        if order.state.needs_address() {
+            assert_eq!(forgotten, Ok(Changed::Nothing), "{}", word(&order));
+            continue;
+        }
+        let Ok(Changed::To(next, None)) = forgotten else { panic!("{}: {forgotten:?}", word(&order)) };
+        assert!(next.history.iter().all(|entry| entry.address.is_none()), "{}", word(&order));
+        let mut expected = order.clone();
+        expected.version += 1;
+        for entry in &mut expected.history {
+            entry.address = None;
+        }
+        expected.history.extend(next.history.last().cloned());
+        assert_eq!(*next, expected);
+        assert_eq!((next.reason(), next.phase()), (order.reason(), Phase::Settled), "{}", word(&order));
+        assert_eq!(next.change(Change::Forget, Timestamp::UNIX_EPOCH), Ok(Changed::Nothing));
+    }
+    let undone = apply(&apply(&in_state(State::Cancelling), Change::Forget), settle(&placed().payment_id()));
+    assert_eq!((undone.state, undone.reason()), (State::Cancelled, Some("requested")));
+}
+
+#[test]
 fn a_return_and_a_cancel_end_with_the_reason_they_began_with() {
     for (state, reason) in [(State::Cancelled, "requested"), (State::Refunded, "requested")] {
         assert_eq!(in_state(state).reason(), Some(reason));

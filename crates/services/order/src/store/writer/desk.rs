@@ -14,10 +14,7 @@ use super::{Answer, Cause, Command, Deed};
 use crate::domain::{self, Change, Changed, Decision, Order, Phase, Return, ReturnId, ReturnReason, ReturnState};
 use crate::store::documents::OrderDocument;
 use crate::store::returns::{ReturnDocument, insertion, replacement};
-use crate::store::{ORDERS, RETURNS};
-
-/// The consumer group of this service.
-const GROUP: &str = "order";
+use crate::store::{GROUP, ORDERS, RETURNS};
 
 /// Everything that one group reads and writes.
 pub(super) struct Desk<'a> {
@@ -39,6 +36,8 @@ struct Needs {
     returns: BTreeSet<ReturnId>,
     /// Orders whose open return is looked for.
     returned: BTreeSet<OrderId>,
+    /// Orders of which all returns are looked for.
+    forgotten: BTreeSet<OrderId>,
     keys: Vec<String>,
     events: Vec<(OrderId, EventId)>,
 }
@@ -65,6 +64,10 @@ impl Needs {
                 Deed::DecideReturn { id, order, .. } => {
                     needs.orders.insert(*order);
                     needs.returns.insert(*id);
+                }
+                Deed::Forget { order } => {
+                    needs.orders.insert(*order);
+                    needs.forgotten.insert(*order);
                 }
             }
         }
@@ -119,7 +122,17 @@ impl<'a> Desk<'a> {
                 }
                 Answer::Return(Box::new(decided))
             }
+            Deed::Forget { order } => self.forget(*order, at),
         }
+    }
+
+    fn forget(&mut self, order: OrderId, at: Timestamp) -> Answer {
+        for (_, asked) in self.returns.values_mut().filter(|(_, asked)| asked.order == order) {
+            if let Some(forgotten) = asked.without_reason() {
+                *asked = forgotten;
+            }
+        }
+        self.apply(order, Change::Forget, at, None)
     }
 
     fn place(
@@ -281,13 +294,15 @@ async fn read_orders(txn: &mut Txn<'_>, ids: &BTreeSet<OrderId>) -> Result<BTree
 }
 
 async fn read_returns(txn: &mut Txn<'_>, needs: &Needs) -> Result<BTreeMap<ReturnId, (i64, Return)>, Error> {
-    if needs.returns.is_empty() && needs.returned.is_empty() {
+    if needs.returns.is_empty() && needs.returned.is_empty() && needs.forgotten.is_empty() {
         return Ok(BTreeMap::new());
     }
     let ids: Vec<String> = needs.returns.iter().map(ToString::to_string).collect();
     let orders: Vec<String> = needs.returned.iter().map(ToString::to_string).collect();
     let open = doc! { "order": { "$in": orders }, "state": ReturnState::Requested.as_str() };
-    let stored: Vec<ReturnDocument> = txn.find(RETURNS, doc! { "$or": [{ "_id": { "$in": ids } }, open] }).await?;
+    let all: Vec<String> = needs.forgotten.iter().map(ToString::to_string).collect();
+    let any = [doc! { "_id": { "$in": ids } }, open, doc! { "order": { "$in": all } }];
+    let stored: Vec<ReturnDocument> = txn.find(RETURNS, doc! { "$or": any.as_slice() }).await?;
     let mut returns = BTreeMap::new();
     for document in stored {
         let read = Return::try_from(document).map_err(|error| Error::corrupt(txn.what(), error))?;

@@ -25,6 +25,8 @@ pub(super) struct Sheet {
 struct Stored {
     version: i64,
     entries: usize,
+    /// How many of the entries have an address.
+    addresses: usize,
 }
 
 impl Sheet {
@@ -33,10 +35,17 @@ impl Sheet {
     }
 
     pub(super) fn read(mut document: OrderDocument) -> Result<Self, Unreadable> {
-        let stored = Stored { version: document.version, entries: document.history.len() };
         let claim = document.claim.take();
-        Ok(Self { stored: Some(stored), order: document.try_into()?, claim, asked_back: None })
+        let order = Order::try_from(document)?;
+        let entries = order.history.len();
+        let stored = Stored { version: order.version, entries, addresses: addresses(&order, entries) };
+        Ok(Self { stored: Some(stored), order, claim, asked_back: None })
     }
+}
+
+/// How many of the first entries have an address.
+fn addresses(order: &Order, entries: usize) -> usize {
+    order.history.iter().take(entries).filter(|entry| entry.address.is_some()).count()
 }
 
 /// The writes that one order needs, in their order.
@@ -76,7 +85,9 @@ fn place(what: &'static str, sheet: &Sheet, deadline: Duration) -> Result<Update
 fn change(what: &'static str, sheet: &Sheet, stored: &Stored) -> Result<UpdateOp, Error> {
     let order = &sheet.order;
     let corrupt = |error| Error::corrupt(what, error);
-    let entries = order.history.iter().skip(stored.entries).map(EntryDocument::from);
+    // A history that was read and has fewer addresses now is written anew; all else only grows it.
+    let is_rewritten = addresses(order, stored.entries) < stored.addresses;
+    let entries = order.history.iter().skip(if is_rewritten { 0 } else { stored.entries }).map(EntryDocument::from);
     let entries: Vec<Document> =
         entries.map(|entry| bson::serialize_to_document(&entry)).collect::<Result<_, _>>().map_err(corrupt)?;
     let mut set = doc! {
@@ -94,6 +105,10 @@ fn change(what: &'static str, sheet: &Sheet, stored: &Stored) -> Result<UpdateOp
         set.insert("shortages", shortages.collect::<Result<Vec<_>, _>>().map_err(corrupt)?);
     }
     let guard = doc! { "_id": order.id.to_string(), "version": stored.version };
+    if is_rewritten {
+        set.insert("history", entries);
+        return Ok(UpdateOp::new(guard, doc! { "$set": set }));
+    }
     if order.phase() != Phase::Driving {
         return Ok(UpdateOp::new(guard, doc! { "$set": set, "$push": { "history": { "$each": entries } } }));
     }
