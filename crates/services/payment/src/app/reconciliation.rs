@@ -1,18 +1,19 @@
 //! Comparing our books with the provider's: every minute, one pod at a time.
 //!
-//! The provider's bookings of the last 48 h and the payments that changed since are compared by sums. What does not fit is
-//! looked at again, with all bookings of that one name, before it is written down as a difference.
+//! The provider's bookings since the run before, once an hour those of the last 48 h, and the payments that changed meanwhile
+//! are compared by sums. What does not fit is looked at again, with all bookings of that one name, before it is written down as
+//! a difference.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shop_telemetry::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, BACKGROUND, Error};
-use crate::domain::reconciliation::{Difference, Kind, Sums, compare};
+use crate::domain::reconciliation::{Difference, Kind, Reach, Sums, compare};
 use crate::domain::{Payment, PaymentId};
 use crate::peers::{Booked, Bookings, Unknown};
 use crate::store::{Listed, Noted, Run};
@@ -23,8 +24,6 @@ const EVERY: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(5);
 /// How long a pod may keep silent during a run before another one takes over.
 const LEASE: Duration = Duration::from_secs(120);
-/// How far back the provider's bookings are read.
-const WINDOW: SignedDuration = SignedDuration::from_hours(48);
 /// Payments read at once.
 const PAGE: u32 = 500;
 
@@ -121,9 +120,11 @@ impl App {
     }
 
     async fn compare_books(&self, run: &Run) -> Result<Noted, Stopped> {
-        let since = self.clock.now().saturating_sub(WINDOW).unwrap_or(Timestamp::UNIX_EPOCH);
+        let began = self.clock.now();
+        let Reach { since, is_everything } = run.past.reach(began);
         let (mut theirs, bookings) = self.sum_up(run, since).await?;
-        let (mut suspects, mut payments) = (BTreeSet::new(), 0);
+        let mut suspects = if is_everything { BTreeSet::new() } else { self.store.differing().await? };
+        let mut payments = 0;
         let mut place = None;
         loop {
             self.keep(run).await?;
@@ -142,7 +143,7 @@ impl App {
         payments += self.suspect_unchanged(run, &theirs, &mut suspects).await?;
         let found = self.look_closer(run, suspects).await?;
         self.store.note_differences(run, &found).await?;
-        Ok(Noted { bookings, payments })
+        Ok(Noted { bookings, payments, began, is_everything })
     }
 
     /// What the provider has booked in the window, by name.

@@ -2,9 +2,48 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::{SignedDuration, Timestamp};
 use shop_types::{Currency, Money};
 
 use super::{Payment, State};
+
+/// How far back a comparison of everything reads.
+pub const WINDOW: SignedDuration = SignedDuration::from_hours(48);
+/// Between two comparisons of everything.
+const EVERYTHING_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// What a comparison of the newest reads again: clocks differ, and a provider may book late.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+/// What comparisons have read before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Past {
+    /// When the last one began.
+    pub last: Option<Timestamp>,
+    /// When the last one of everything began.
+    pub everything: Option<Timestamp>,
+}
+
+/// What a comparison reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// From when on.
+    pub since: Timestamp,
+    /// Whether that is all of the window. Otherwise known differences are looked at besides.
+    pub is_everything: bool,
+}
+
+impl Past {
+    /// What is to be read now: once an hour everything, and what is new otherwise.
+    #[must_use]
+    pub fn reach(&self, now: Timestamp) -> Reach {
+        let before = |time: Timestamp, by| time.saturating_sub(by).unwrap_or(Timestamp::MIN);
+        let recently = |time: &Timestamp| (before(now, EVERYTHING_EVERY)..=now).contains(time);
+        match (self.last, self.everything.filter(recently)) {
+            (Some(last), Some(_)) => Reach { since: before(last.min(now), OVERLAP), is_everything: false },
+            _ => Reach { since: before(now, WINDOW), is_everything: true },
+        }
+    }
+}
 
 /// What the provider has booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

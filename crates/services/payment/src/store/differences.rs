@@ -2,7 +2,7 @@
 //!
 //! A difference counts once it has stood unchanged for [`SETTLED`] by the database's clock: what is under way is none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bson::oid::ObjectId;
@@ -15,7 +15,7 @@ use shop_types::Money;
 
 use super::document::PaymentDocument;
 use super::{PAYMENTS, Store, from_now};
-use crate::domain::reconciliation::{Difference, Kind};
+use crate::domain::reconciliation::{Difference, Kind, Past};
 use crate::domain::{Payment, PaymentId};
 
 const DIFFERENCES: &str = "reconciliation_differences";
@@ -29,7 +29,11 @@ const SETTLED: Duration = Duration::from_secs(60);
 
 /// A run of the comparison that this pod has claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Run(String);
+pub(crate) struct Run {
+    holder: String,
+    /// What runs before it have read.
+    pub(crate) past: Past,
+}
 
 /// Where a page of payments ended.
 #[derive(Debug, Clone)]
@@ -51,6 +55,15 @@ pub(crate) struct Noted {
     pub(crate) bookings: usize,
     /// Payments of ours that were read.
     pub(crate) payments: usize,
+    /// When it began, by the pod's clock.
+    pub(crate) began: Timestamp,
+    /// Whether it read the whole window.
+    pub(crate) is_everything: bool,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    reference: String,
 }
 
 #[derive(Deserialize)]
@@ -88,10 +101,10 @@ impl Store {
     /// Claims the next run when it is due: one pod at a time, by the database's clock. Without [`Self::keep_run`] another
     /// pod may claim it after the lease.
     pub(crate) async fn claim_run(&self, lease: Duration) -> Result<Option<Run>, Error> {
-        let run = Run(ObjectId::new().to_hex());
+        let own = ObjectId::new().to_hex();
         let runs = self.mongo.collection::<Document>(RUNS);
         let due = doc! { "$lte": [{ "$ifNull": ["$next_at", DateTime::from_millis(0)] }, "$$NOW"] };
-        let claimed = doc! { "$mergeObjects": ["$$ROOT", { "holder": &run.0, "next_at": from_now(lease) }] };
+        let claimed = doc! { "$mergeObjects": ["$$ROOT", { "holder": &own, "next_at": from_now(lease) }] };
         let claim = vec![doc! { "$replaceWith": { "$cond": [due, claimed, "$$ROOT"] } }];
         let claimed = self.mongo.run("claim reconciliation", async move {
             let claimed = runs.find_one_and_update(doc! { "_id": RUN }, claim).upsert(true);
@@ -103,8 +116,12 @@ impl Store {
             Err(error) if error.is_duplicate() => None,
             Err(error) => return Err(error),
         };
-        let holder = row.as_ref().and_then(|row| row.get_str("holder").ok());
-        Ok(if holder == Some(run.0.as_str()) { Some(run) } else { None })
+        let Some(row) = row.filter(|row| row.get_str("holder").is_ok_and(|holder| holder == own)) else {
+            return Ok(None);
+        };
+        let time = |field| row.get_datetime(field).ok().map(|at| at.to_jiff());
+        let past = Past { last: time("read_to"), everything: time("read_everything_at") };
+        Ok(Some(Run { holder: own, past }))
     }
 
     /// Keeps a run for another lease; `false` when another pod has claimed it meanwhile.
@@ -115,15 +132,20 @@ impl Store {
     /// Ends a run: the next one is due after a pause. `noted`: it went through.
     pub(crate) async fn end_run(&self, run: &Run, pause: Duration, noted: Option<Noted>) -> Result<(), Error> {
         let mut set = doc! { "next_at": from_now(pause) };
-        if let Some(Noted { bookings, payments }) = noted {
+        if let Some(Noted { bookings, payments, began, is_everything }) = noted {
             let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+            let began = DateTime::from_millis(began.as_millisecond());
             set.extend(doc! { "finished_at": "$$NOW", "bookings": count(bookings), "payments": count(payments) });
+            set.insert("read_to", began);
+            if is_everything {
+                set.insert("read_everything_at", began);
+            }
         }
         self.set_run(run, set).await.map(drop)
     }
 
     async fn set_run(&self, run: &Run, set: Document) -> Result<bool, Error> {
-        let (runs, held) = (self.mongo.collection::<Document>(RUNS), doc! { "_id": RUN, "holder": &run.0 });
+        let (runs, held) = (self.mongo.collection::<Document>(RUNS), doc! { "_id": RUN, "holder": &run.holder });
         let set = vec![doc! { "$set": set }];
         let updated = self.mongo.run("keep reconciliation", async move { runs.update_one(held, set).await }).await?;
         Ok(updated.matched_count == 1)
@@ -144,8 +166,21 @@ impl Store {
             self.mongo.update_many_ops("note differences", DIFFERENCES, ops).await?;
         }
         let differences = self.mongo.collection::<Document>(DIFFERENCES);
-        let gone = doc! { "run": { "$ne": &run.0 } };
+        let gone = doc! { "run": { "$ne": &run.holder } };
         self.mongo.run("forget differences", async move { differences.delete_many(gone).await }).await.map(drop)
+    }
+
+    /// The names under which the books differed when they were compared last.
+    pub(crate) async fn differing(&self) -> Result<BTreeSet<String>, Error> {
+        let rows = self.mongo.collection::<Name>(DIFFERENCES);
+        let names: Vec<Name> = self
+            .mongo
+            .run("list what differs", async move {
+                let rows = rows.find(doc! {}).sort(doc! { "first_seen": 1, "_id": 1 });
+                rows.projection(doc! { "reference": 1 }).await?.try_collect().await
+            })
+            .await?;
+        Ok(names.into_iter().map(|name| name.reference).collect())
     }
 
     /// A page of the differences that count, the oldest first, and how many there are.
@@ -220,7 +255,7 @@ fn note(run: &Run, difference: &Difference) -> UpdateOp {
     let id = format!("{}:{reference}", kind.word());
     let same = doc! { "$and": [{ "$eq": ["$ours", ours.amount] }, { "$eq": ["$theirs", theirs.amount] }] };
     let row = doc! {
-        "_id": &id, "kind": kind.word(), "reference": reference, "run": &run.0,
+        "_id": &id, "kind": kind.word(), "reference": reference, "run": &run.holder,
         "ours": ours.amount, "ours_currency": ours.currency.to_string(),
         "theirs": theirs.amount, "theirs_currency": theirs.currency.to_string(),
     };

@@ -175,6 +175,33 @@ async fn an_old_payment_that_moves_today_is_compared_with_all_its_bookings() {
 }
 
 #[tokio::test]
+async fn what_is_old_is_read_once_an_hour_and_its_differences_are_looked_at_every_time() {
+    let order = an_order();
+    let hours_ago = SystemClock.now().checked_sub(jiff::SignedDuration::from_hours(3)).unwrap();
+    let strange = json!({
+        "sequence": 1, "at": hours_ago, "kind": "authorized", "authorization": "auth_old", "reference": "by-hand",
+        "amount": 500, "currency": "EUR", "method": "tok_visa", "key": "authorized", "fingerprint": "f",
+    });
+    let given = Given::with_ledger(&[strange]).await;
+    let bookings =
+        async || documents(&given.mongo, "reconciliation_runs", doc! {}).await[0].get_i64("bookings").unwrap();
+    let differing = async || documents(&given.mongo, "reconciliation_differences", doc! {}).await.len();
+    given.authorize(order, "tok_visa").await;
+
+    given.compare().await;
+    assert_eq!((bookings().await, differing().await), (1, 1), "the new booking alone; the old difference still stands");
+
+    assert_eq!(given.provider(Method::POST, "/v1/authorizations/auth_old/void", Some(&json!({}))).await.0, 200);
+    given.compare().await;
+    assert_eq!((bookings().await, differing().await), (2, 0));
+
+    let an_hour_ago = doc! { "$set": { "read_everything_at": DateTime::from_millis(0) } };
+    given.mongo.collection::<Document>("reconciliation_runs").update_one(doc! {}, an_hour_ago).await.unwrap();
+    given.compare().await;
+    assert_eq!(bookings().await, 3);
+}
+
+#[tokio::test]
 async fn one_pod_compares_for_all() {
     let given = Given::new().await;
     let config = given.shop.config().clone();

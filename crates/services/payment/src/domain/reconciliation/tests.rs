@@ -128,3 +128,23 @@ fn money_moved_under_a_name_that_nobody_has_is_unknown() {
     assert_eq!((found[0].kind, found[0].ours, found[0].theirs), (Kind::Unknown, eur(0), eur(300)));
     assert_eq!(compare("somebody else", None, booked(&[(Booking::Held, 500), (Booking::Released, 500)])), []);
 }
+
+#[test]
+fn everything_is_read_once_an_hour_and_what_is_new_otherwise() {
+    let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+    let ago = |minutes| Some(now - SignedDuration::from_mins(minutes));
+    let everything = Reach { since: now - WINDOW, is_everything: true };
+    let newest = |minutes| Reach { since: now - SignedDuration::from_mins(minutes), is_everything: false };
+    for (last, all, expected) in [
+        (None, None, everything),
+        (ago(1), ago(1), newest(11)),
+        (ago(30), ago(60), newest(40)),
+        // An hour is over, or the times of a clock that was wrong.
+        (ago(1), ago(61), everything),
+        (ago(1), ago(-5), everything),
+        (ago(-5), ago(1), newest(10)),
+        (None, ago(1), everything),
+    ] {
+        assert_eq!(Past { last, everything: all }.reach(now), expected, "{last:?} {all:?}");
+    }
+}
