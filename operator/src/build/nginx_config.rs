@@ -191,6 +191,13 @@ fn own_answers() -> String {
             return 200 "ok\n";
         }}
 
+        # NGINX itself refuses TRACE, whatever the path.
+        error_page 405 = @wrong_method;
+
+        location @wrong_method {{
+            add_header Allow "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" always;
+{}        }}
+
         location @too_large {{
 {}        }}
 
@@ -198,6 +205,7 @@ fn own_answers() -> String {
             add_header Retry-After 1 always;
 {}        }}
 "#,
+        error(405, "method_not_allowed", "No call has this method"),
         error(413, "body_too_large", "The body of the request is too large"),
         error(503, "unavailable", "The service cannot be reached; try again, with the same Idempotency-Key"),
     )

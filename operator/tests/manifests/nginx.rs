@@ -251,6 +251,22 @@ async fn a_body_that_is_too_large_is_refused_with_the_shops_own_error_body() {
 }
 
 #[tokio::test]
+async fn a_method_that_nginx_itself_refuses_gets_the_shops_own_error_body() {
+    let service = echo("service", "200 OK").await;
+    let nginx = start("{}", &settings(), service, service).await;
+    for path in ["/", "/api/v1/orders"] {
+        let answer = request(&nginx, Method::TRACE, path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers()["allow"], "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        assert_eq!(json(answer).await["code"], "method_not_allowed");
+    }
+    let service = echo("service", "405 Method Not Allowed").await;
+    let nginx = start("{}", &settings(), service, service).await;
+    let answer = request(&nginx, Method::PUT, "/api/v1/orders").send().await.unwrap();
+    assert!(answer.text().await.unwrap().starts_with("service\n"), "the refusal of a service is passed on as it is");
+}
+
+#[tokio::test]
 async fn a_request_id_is_passed_on_if_it_is_one() {
     let service = echo("service", "200 OK").await;
     let nginx = start("{}", &settings(), service, service).await;

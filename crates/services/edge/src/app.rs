@@ -3,7 +3,7 @@
 
 mod error;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -54,6 +54,7 @@ impl<T> Kept<T> {
 /// Asks the pods and keeps their answers for a moment.
 pub(crate) struct App {
     peers: Vec<Peer>,
+    own_document: Arc<OnceLock<String>>,
     clock: Arc<dyn Clock>,
     started: Instant,
     health: Kept<Vec<ServiceHealth>>,
@@ -65,6 +66,7 @@ impl App {
         let names = shop_config::SERVICES.iter().map(|spec| spec.name).filter(|name| *name != "edge");
         Self {
             peers: names.map(|name| Peer::new(service.mesh(), name)).collect(),
+            own_document: service.document(),
             clock: service.clock(),
             started: Instant::now(),
             health: Kept::new(),
@@ -87,7 +89,7 @@ impl App {
         self.started.elapsed().as_secs()
     }
 
-    /// The merged OpenAPI document of all services that answer.
+    /// The merged OpenAPI document of this service and all others that answer.
     pub(crate) async fn document(&self) -> Value {
         shop_service::merge_documents("shopmesh", &self.documents().await)
     }
@@ -136,11 +138,12 @@ impl App {
 
     async fn documents(&self) -> Arc<Vec<Value>> {
         let life = |documents: &Vec<Value>| {
-            if documents.len() == self.peers.len() { DOCUMENTS_LIFE } else { INCOMPLETE_LIFE }
+            if documents.len() > self.peers.len() { DOCUMENTS_LIFE } else { INCOMPLETE_LIFE }
         };
         let ask = || async {
             let texts = join_all(self.peers.iter().map(Peer::document)).await;
-            texts.into_iter().flatten().filter_map(|text| parse(&text)).collect()
+            let own = self.own_document.get().and_then(|text| parse(text));
+            own.into_iter().chain(texts.iter().flatten().filter_map(|text| parse(text))).collect()
         };
         self.documents.get_or_make(life, ask).await
     }

@@ -166,7 +166,7 @@ pub(crate) async fn list_errors(app: Data<App>) -> HttpResponse {
     reply::ok(&json!({ "items": items }))
 }
 
-/// The OpenAPI 3.1 document of all services that answer.
+/// The OpenAPI 3.1 document of this service and all others that answer.
 #[utoipa::path(tag = "edge", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 #[get("/openapi.json")]
 pub(crate) async fn get_openapi(app: Data<App>) -> HttpResponse {

@@ -16,7 +16,8 @@ pub(crate) fn swagger(document: &Value) -> Value {
     let mut paths = Map::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         let operations = METHODS.into_iter().filter_map(|method| Some((method, item.get(method)?)));
-        let operations = operations.map(|(method, operation)| (method.to_owned(), self::operation(operation)));
+        let operations =
+            operations.map(|(method, operation)| (method.to_owned(), self::operation(operation, document)));
         paths.insert(path.clone(), Value::Object(operations.collect()));
     }
     let types = document["components"]["schemas"].as_object().into_iter().flatten();
@@ -49,7 +50,7 @@ fn security(scheme: &Value) -> Value {
     }
 }
 
-fn operation(operation: &Value) -> Value {
+fn operation(operation: &Value, document: &Value) -> Value {
     let mut new = Map::new();
     for name in ["tags", "summary", "description", "operationId", "deprecated", "security"] {
         if let Some(value) = operation.get(name) {
@@ -69,6 +70,7 @@ fn operation(operation: &Value) -> Value {
     let mut produced: Vec<Value> = Vec::new();
     let mut all = Map::new();
     for (status, response) in responses.into_iter().flatten() {
+        let response = shared(response, document);
         for media in media_types(response).as_array().into_iter().flatten() {
             if !produced.contains(media) {
                 produced.push(media.clone());
@@ -81,6 +83,12 @@ fn operation(operation: &Value) -> Value {
     }
     new.insert("responses".to_owned(), Value::Object(all));
     Value::Object(new)
+}
+
+/// What a reference to an answer that calls share stands for; anything else is itself.
+fn shared<'d>(response: &'d Value, document: &'d Value) -> &'d Value {
+    let target = response["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+    target.and_then(|path| document.pointer(path)).unwrap_or(response)
 }
 
 fn parameter(parameter: &Value) -> Value {
@@ -159,10 +167,12 @@ mod tests {
                             "schema": { "$ref": "#/components/schemas/Card" }, "example": { "card": "4242" } } },
                     },
                     "204": { "description": "" },
+                    "429": { "$ref": "#/components/responses/RateLimited" },
                 },
                 "security": [{ "token": [] }],
             } } },
             "components": {
+                "responses": { "RateLimited": { "description": "Too many" } },
                 "schemas": { "Card": { "type": "object", "properties": { "card": { "type": "string" } } } },
                 "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
             },
@@ -188,6 +198,7 @@ mod tests {
                         "headers": { "ETag": { "type": "string", "description": "The version" } },
                     },
                     "204": { "description": "" },
+                    "429": { "description": "Too many" },
                 },
             } } },
             "definitions": { "Card": { "type": "object", "properties": { "card": { "type": "string" } } } },

@@ -59,8 +59,9 @@ async fn a_shop_without_any_pod_answers_all_the_same() {
     let shop = TestShop::start_beside(Peers::default(), |config| async move { edge::service(&config).await }).await;
     let (status, body) = read(&shop, "/health").await;
     assert_eq!((status, states(&body)), (503, all("DOWN")), "{body}");
-    assert_eq!(read(&shop, "/api").await.1["endpoints"], json!([]));
-    assert_eq!(read(&shop, "/openapi.json").await.1["paths"], json!({}));
+    let calls = read(&shop, "/api").await.1["endpoints"].clone();
+    assert!(calls.as_array().unwrap().contains(&json!("GET /health")), "its own are known: {calls}");
+    assert_eq!(read(&shop, "/openapi.json").await.0, 200);
 }
 
 #[tokio::test]
