@@ -64,6 +64,25 @@ pub(crate) struct History {
     pub(crate) file: Arc<PathBuf>,
 }
 
+/// A line that is written when it goes out of scope, also with a user who waits no longer.
+pub(crate) struct Line<'h> {
+    history: &'h History,
+    entry: Entry,
+}
+
+impl Line<'_> {
+    /// What it will say.
+    pub(crate) const fn entry(&mut self) -> &mut Entry {
+        &mut self.entry
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.history.add(self.entry.clone());
+    }
+}
+
 #[derive(Debug)]
 enum Message {
     Entry(Box<Entry>),
@@ -103,8 +122,12 @@ impl History {
         Ok(Self { entries: sender, file: Arc::new(file.to_owned()) })
     }
 
-    /// Adds what was seen.
-    pub(crate) fn add(&self, entry: Entry) {
+    /// A line for a request that is sent now.
+    pub(crate) fn line(&self, entry: Entry) -> Line<'_> {
+        Line { history: self, entry }
+    }
+
+    fn add(&self, entry: Entry) {
         if self.entries.send(Message::Entry(Box::new(entry))).is_err() {
             crate::report::say("the history is incomplete: its writer has ended");
         }

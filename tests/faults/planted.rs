@@ -18,7 +18,7 @@ fn cases_for(bug: Bug) -> &'static [&'static str] {
         Bug::InboxOff | Bug::RelayTrustsPublished => &["F9", "F9-stale"],
         // What was acknowledged and not done is never done.
         Bug::AckBeforeCommit => &["W9-abort", "W10-abort", "F1"],
-        Bug::GroupAtEnd => &["F9", "F9-cut"],
+        Bug::GroupAtEnd => &["F9-behind"],
         Bug::TombstoneSkipped => &["O9-late"],
         Bug::NewKeyPerTry => &["X4-abort", "F13-psp"],
     }

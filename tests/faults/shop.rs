@@ -96,27 +96,37 @@ impl Shop {
         Ok(Self { client, base: format!("http://{}:{NGINX_PORT}", Party::NGINX.address()), history })
     }
 
-    /// Sends it once.
+    /// Sends it once. Who goes away before the answer has sent it, too: history has a line of it in any case.
     pub(crate) async fn send(&self, who: &Who, request: &Request) -> Reply {
         let at = SystemClock.now();
         let sent = Instant::now();
-        let reply = self.exchange(who, request, sent).await;
         let is_order = request.route.starts_with(ORDERS);
-        self.history.add(Entry {
+        let mut line = self.history.line(Entry {
             at,
             user: who.id.to_string(),
             key: request.key.clone(),
             route: request.route,
             method: if request.method == Method::GET { "GET" } else { "POST" },
-            status: reply.status,
-            order_id: reply.order().or_else(|| in_path(&request.path)).filter(|_| is_order).map(str::to_owned),
-            total: reply.body["total"]["amount"].as_i64().filter(|_| is_order),
+            status: None,
+            order_id: in_path(&request.path).filter(|_| is_order).map(str::to_owned),
+            total: None,
             body: request.body.clone(),
-            err: reply.err.clone().or_else(|| reply.body["code"].as_str().map(str::to_owned)),
-            ms: u64::try_from(reply.took.as_millis()).unwrap_or(u64::MAX),
-            retry_after: reply.retry_after.is_some(),
-            answered: Instant::now(),
+            err: Some("went away".to_owned()),
+            ms: 0,
+            retry_after: false,
+            answered: sent,
         });
+        let reply = self.exchange(who, request, sent).await;
+        let entry = line.entry();
+        entry.status = reply.status;
+        if let Some(order) = reply.order().filter(|_| is_order) {
+            entry.order_id = Some(order.to_owned());
+        }
+        entry.total = reply.body["total"]["amount"].as_i64().filter(|_| is_order);
+        entry.err = reply.err.clone().or_else(|| reply.body["code"].as_str().map(str::to_owned));
+        entry.ms = u64::try_from(reply.took.as_millis()).unwrap_or(u64::MAX);
+        entry.retry_after = reply.retry_after.is_some();
+        entry.answered = Instant::now();
         reply
     }
 

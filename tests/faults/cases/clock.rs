@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -69,7 +69,7 @@ async fn not_ready(arena: &mut Arena<'_>, pod: &str) -> anyhow::Result<bool> {
     let party: Party = arena.stack.pods.get(pod)?.party;
     // It has to be up before its silence means anything.
     sleep(Duration::from_secs(8)).await;
-    ensure!(arena.stack.pods.get(pod)?.process.runs()?, "{pod} has ended; see its log");
+    arena.stack.pods.get(pod)?.process.ensure_runs()?;
     while started.elapsed() < NOTICED {
         if !is_ready(&client, party).await {
             return Ok(true);

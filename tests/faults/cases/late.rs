@@ -22,9 +22,9 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 async fn cancelled_meanwhile(arena: &mut Arena<'_>) -> anyhow::Result<()> {
-    let points = format!("W1=return(pause:{})", SLEEP.as_millis());
+    let points = format!("DRIVE=return(pause:{})", SLEEP.as_millis());
     for replica in 0..2 {
-        arena.fault(&format!("order-{replica} sleeps {SLEEP:?} after each W1"));
+        arena.fault(&format!("the drivers of order-{replica} sleep {SLEEP:?} before their first step"));
         arena.stack.start_pod("order", replica, &[("FAILPOINTS", &points)]).await?;
     }
     let good = arena.goods.skus.first().context("there are goods")?;

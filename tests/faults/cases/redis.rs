@@ -16,6 +16,9 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("F8", "Redis is dead for 10 s", true, |arena| Box::pin(dead(arena, Duration::from_secs(10)))),
         Case::new("F8-long", "Redis is dead for 60 s", false, |arena| Box::pin(dead(arena, Duration::from_secs(60)))),
         Case::new("F9", "FLUSHALL under load, twice", true, |arena| Box::pin(flushed(arena))),
+        Case::new("F9-behind", "FLUSHALL while carts are busy with old events", false, |arena| {
+            Box::pin(flushed_behind(arena))
+        }),
         Case::new("F9-stale", "Redis comes back with what it had 8 s ago", false, |arena| Box::pin(rolled_back(arena))),
         Case::new("F9-cut", "Redis dies and its append-only file has lost its end", false, |arena| {
             Box::pin(cut_short(arena))
@@ -62,6 +65,24 @@ async fn flushed(arena: &mut Arena<'_>) -> anyhow::Result<()> {
     }
     let failed = failed_orders(arena, since).await?;
     arena.check(failed == 0, || format!("{failed} orders failed after FLUSHALL"));
+    Ok(())
+}
+
+/// The relay makes the stream again before its consumers look: their group must begin with what was sent again.
+async fn flushed_behind(arena: &mut Arena<'_>) -> anyhow::Result<()> {
+    for replica in 0..2 {
+        arena.stack.start_pod("cart", replica, &[("FAILPOINTS", "W11=return(pause:6000)")]).await?;
+    }
+    arena.warm_up().await?;
+    let since = Instant::now();
+    arena.fault("FLUSHALL, and each batch of events takes cart 6 s");
+    arena.stack.redis.command(&["FLUSHALL"]).await?;
+    pass("the streams come back, carts do not look", Duration::from_secs(12)).await;
+    let failed = failed_orders(arena, since).await?;
+    arena.check(failed == 0, || format!("{failed} orders failed after FLUSHALL"));
+    for replica in 0..2 {
+        arena.stack.start_pod("cart", replica, &[]).await?;
+    }
     Ok(())
 }
 

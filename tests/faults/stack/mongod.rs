@@ -14,6 +14,10 @@ use super::addresses::{MONGODB_PORT, Party};
 use super::network::Network;
 use super::process::{Process, Program};
 
+/// How long a mongod may take until it answers: it writes its first files with fsync, behind all that a build has left to
+/// write on a slow disk.
+const START: Duration = Duration::from_secs(180);
+
 /// How long the set may take until it has a primary.
 const ELECTION: Duration = Duration::from_secs(60);
 
@@ -57,24 +61,28 @@ impl ReplicaSet {
             member.start()?;
             members.push(member);
         }
-        let set = Self { members };
+        let mut set = Self { members };
         set.initiate().await?;
         set.primary().await?;
         Ok(set)
     }
 
-    async fn initiate(&self) -> anyhow::Result<()> {
+    async fn initiate(&mut self) -> anyhow::Result<()> {
         let members: Vec<_> =
             (0..).zip(MEMBERS).map(|(id, name)| doc! { "_id": id, "host": format!("{name}:{MONGODB_PORT}") }).collect();
         let command = doc! { "replSetInitiate": { "_id": "rs0", "members": members } };
-        let end = Instant::now() + ELECTION;
+        let end = Instant::now() + START;
         loop {
-            match self.command(0, command.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(error) if Instant::now() > end => return Err(error.context("the replica set was not initiated")),
-                // It is starting still.
-                Err(_) => sleep(Duration::from_millis(200)).await,
+            let Err(error) = self.command(0, command.clone()).await else { return Ok(()) };
+            for member in &mut self.members {
+                member.ensure_runs()?;
             }
+            if Instant::now() > end {
+                let logs: Vec<_> = self.members.iter().map(Process::last_lines).collect();
+                return Err(error.context(format!("the replica set was not initiated; {}", logs.join("\n"))));
+            }
+            // It is starting still.
+            sleep(Duration::from_millis(200)).await;
         }
     }
 

@@ -156,7 +156,7 @@ impl Pods {
         for name in names {
             loop {
                 let pod = self.get(name)?;
-                ensure!(pod.process.runs()?, "{name} has ended; see its log");
+                pod.process.ensure_runs()?;
                 if is_ready(&client, pod.party).await {
                     break;
                 }

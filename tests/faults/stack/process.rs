@@ -9,6 +9,10 @@ use anyhow::{Context as _, ensure};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+/// Lines of a log that a message shows, and characters of each.
+const LAST_LINES: usize = 8;
+const LINE_WIDTH: usize = 400;
+
 /// How a process is started, each time in the same way.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
@@ -75,6 +79,38 @@ impl Process {
             None => Ok(false),
             Some(child) => Ok(child.try_wait().context("failed to look after a process")?.is_none()),
         }
+    }
+
+    /// Makes sure that it runs.
+    ///
+    /// # Errors
+    /// When it has ended; says how, with the last lines of its log.
+    pub(crate) fn ensure_runs(&mut self) -> anyhow::Result<()> {
+        let ended = match &mut self.child {
+            None => "was not started".to_owned(),
+            Some(child) => match child.try_wait().context("failed to look after a process")? {
+                None => return Ok(()),
+                Some(status) => format!("has ended ({status})"),
+            },
+        };
+        anyhow::bail!("{} {ended}; {}", self.program.name, self.last_lines())
+    }
+
+    /// The end of its log, for messages.
+    pub(crate) fn last_lines(&self) -> String {
+        let path = self.program.log.display();
+        let log = match std::fs::read(&self.program.log) {
+            Ok(log) => log,
+            Err(error) => return format!("its log {path} cannot be read: {error}"),
+        };
+        let text = String::from_utf8_lossy(&log);
+        let lines: Vec<_> = text.lines().rev().take(LAST_LINES).collect();
+        let mut shown = format!("the last lines of its log {path}:");
+        for line in lines.into_iter().rev() {
+            shown.push_str("\n  ");
+            shown.extend(line.chars().take(LINE_WIDTH));
+        }
+        shown
     }
 
     /// Sends a signal, such as `KILL`, `STOP`, `CONT`, to the whole group.
