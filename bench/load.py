@@ -8,23 +8,39 @@ import secrets
 import subprocess
 import time
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 PRODUCTS = 64
 # Accounts cost a password hash each; clients beyond these share them.
 CUSTOMERS = 32
 WARM_UP_SECONDS = 3
+LIST = "/api/v1/products?size=20"
+
+
+@dataclass
+class Step:
+    """A request. `{fresh}` in its body and, when it is `keyed`, its Idempotency-Key are new each time; with a `name`, that stands
+    before its answers."""
+
+    method: str
+    target: str
+    body: str = None
+    token: str = None
+    keyed: bool = False
+    name: str = None
 
 
 @dataclass
 class Job:
-    """A request that one client repeats. `keyed`: each with a new Idempotency-Key."""
+    """What one client sends, step after step, again and again."""
 
-    method: str
-    targets: list
-    body: str = None
-    token: str = None
-    keyed: bool = False
+    steps: list
+    pause_seconds: float = 0
+
+
+def repeat(method, targets, **more):
+    """A job of one call on several targets."""
+    return Job([Step(method, target, **more) for target in targets])
 
 
 class Result:
@@ -32,9 +48,9 @@ class Result:
 
     def __init__(self, report, wanted):
         self.seconds, self.cpu = report["seconds"], report["cpu_seconds"]
-        answers = report["answers"]
-        self.good = answers.pop(wanted, {"count": 0})
-        self.other = {answer: times["count"] for answer, times in answers.items()}
+        self.answers = report["answers"]
+        self.good = self.answers.get(wanted, {"count": 0})
+        self.other = {answer: times["count"] for answer, times in self.answers.items() if answer != wanted}
 
     @property
     def per_second(self):
@@ -48,7 +64,7 @@ def run(url, jobs, clients, seconds, wanted="200", warm_up=WARM_UP_SECONDS):
         "warm_up_seconds": warm_up,
         "seconds": seconds,
         "rate": None,
-        "clients": [vars(jobs[n % len(jobs)]) for n in range(clients)],
+        "clients": [asdict(jobs[n % len(jobs)]) for n in range(clients)],
     }
     path = os.path.join(os.environ["DIR"], "plan.json")
     with open(path, "w") as file:
@@ -56,10 +72,11 @@ def run(url, jobs, clients, seconds, wanted="200", warm_up=WARM_UP_SECONDS):
     return Result(program("http", path), wanted)
 
 
-def program(*arguments):
-    done = subprocess.run([os.environ["LOAD"], *map(str, arguments)], capture_output=True, text=True)
+def program(*arguments, of="LOAD"):
+    """What a program of bench/ answers: that of this variable, by default the clients."""
+    done = subprocess.run([os.environ[of], *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"bench: the clients failed: {done.stderr.strip()}")
+        raise SystemExit(f"bench: {' '.join(done.args)} failed: {done.stderr.strip()}")
     return json.loads(done.stdout)
 
 
@@ -99,16 +116,17 @@ class Scene:
 
     def reads(self):
         paths = [f"/api/v1/products/{product}" for product in self.products]
-        return [Job("GET", paths[n:] + paths[:n]) for n in range(PRODUCTS)]
+        return [repeat("GET", paths[n:] + paths[:n]) for n in range(PRODUCTS)]
 
     def lists(self):
-        return [Job("GET", ["/api/v1/products?size=20"])]
+        return [repeat("GET", [LIST])]
 
     def orders(self):
         paid = {"payment": {"method": "tok_visa"}}
         bodies = [order_of(product, **paid) for product in self.products]
         return [
-            Job("POST", ["/api/v1/orders"], bodies[n], self.customers[n % CUSTOMERS], keyed=True) for n in range(PRODUCTS)
+            repeat("POST", ["/api/v1/orders"], body=bodies[n], token=self.customers[n % CUSTOMERS], keyed=True)
+            for n in range(PRODUCTS)
         ]
 
     def wait_until_paid(self, seconds):

@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 
+import calls
 import cluster
 import hot
 import load
@@ -88,6 +89,7 @@ def report(result, cpu):
 PARTS = {
     "start": starts,
     "load": loads,
+    "calls": calls.measure,
     "orders": orders.compare,
     "hot": hot.measure,
     "growth": orders.grow,

@@ -37,7 +37,7 @@ def compare(figure, heading):
     with Shop() as shop, Naive() as naive:
         scene = load.Scene.prepare(shop.url)
         shelves.naive_products(scene.products)
-        plain = [load.Job("POST", ["/api/v1/orders"], load.order_of(product)) for product in scene.products]
+        plain = [load.repeat("POST", ["/api/v1/orders"], body=load.order_of(product)) for product in scene.products]
         sides = [Side("shopmesh", shop, scene.orders()), Side("naive", naive, plain)]
         for number in range(1, ROUNDS + 1):
             for clients in CLIENTS:

@@ -1,6 +1,7 @@
 """A shop as a cluster runs it: one process for each service, each with an address of its own, behind NGINX with the very
-configuration that the operator writes. And the naive implementation behind the same NGINX."""
+configuration that the operator writes. And what it is compared with, behind the same NGINX."""
 
+import json
 import os
 import re
 from contextlib import ExitStack
@@ -14,6 +15,8 @@ ADDRESSES = {name: f"127.0.1.{n}" for n, name in enumerate(SERVICES, 1)}
 PEERS = "http://bench-{service}:9090"
 PROVIDER, NGINX = "127.0.1.20", "127.0.1.30"
 NAIVE_CATALOG, NAIVE_ORDERS, NAIVE_NGINX = "127.0.1.40", "127.0.1.41", "127.0.1.42"
+NAIVE_USERS = "127.0.1.43"
+BARE, BARE_NGINX = "127.0.1.50", "127.0.1.51"
 
 
 def hosts():
@@ -42,10 +45,13 @@ class Stack:
 class Shop(Stack):
     url = f"http://{NGINX}:8080"
 
+    def __init__(self, **settings):
+        self.settings = settings
+
     def start(self, stack):
         provider = stack.enter_context(Program("sandbox-psp", address=PROVIDER))
         self.services = [
-            stack.enter_context(Program(name, provider.url, ADDRESSES[name], PEERS)) for name in SERVICES
+            stack.enter_context(Program(name, provider.url, ADDRESSES[name], PEERS, **self.settings)) for name in SERVICES
         ]
         return [provider, *self.services, stack.enter_context(nginx("nginx", NGINX, ADDRESSES))]
 
@@ -54,27 +60,58 @@ class Shop(Stack):
 
 
 class Naive(Stack):
+    """The naive services that take orders."""
+
     url = f"http://{NAIVE_NGINX}:8080"
 
     def start(self, stack):
-        def node(name, address, **more):
-            environment = {"MONGO_URI": os.environ["MONGODB_URI"], "NAIVE_ADDRESS": f"{address}:8080", **more}
-            script = os.path.join(os.environ["NAIVE"], f"{name}.js")
-            return stack.enter_context(
-                Process(f"naive-{name}", ["node", script], environment, f"http://{address}:8080/readyz")
-            )
-
-        products = node("products", NAIVE_CATALOG, NODE_ENV="production")
         catalog = f"http://{NAIVE_CATALOG}:8080"
-        orders = node("orders", NAIVE_ORDERS, NODE_ENV="production", NAIVE_CATALOG_URL=catalog)
-        addresses = {**dict.fromkeys(SERVICES, NAIVE_ORDERS), "catalog": NAIVE_CATALOG}
-        return [products, orders, stack.enter_context(nginx("naive-nginx", NAIVE_NGINX, addresses))]
+        products = self.node(stack, "products", NAIVE_CATALOG)
+        orders = self.node(stack, "orders", NAIVE_ORDERS, NAIVE_CATALOG_URL=catalog)
+        return [products, orders, self.front(stack, NAIVE_ORDERS)]
+
+    def node(self, stack, name, address, **more):
+        environment = {"MONGO_URI": os.environ["MONGODB_URI"], "NAIVE_ADDRESS": f"{address}:8080", "NODE_ENV": "production"}
+        script = os.path.join(os.environ["NAIVE"], f"{name}.js")
+        ready = f"http://{address}:8080/readyz"
+        return stack.enter_context(Process(f"naive-{name}", ["node", script], {**environment, **more}, ready))
+
+    def front(self, stack, address):
+        """The catalog is where it is; all other paths lead to one address."""
+        addresses = {**dict.fromkeys(SERVICES, address), "catalog": NAIVE_CATALOG}
+        return stack.enter_context(nginx("naive-nginx", NAIVE_NGINX, addresses))
+
+
+class NaiveCalls(Naive):
+    """The naive services that take people and products."""
+
+    def start(self, stack):
+        products = self.node(stack, "products", NAIVE_CATALOG)
+        users = self.node(stack, "users", NAIVE_USERS)
+        return [products, users, self.front(stack, NAIVE_USERS)]
+
+
+class Bare(Stack):
+    """A handler that answers bytes; `answers` has them by path and query."""
+
+    url = f"http://{BARE_NGINX}:8080"
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def start(self, stack):
+        file = os.path.join(DIR, "answers.json")
+        with open(file, "w") as answers:
+            json.dump({**self.answers, "/readyz": "true"}, answers)
+        command = [os.environ["BARE"], "serve", file, "--address", f"{BARE}:8080"]
+        bare = stack.enter_context(Process("bare", command, {}, f"http://{BARE}:8080/readyz"))
+        return [bare, stack.enter_context(nginx("bare-nginx", BARE_NGINX, dict.fromkeys(SERVICES, BARE)))]
 
 
 def nginx(name, address, upstreams):
     """NGINX with the configuration that the operator's golden files hold; only addresses and folders are those of this run."""
     folder = os.path.join(DIR, name)
-    os.makedirs(folder)
+    os.makedirs(folder, exist_ok=True)
     text = configuration()
     for service, upstream in upstreams.items():
         text, count = re.subn(rf"(upstream {service} {{\s+server )[^;]+;", rf"\g<1>{upstream}:8080;", text)

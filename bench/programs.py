@@ -41,8 +41,10 @@ class Process:
             )
         try:
             while not self.ready():
-                if self.process.poll() is not None or time.monotonic() - began > READY_SECONDS:
-                    raise SystemExit(f"bench: {self.name} is not ready; the end of its log:\n{self.last_words()}")
+                ended = self.process.poll()
+                if ended is not None or time.monotonic() - began > READY_SECONDS:
+                    why = "is not ready" if ended is None else f"ended with {ended}"
+                    raise SystemExit(f"bench: {self.name} {why}; the end of its log:\n{self.last_words()}")
                 time.sleep(0.005)
             self.ready_after = time.monotonic() - began
         except BaseException:
@@ -72,6 +74,10 @@ class Process:
     def memory(self):
         return memory_of(self.process.pid)
 
+    def peak(self):
+        """The most resident bytes that it has had."""
+        return peak_of(self.process.pid)
+
     def cpu_seconds(self):
         """Of the process and, for NGINX, of its workers."""
         return sum(cpu_of(pid) for pid in [self.process.pid, *children_of(self.process.pid)])
@@ -84,7 +90,7 @@ class Process:
 class Program(Process):
     """A sub-command of shopmesh: a service, `all`, or the payment provider. With an address it has the ports of a pod."""
 
-    def __init__(self, name, payment_url="http://127.0.0.1:1", address=None, peers=None):
+    def __init__(self, name, payment_url="http://127.0.0.1:1", address=None, peers=None, **more):
         host = address or "127.0.0.1"
         http, grpc, admin = (8080, 9090, 9091) if address else free_ports(3)
         self.url = f"http://{host}:{http}"
@@ -116,6 +122,7 @@ class Program(Process):
             "SANDBOX_PSP_ADDRESS": f"{host}:{http}",
             "SANDBOX_PSP_ADMIN_ADDRESS": f"{host}:{admin}",
             "SANDBOX_PSP_API_KEY_FILE": f"{DIR}/psp-key",
+            **more,
         }
         super().__init__(name, [os.environ["SHOPMESH"], name], environment, f"{self.admin_url}/readyz")
 
@@ -143,6 +150,11 @@ def memory_of(pid):
     """Resident bytes of a process."""
     with open(f"/proc/{pid}/statm") as file:
         return int(file.read().split()[1]) * PAGE
+
+
+def peak_of(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
 
 
 def cpu_of(pid):

@@ -29,6 +29,14 @@ def naive_products(ids):
     shelf.insert_many(rows)
 
 
+def argon2_parameters():
+    """Those of the password that was stored last, by the names that bench/bare has for them."""
+    stored = client()["bench_identity"]["users"].find_one(sort=[("_id", -1)])["password"]
+    # $argon2id$v=19$m=19456,t=2,p=1$salt$hash
+    values = dict(pair.split("=") for pair in stored.split("$")[3].split(","))
+    return {"memory": values["m"], "passes": values["t"], "lanes": values["p"]}
+
+
 def orders(count):
     """Copies a paid order, for other buyers and at other times of a year, until so many are stored."""
     database = client()["bench_order"]
@@ -48,5 +56,7 @@ def orders(count):
             )
         stored.insert_many(copies, ordered=False)
         missing -= len(copies)
+    # What was inserted is not to be written out beside what is measured.
+    database.client.admin.command("fsync")
     # Numbers that the shop takes from now on are none of the copies'.
     database["counters"].update_one({"_id": "orders"}, {"$max": {"taken": Int64(number + 1_000)}})

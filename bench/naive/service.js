@@ -1,4 +1,4 @@
-// What both naive services share: their database and where they listen.
+// What the naive services share: their database, where they listen, and that they are well.
 import { MongoClient } from "mongodb";
 
 export async function collection(name) {
@@ -10,6 +10,9 @@ export async function collection(name) {
 export function listen(app) {
   const [host, port] = process.env.NAIVE_ADDRESS.split(":");
   app.get("/readyz", (_, response) => response.sendStatus(200));
+  app.get("/health", (_, response) =>
+    response.json({ status: "OK", timestamp: new Date(), uptime: process.uptime(), memory: process.memoryUsage() }),
+  );
   // NGINX closes idle connections after 4 s; no earlier here.
   app.listen(Number(port), host).keepAliveTimeout = 65_000;
 }

@@ -23,6 +23,8 @@ use crate::random::random;
 
 /// No request is waited for longer.
 const LONGEST: Duration = Duration::from_secs(30);
+/// The place in a body for a text of its own.
+const FRESH: &str = "{fresh}";
 /// Between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -41,13 +43,25 @@ struct Plan {
     clients: Vec<Client>,
 }
 
-/// A request that one client repeats.
+/// What one client sends.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Client {
-    method: String,
     /// One after the other, again and again.
-    targets: Vec<String>,
+    steps: Vec<Step>,
+    /// After the last of them.
+    pause_seconds: f64,
+}
+
+/// One request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    /// Stands before its answers in the report, if it has one.
+    name: Option<String>,
+    method: String,
+    target: String,
+    /// [`FRESH`] in it stands for what no other request has.
     body: Option<String>,
     token: Option<String>,
     /// Whether each request has an Idempotency-Key of its own.
@@ -71,7 +85,7 @@ pub(crate) async fn run(plan: &Path) -> anyhow::Result<Figures> {
     let text = std::fs::read(plan).with_context(|| format!("failed to read {}", plan.display()))?;
     let Plan { address, warm_up_seconds, seconds, rate, clients } =
         serde_json::from_slice(&text).with_context(|| format!("{} is no plan", plan.display()))?;
-    ensure!(!clients.is_empty() && clients.iter().all(|client| !client.targets.is_empty()), "nobody sends anything");
+    ensure!(!clients.is_empty() && clients.iter().all(|client| !client.steps.is_empty()), "nobody sends anything");
     let connections = try_join_all(clients.iter().map(|_| connect(&address))).await?;
     let began = Instant::now();
     let counts_from = began + Duration::from_secs_f64(warm_up_seconds);
@@ -113,8 +127,10 @@ impl Sender {
     async fn run(mut self, pace: Arc<Pace>) -> BTreeMap<String, Vec<u64>> {
         let mut answers = BTreeMap::<String, Vec<u64>>::new();
         let (mut number, mut retry_after) = (0, None);
+        let pause = Duration::from_secs_f64(self.client.pause_seconds);
         while let Some(due) = pace.next().await {
-            let answer = match timeout(LONGEST, self.send(number)).await {
+            let step = number % self.client.steps.len();
+            let answer = match timeout(LONGEST, self.send(step, number)).await {
                 Ok(Ok(answer)) => {
                     retry_after = answer.retry_after;
                     answer.text
@@ -132,21 +148,27 @@ impl Sender {
             };
             number += 1;
             if due >= pace.counts_from {
+                let name = self.client.steps.get(step).and_then(|step| step.name.as_deref());
+                let answer = name.map_or_else(|| answer.clone(), |name| format!("{name} {answer}"));
                 answers.entry(answer).or_default().push(since(due));
             }
             if let Some(wait) = retry_after.take() {
                 pace.heed(wait).await;
             }
+            if !pause.is_zero() && step + 1 == self.client.steps.len() {
+                pace.heed(pause).await;
+            }
         }
         answers
     }
 
-    /// Sends the next request and tells what was answered.
-    async fn send(&mut self, number: usize) -> anyhow::Result<Answer> {
+    /// Sends the next request, whose number is its own, and tells what was answered.
+    async fn send(&mut self, step: usize, number: usize) -> anyhow::Result<Answer> {
         if self.connection.as_ref().is_none_or(SendRequest::is_closed) {
             self.connection = Some(connect(&self.address).await?);
         }
-        let request = self.request(number)?;
+        let step = self.client.steps.get(step).context("there is such a step")?;
+        let request = step.request(&self.address, &format!("{}{number}", self.keys))?;
         let connection = self.connection.as_mut().context("there is a connection")?;
         connection.ready().await?;
         let response = connection.send_request(request).await?;
@@ -156,21 +178,23 @@ impl Sender {
         let text = if status.is_success() { status.as_str().to_owned() } else { refusal(status, &body) };
         Ok(Answer { text, retry_after: seconds.map(Duration::from_secs) })
     }
+}
 
-    fn request(&self, number: usize) -> anyhow::Result<Request<Full<Bytes>>> {
-        let client = &self.client;
-        let target = client.targets.get(number % client.targets.len()).context("there is a target")?;
-        let mut request = Request::builder().method(client.method.as_str()).uri(target).header(HOST, &self.address);
-        if let Some(token) = &client.token {
+impl Step {
+    /// Makes the request; `fresh` is a text that no other has.
+    fn request(&self, address: &str, fresh: &str) -> anyhow::Result<Request<Full<Bytes>>> {
+        let mut request = Request::builder().method(self.method.as_str()).uri(&self.target).header(HOST, address);
+        if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        if client.keyed {
-            request = request.header("idempotency-key", format!("{}{number}", self.keys));
+        if self.keyed {
+            request = request.header("idempotency-key", fresh);
         }
-        if client.body.is_some() {
+        if self.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        Ok(request.body(Full::from(client.body.clone().unwrap_or_default()))?)
+        let body = self.body.as_deref().unwrap_or_default().replace(FRESH, fresh);
+        Ok(request.body(Full::from(body))?)
     }
 }
 
@@ -190,7 +214,7 @@ impl Pace {
         (due < self.ends).then_some(due)
     }
 
-    /// Waits as long as the other side asked for; with a rate the next request has its time already.
+    /// Waits as long as the other side or the plan asks for; with a rate the next request has its time already.
     async fn heed(&self, wait: Duration) {
         if self.rate.is_none() {
             sleep_until((Instant::now() + wait).min(self.ends).into()).await;
@@ -215,5 +239,32 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
     match serde_json::from_slice::<Refusal>(body) {
         Ok(Refusal { code }) => format!("{} {code}", status.as_u16()),
         Err(_) => status.as_u16().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_of_a_step_has_a_text_of_its_own() {
+        let step = Step {
+            name: None,
+            method: "POST".into(),
+            target: "/a?b=1".into(),
+            body: Some("{\"email\": \"{fresh}@example.org\"}".into()),
+            token: Some("t".into()),
+            keyed: true,
+        };
+        let request = step.request("host:80", "k-7").unwrap();
+        let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!((request.method().as_str(), request.uri().to_string().as_str()), ("POST", "/a?b=1"));
+        assert_eq!((header("host"), header("authorization")), ("host:80".to_owned(), "Bearer t".to_owned()));
+        assert_eq!(header("idempotency-key"), "k-7");
+        assert_eq!(header("content-type"), "application/json");
+        assert_eq!(
+            format!("{:?}", request.body()),
+            format!("{:?}", Full::<Bytes>::from("{\"email\": \"k-7@example.org\"}"))
+        );
     }
 }
