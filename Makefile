@@ -34,9 +34,13 @@ dev: servers-up ## Run all services in one process against a local MongoDB and R
 
 ##@ Build it
 
-.PHONY: deps
+.PHONY: deps deps-judges
 deps: ## Install what building and testing needs and is missing (Debian packages, Go tools, mongod)
 	tests/cluster/deps
+deps-judges: ## Install the outside judges of the API (schemathesis, redocly, k6 and others)
+	tests/judges/deps --check
+	$(MAKE) --no-print-directory deps
+	tests/judges/deps
 
 .PHONY: build
 build: ## Build everything (debug)
@@ -71,7 +75,7 @@ fmt: ## Format the code
 ##@ Test it
 
 .PHONY: test
-test: deps ## All tiers on real servers: lint, code, operator, faults, e2e; prints the time of each (tests/README.md)
+test: deps-judges ## All tiers on real servers: lint, code, judges, operator, faults, e2e; prints the time of each (tests/README.md)
 	tests/run
 
 .PHONY: lint
@@ -89,6 +93,12 @@ test-code: servers-up ## Unit, API and convention tests, against a real MongoDB 
 	eval "$$(tests/servers/servers env)"; export SHOPMESH_TEST_MONGODB_URI SHOPMESH_TEST_REDIS_URL; \
 		$(CARGO) test --workspace --locked
 
+.PHONY: test-judges fuzz-api
+test-judges: deps-judges ## What others' tools say of the HTTP API: validators of documents, schemathesis, k6
+	tests/judges/run
+fuzz-api: deps-judges ## schemathesis for long (JUDGES_CASES=7143 for each service, 50,000 in all; JUDGES_SEED=n)
+	JUDGES_CASES=$(or $(JUDGES_CASES),7143) tests/judges/run schemathesis
+
 .PHONY: test-operator
 test-operator: ## The operator against a real API server
 	tests/operator/run
@@ -99,9 +109,9 @@ test-e2e: ## The whole on a real cluster: install by helm, buy through NGINX, br
 	tests/e2e/run
 
 .PHONY: test-faults soak
-test-faults: deps ## Break a whole shop in every known way and judge what users were promised (tests/faults/run)
-	tests/faults/run --all
-	tests/faults/run --planted
+test-faults: deps ## Break a whole shop in every known way and judge what users were promised (tests/faults/run; release build)
+	FAULTS_PROFILE=$(or $(FAULTS_PROFILE),release) tests/faults/run --all
+	FAULTS_PROFILE=$(or $(FAULTS_PROFILE),release) tests/faults/run --planted
 soak: deps ## Break it at random (MINUTES=60, SEED=n for the same again)
 	tests/faults/run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 

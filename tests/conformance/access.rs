@@ -2,8 +2,9 @@
 //! Whose data somebody sees then, the tests of each service tell.
 
 use reqwest::Method;
+use tests::calls::Call;
 
-use crate::given::{Call, Shop};
+use crate::given::Shop;
 
 /// The kind that shows a guest token and no other.
 const GUEST: &str = "guest";

@@ -1,11 +1,13 @@
 //! Faults that a shop must not have, by the numbers of the list that they come from: each is one test, over the aliases that
-//! the faulty shop has had, too. Limits across replicas (11) come with rate limits; that client errors are not repeated (15)
-//! is tested where calls between services are made, in shop-mesh.
+//! the faulty shop has had, too.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shop_config::RateConfig;
+use shop_testkit::TestShop;
 use tests::wait::until;
 
 use crate::given::Shop;
@@ -192,6 +194,52 @@ async fn fault_10_a_change_sets_what_it_names_and_nothing_else() {
     }
 }
 
+/// Requests that a process counted alone, since Redis was late on a busy machine.
+async fn counted_alone(pod: &TestShop) -> u32 {
+    let metrics = pod.client().get(pod.admin_url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let line = metrics.lines().find(|line| line.starts_with("http_requests_counted_alone_total"));
+    line.and_then(|line| line.rsplit(' ').next()).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_11_all_processes_count_a_client_together() {
+    // In a day, so that nothing grows back while the test runs.
+    let twenty = RateConfig { requests: 20, window: Duration::from_secs(86_400) };
+    let here = TestShop::start(async |mut config| {
+        config.limits.general = twenty;
+        catalog::service(&config).await
+    })
+    .await;
+    let there = TestShop::start(async |_| {
+        let mut config = here.config().clone();
+        config.limits.general = twenty;
+        catalog::service(&config).await
+    })
+    .await;
+    let ask = async |pod: &TestShop, address: &str| {
+        let list = pod.client().get(pod.url("/api/products")).header("X-Forwarded-For", address);
+        list.send().await.unwrap()
+    };
+    let mut let_in = 0;
+    for _ in 0..20 {
+        for pod in [&here, &there] {
+            let_in += u32::from(ask(pod, "203.0.113.5").await.status() == 200);
+        }
+    }
+    let alone = counted_alone(&here).await + counted_alone(&there).await;
+    // Whom a process counts alone counts against its own half as well.
+    assert!(let_in >= 20 || alone > 0, "{let_in} were let in");
+    assert!(let_in <= 20 + alone, "{let_in} were let in, {alone} of them while Redis was late");
+    for pod in [&here, &there] {
+        let refused = ask(pod, "203.0.113.5").await;
+        assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (429, true));
+        let body: Value = refused.json().await.unwrap();
+        assert_eq!((&body["code"], &body["limit"]), (&json!("rate_limited"), &json!("general")));
+        let other = ask(pod, "203.0.113.6").await;
+        assert_eq!(other.status(), 200, "another client has its own: {}", other.text().await.unwrap());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_12_health_tells_of_every_service_and_its_stores() {
     let scene = Scene::with_mugs(1).await;
@@ -226,4 +274,25 @@ async fn fault_14_the_older_calls_are_all_there() {
     let calls = scene.shop.calls().await;
     let older = calls.iter().filter(|call| !call.template.starts_with("/api/v1/")).count();
     assert!(older > 60, "only {older} calls beside /api/v1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_15_a_client_error_is_asked_for_once() {
+    let scene = Scene::with_mugs(1).await;
+    // Nobody has the number: identity says so to cart and to order. There is one mug: inventory says so to order.
+    assert_eq!(scene.get("/cart/999999", "staff").await.0, 404);
+    assert_eq!(scene.get("/api/orders/user/999999", "staff").await.0, 404);
+    let (status, refused) = scene.order("customer", 2).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("sold_out")), "{refused}");
+    let metrics = scene.shop.metrics().await;
+    let lines = |metric: &str, method: &str| {
+        let found = metrics.lines().filter(|line| line.starts_with(&format!("{metric}{{")) && line.contains(method));
+        found.collect::<Vec<_>>()
+    };
+    let unknown = lines("mesh_requests_total", "Identity/FindUser");
+    assert!(unknown.iter().any(|line| line.contains("code=\"not_found\"")), "{unknown:?}");
+    assert!(!lines("mesh_requests_total", "Inventory/Reserve").is_empty());
+    for method in ["Identity/FindUser", "Inventory/Reserve"] {
+        assert_eq!(lines("mesh_retries_total", method), Vec::<&str>::new());
+    }
 }

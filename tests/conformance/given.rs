@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sandbox_psp::{Server, Settings};
-use serde_json::Value;
 use shop_config::Config;
 use shop_service::Service;
 use shop_testkit::{Peers, TestShop};
 use tempfile::TempDir;
+use tests::calls::{Call, served};
 
 const PSP_KEY: &str = "key-of-conformance";
+/// Who is the first admin.
+pub(crate) const ADMIN_EMAIL: &str = "boss@example.org";
+/// And how they log in.
+pub(crate) const ADMIN_PASSWORD: &str = "correct horse battery";
 
 /// A running shop.
 pub(crate) struct Shop {
@@ -19,27 +23,11 @@ pub(crate) struct Shop {
     _provider: (Server, TempDir),
 }
 
-/// A call that the shop serves, as its OpenAPI document tells.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) method: String,
-    pub(crate) template: String,
-    /// The kinds of caller that it lets in.
-    pub(crate) callers: Vec<String>,
-}
-
-impl Call {
-    /// Method and template.
-    pub(crate) fn name(&self) -> String {
-        format!("{} {}", self.method, self.template)
-    }
-}
-
 async fn services(mut config: Config) -> anyhow::Result<Vec<Service>> {
     let folder = config.auth.key_set_file.parent().unwrap().to_owned();
     for (name, text, file) in [
-        ("email", "boss@example.org", &mut config.identity.admin_email_file),
-        ("password", "correct horse battery", &mut config.identity.admin_password_file),
+        ("email", ADMIN_EMAIL, &mut config.identity.admin_email_file),
+        ("password", ADMIN_PASSWORD, &mut config.identity.admin_password_file),
     ] {
         std::fs::write(folder.join(name), text)?;
         *file = Some(folder.join(name));
@@ -97,21 +85,6 @@ impl Shop {
 
     /// All calls of its OpenAPI document.
     pub(crate) async fn calls(&self) -> Vec<Call> {
-        let reply = self.services.client().get(self.services.url("/openapi.json")).send().await.unwrap();
-        let document: Value = reply.json().await.unwrap();
-        let mut calls = Vec::new();
-        for (template, item) in document["paths"].as_object().unwrap() {
-            for method in ["get", "post", "put", "patch", "delete"] {
-                let Some(operation) = item.get(method) else { continue };
-                let callers = operation["x-callers"].as_array().into_iter().flatten();
-                calls.push(Call {
-                    method: method.to_uppercase(),
-                    template: template.clone(),
-                    callers: callers.map(|caller| caller.as_str().unwrap().to_owned()).collect(),
-                });
-            }
-        }
-        assert!(calls.len() > 100, "only {} calls", calls.len());
-        calls
+        served(&self.url()).await
     }
 }

@@ -7,6 +7,7 @@ mod dependencies;
 mod environment;
 mod events;
 mod files;
+mod guide;
 mod runbooks;
 mod services;
 mod tree;

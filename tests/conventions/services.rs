@@ -66,22 +66,40 @@ fn rules_are_pure() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// The routes and aliases of a service as its access tables list them: `METHOD /path`.
+/// The rows of the access tables in a source: `METHOD /path`.
+fn rows(source: &str) -> Vec<String> {
+    // A long row has its parts on lines of their own.
+    let source = source.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+    let rows = source.split("(Method::").skip(1);
+    rows.map(|row| {
+        let (method, rest) = row.split_once(',').unwrap_or_default();
+        let path = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+        let path = path.unwrap_or_else(|| panic!("no method and path in {}", row.get(..40).unwrap_or(row)));
+        format!("{} {path}", method.to_uppercase())
+    })
+    .collect()
+}
+
+/// The routes of a service, without its aliases.
+pub(crate) fn routes(folder: &str) -> Vec<String> {
+    rows(&read(format!("{folder}/src/routes.rs")))
+}
+
+/// The routes and aliases of a service.
 fn access_rows(folder: &str) -> Vec<String> {
     let aliases = format!("{folder}/src/aliases.rs");
-    let mut source = read(format!("{folder}/src/routes.rs"));
+    let mut all = routes(folder);
     if root().join(&aliases).is_file() {
-        source.push_str(&read(aliases));
+        all.extend(rows(&read(aliases)));
     }
-    let mut rows = Vec::new();
-    for line in source.lines().map(str::trim) {
-        if let Some(rest) = line.strip_prefix("(Method::").or_else(|| line.strip_prefix("Alias::new(Method::")) {
-            let mut parts = rest.split(',').map(str::trim);
-            let (Some(method), Some(path)) = (parts.next(), parts.next()) else { continue };
-            rows.push(format!("{} {}", method.to_uppercase(), path.trim_matches('"')));
-        }
-    }
-    rows
+    all
+}
+
+#[test]
+fn a_row_is_read_however_it_is_wrapped() {
+    let source = "&[\n    (Method::Get, \"/a\", X),\n    (\n        Method::Post,\n        \"/b\", X),\n    \
+        Alias::new(Method::Put,\n \"/c/{d}\", X, \"/a\"),\n]";
+    assert_eq!(rows(source), ["GET /a", "POST /b", "PUT /c/{d}"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod buying;
+mod calls;
 mod changes;
 mod cluster;
 mod faults;

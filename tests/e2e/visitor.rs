@@ -25,6 +25,9 @@ pub(crate) struct Answer {
 }
 
 impl Visitor {
+    /// Of every customer.
+    pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
     /// Somebody whom the shop does not know.
     pub(crate) async fn new(site: &Site) -> Self {
         let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
@@ -35,21 +38,30 @@ impl Visitor {
     pub(crate) async fn admin(site: &Site) -> Self {
         let (email, password) = site.admin().await;
         let mut visitor = Self::new(site).await;
-        let login = visitor.post("/api/v1/auth/login", &json!({ "email": email, "password": password })).await;
-        assert_eq!(login.status, StatusCode::OK, "{login:?}");
-        visitor.token = Some(login.body["token"].as_str().unwrap().to_owned());
+        visitor.log_in(&email, &password).await;
         visitor
+    }
+
+    pub(crate) async fn log_in(&mut self, email: &str, password: &str) {
+        let login = self.post("/api/v1/auth/login", &json!({ "email": email, "password": password })).await;
+        assert_eq!(login.status, StatusCode::OK, "{login:?}");
+        self.token = Some(login.body["token"].as_str().unwrap().to_owned());
     }
 
     /// A new customer, logged in.
     pub(crate) async fn customer(site: &Site, name: &str) -> Self {
         let mut visitor = Self::new(site).await;
         let email = format!("{}@example.com", fresh(name));
-        let account = json!({ "email": email, "password": "correct horse battery staple", "name": "Ada" });
+        let account = json!({ "email": email, "password": Self::PASSWORD, "name": "Ada" });
         let registered = visitor.post("/api/v1/auth/register", &account).await;
         assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
         visitor.token = Some(registered.body["token"].as_str().unwrap().to_owned());
         visitor
+    }
+
+    /// The access token of somebody who is logged in.
+    pub(crate) fn token(&self) -> &str {
+        self.token.as_deref().unwrap()
     }
 
     /// The same person in front of another shop.

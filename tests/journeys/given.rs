@@ -12,6 +12,10 @@ use tempfile::TempDir;
 use tests::wait::until;
 
 const PSP_KEY: &str = "key-of-the-journeys";
+/// Who is the first admin.
+pub(crate) const ADMIN_EMAIL: &str = "boss@example.org";
+/// And how they log in.
+pub(crate) const ADMIN_PASSWORD: &str = "correct horse battery";
 
 /// A running shop.
 pub(crate) struct Shop {
@@ -39,7 +43,16 @@ pub(crate) struct Answer {
 }
 
 /// All services of the table in one process.
-pub(crate) async fn services(config: Config) -> anyhow::Result<Vec<Service>> {
+pub(crate) async fn services(mut config: Config) -> anyhow::Result<Vec<Service>> {
+    let folder = config.auth.key_set_file.with_file_name("");
+    for (name, text, file) in [
+        ("admin-email", ADMIN_EMAIL, &mut config.identity.admin_email_file),
+        ("admin-password", ADMIN_PASSWORD, &mut config.identity.admin_password_file),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, text)?;
+        *file = Some(path);
+    }
     Ok(vec![
         identity::service(&config).await?,
         catalog::service(&config).await?,

@@ -9,6 +9,7 @@ mod dead_letters;
 mod decline;
 mod documents;
 mod given;
+mod guide;
 mod restart;
 mod same_key;
 mod sold_out;

@@ -1,5 +1,6 @@
 //! Shared by the test tiers beside this folder. What only one of them needs stands with that tier.
 
+pub mod calls;
 pub mod wait;
 
 use std::path::{Path, PathBuf};

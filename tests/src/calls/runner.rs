@@ -5,32 +5,37 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
-use tests::wait::until;
 
-use crate::table::{Row, misfit};
+use super::table::{Row, misfit};
+use crate::wait::until;
 
 /// An id that nothing has.
 const UNKNOWN: &str = "0190b3c0-0000-7000-8000-00000000dead";
+
+const KEY: &str = "Idempotency-Key";
 
 /// A run through the table.
 pub(crate) struct Runner {
     client: reqwest::Client,
     base: String,
-    /// By name: tokens of the usual callers, and what rows have kept.
+    /// By name: what was given, and what rows have kept.
     kept: BTreeMap<String, String>,
+    /// How many rows were made.
+    made: usize,
 }
 
 impl Runner {
-    /// Against the shop at a URL; `tokens` are those of the usual callers.
-    pub(crate) fn new(base: String, tokens: BTreeMap<String, String>) -> Self {
+    /// Against the shop at a URL.
+    pub(crate) fn new(base: String, given: BTreeMap<String, String>) -> Self {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        let mut kept = tokens;
+        let mut kept = given;
         kept.insert("unknown".to_owned(), UNKNOWN.to_owned());
-        Self { client, base, kept }
+        Self { client, base, kept, made: 0 }
     }
 
     /// Makes one call and says what is not as promised.
     pub(crate) async fn make(&mut self, row: &Row) -> Result<(), String> {
+        self.made += 1;
         let (status, body) = self.answered(row).await;
         if status != row.status {
             return Err(format!("answered {status} instead of {}: {body}", row.status));
@@ -48,12 +53,13 @@ impl Runner {
         Ok(())
     }
 
+    /// What is answered in the end, also by a shop with too much to do.
     async fn answered(&self, row: &Row) -> (u16, Value) {
-        if row.until.is_empty() {
-            return self.ask(row).await;
-        }
-        let comes = |body: &Value| row.until.iter().all(|(pointer, value)| body.pointer(pointer) == Some(value));
-        until(&format!("{} is {:?}", row.call, row.until), || self.ask(row), |(_, body)| comes(body)).await
+        let is_it = |(status, body): &(u16, Value)| {
+            let comes = row.until.iter().all(|(pointer, value)| body.pointer(pointer) == Some(value));
+            comes && (*status == row.status || !asks_again(*status, body))
+        };
+        until(&format!("{} answers {} {:?}", row.call, row.status, row.until), || self.ask(row), is_it).await
     }
 
     async fn ask(&self, row: &Row) -> (u16, Value) {
@@ -65,6 +71,10 @@ impl Runner {
             let name = row.caller.trim_start_matches('$');
             let token = self.kept.get(name).unwrap_or_else(|| panic!("nobody is called {name}"));
             request = request.bearer_auth(token);
+        }
+        if method == "POST" && !row.headers.contains_key(KEY) {
+            // The same for all tries of a row.
+            request = request.header(KEY, format!("row-{}", self.made));
         }
         for (name, value) in &row.headers {
             request = request.header(name, self.text(value));
@@ -96,5 +106,20 @@ impl Runner {
                 .into(),
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         }
+    }
+}
+
+/// Whether an answer is not the last word on a request: it is to be sent again, with its key.
+fn asks_again(status: u16, body: &Value) -> bool {
+    matches!(status, 202 | 503) || body["code"] == "request_in_progress"
+}
+
+#[test]
+fn only_an_answer_that_is_not_the_last_word_is_asked_for_again() {
+    let in_progress = serde_json::json!({ "code": "request_in_progress" });
+    let sold_out = serde_json::json!({ "code": "sold_out" });
+    assert!(asks_again(202, &Value::Null) && asks_again(503, &Value::Null) && asks_again(409, &in_progress));
+    for status in [200, 201, 404, 409, 500, 502] {
+        assert!(!asks_again(status, &sold_out), "{status}");
     }
 }

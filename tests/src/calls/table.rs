@@ -29,7 +29,8 @@ pub(crate) struct Row {
 
 /// All rows, in their order.
 pub(crate) fn rows() -> Vec<Row> {
-    serde_yaml_ng::from_str(include_str!("calls.yaml")).unwrap_or_else(|error| panic!("calls.yaml: {error}"))
+    serde_yaml_ng::from_str(include_str!("../../conformance/calls.yaml"))
+        .unwrap_or_else(|error| panic!("calls.yaml: {error}"))
 }
 
 /// Says where a value has not the shape that was promised.
