@@ -16,6 +16,8 @@ CASES = int(os.environ.get("JUDGES_CASES", 2000))
 SEED = int(os.environ.get("JUDGES_SEED", 1))
 ASKED = os.environ.get("JUDGES_SERVICES", " ".join(SERVICES)).split()
 CALLERS = ["nobody", "customer", "staff", "admin"]
+# Of what a judge said who found something.
+LAST_LINES = 80
 # What a service may be short of after so many rounds of all callers has no cases left.
 ROUNDS = 50
 SECONDS = os.environ.get("JUDGES_SECONDS", "30")
@@ -95,8 +97,14 @@ class Panel:
     def told(self, name, command, settings):
         """Runs a judge to its end; its words go to a file."""
         environment = {**os.environ, "PYTHONPATH": f"{CACHE}/python:{HERE}", **settings}
-        with open(os.path.join(LOGS, f"{name}.log"), "w") as log:
-            return subprocess.run(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
+        path = os.path.join(LOGS, f"{name}.log")
+        with open(path, "w") as log:
+            code = subprocess.run(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
+        if code:
+            # For those who have no more than what this prints.
+            with open(path, errors="replace") as log:
+                print(*(f"  | {line.rstrip()}" for line in log.readlines()[-LAST_LINES:]), sep="\n", flush=True)
+        return code
 
     def say(self, name, good, since, note=""):
         self.verdicts.append(good)
