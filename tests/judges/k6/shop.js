@@ -81,9 +81,9 @@ export function pause() {
   sleep(0.1);
 }
 
-// Users who look at what they got: 5 to 15 seconds.
+// Users who look at what they got: 10 to 20 seconds.
 export function think() {
-  sleep(5 + 10 * Math.random());
+  sleep(10 + 10 * Math.random());
 }
 
 export function health() {
