@@ -43,7 +43,7 @@ use crate::domain::letter::Purpose;
 use crate::domain::secret::{BYTES, Secret};
 use crate::domain::{Lifetimes, Name, Password, User};
 use crate::peers::Peers;
-use crate::store::{Account, Created, Registration, Store};
+use crate::store::{Account, Created, Newcomer, Registration, Store};
 
 /// Letters that are written at once while nobody waits.
 const LETTERS: usize = 50;
@@ -132,21 +132,23 @@ impl App {
         let hash = self.hashing.hash(password.clone()).await?;
         let user = self.new_user(email, name, Role::Customer).await?;
         let event = self.user_created(&user);
+        let letter = Some(self.posted(&user, Purpose::Verification)?);
+        // Nobody can change an account before it is there: unlike a later session, this one needs no second look.
+        let (session, tokens) = self.new_session(&user)?;
         let account = Account::of_person(user.clone(), hash, registration.clone());
-        let letter = self.posted(&account.user, Purpose::Verification)?;
-        match self.store.create_user(&account, event, Some(letter)).await? {
-            Created::Done => {}
+        match self.store.create_user(&Newcomer { account, event, letter, session: Some(session) }).await? {
+            Created::Done => {
+                tracing::info!(user.id = %user.id, "Opened account {}", user.id);
+                Ok((user, tokens))
+            }
             // Somebody was faster, perhaps this very registration on its first way.
             Created::EmailTaken | Created::AdminExists => {
                 let made = self.registered(&user.email, &password, registration.as_ref()).await?;
                 let account = made.ok_or(Error::EmailTaken)?;
                 let tokens = self.open_session(&account).await?;
-                return Ok((account.user, tokens));
+                Ok((account.user, tokens))
             }
         }
-        tracing::info!(user.id = %user.id, "Opened account {}", user.id);
-        let tokens = self.open_session(&account).await?;
-        Ok((user, tokens))
     }
 
     /// The account that this registration has opened before; `None` when the address is free.

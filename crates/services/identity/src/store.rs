@@ -27,7 +27,7 @@ pub(crate) use self::exports::{Held, Wished};
 pub(crate) use self::letters::{Posted, Reset};
 pub(crate) use self::staff::{AccountChange, Changed, Details, Edited, Opening};
 use crate::app::hashing::Hash;
-use crate::domain::User;
+use crate::domain::{Session, User};
 
 const USERS: &str = "users";
 const SESSIONS: &str = "sessions";
@@ -68,6 +68,17 @@ impl Registration {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
+}
+
+/// An account to be opened, and what is written with it.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) account: Account,
+    /// Tells of the account.
+    pub(crate) event: Envelope,
+    pub(crate) letter: Option<Posted>,
+    /// Its first session.
+    pub(crate) session: Option<Session>,
 }
 
 /// What became of a new account.

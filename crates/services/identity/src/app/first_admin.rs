@@ -10,7 +10,7 @@ use shop_types::{Email, Role};
 use super::sessions::{Ending, Reason};
 use super::{App, Error};
 use crate::domain::{Name, Password};
-use crate::store::{Account, Created, Renewal, Renewed};
+use crate::store::{Account, Created, Newcomer, Renewal, Renewed};
 
 /// Where the first admin's address and password are mounted, and by which Shop.
 #[derive(Debug, Clone)]
@@ -86,7 +86,8 @@ impl App {
         let id = user.id;
         let shops = mounted.shop.iter().cloned().collect();
         let account = Account { user, hash, registration: None, is_first_admin: true, shops };
-        let why = match self.store.create_user(&account, event, None).await? {
+        let newcomer = Newcomer { account, event, letter: None, session: None };
+        let why = match self.store.create_user(&newcomer).await? {
             Created::Done => {
                 tracing::info!(user.id = %id, "Created the first admin");
                 return Ok(());

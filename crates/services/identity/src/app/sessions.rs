@@ -106,19 +106,25 @@ impl App {
         if !user.is_active() {
             return Err(Error::Deactivated);
         }
-        let mut salt = [0; 32];
-        getrandom::fill(&mut salt).map_err(Error::Random)?;
-        let (id, now) = (SessionId::from_uuid(self.clock.new_id()), self.now());
-        let (session, refresh) = Session::open(id, user.id, salt, &self.keys.refresh, self.lifetimes, now);
-        let tokens = self.tokens(user, &session, refresh, now)?;
+        let (session, tokens) = self.new_session(user)?;
         self.store.insert_session(&session).await?;
         // Whoever changed the account meanwhile ended the sessions that were there, and may not have seen this one. They look
         // once more after their change, and we look at the account after our session: one of both sees the other.
         if self.store.account_of(user.id).await?.is_some_and(|present| present.proves_like(account)) {
             return Ok(tokens);
         }
-        self.revoke(id, Some(&session), Reason::Overtaken).await?;
+        self.revoke(session.id, Some(&session), Reason::Overtaken).await?;
         Err(Error::WrongCredentials)
+    }
+
+    /// A session that nobody has written yet, and its first tokens.
+    pub(super) fn new_session(&self, user: &User) -> Result<(Session, Tokens), Error> {
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt).map_err(Error::Random)?;
+        let (id, now) = (SessionId::from_uuid(self.clock.new_id()), self.now());
+        let (session, refresh) = Session::open(id, user.id, salt, &self.keys.refresh, self.lifetimes, now);
+        let tokens = self.tokens(user, &session, refresh, now)?;
+        Ok((session, tokens))
     }
 
     fn tokens(&self, user: &User, session: &Session, refresh: RefreshToken, now: Timestamp) -> Result<Tokens, Error> {

@@ -153,7 +153,12 @@ impl Store {
 
 /// Writes a letter and the event that tells of it.
 pub(super) async fn write(txn: &mut Txn<'_>, posted: &Posted) -> Result<(), Error> {
-    let Posted { letter, event } = posted;
+    insert(txn, &posted.letter).await?;
+    outbox::append(txn, std::slice::from_ref(&posted.event)).await
+}
+
+/// Writes a letter; the event that tells of it is the caller's.
+pub(super) async fn insert(txn: &mut Txn<'_>, letter: &Letter) -> Result<(), Error> {
     let document = LetterDocument {
         id: id(letter.digest),
         purpose: letter.purpose.word().to_owned(),
@@ -162,8 +167,7 @@ pub(super) async fn write(txn: &mut Txn<'_>, posted: &Posted) -> Result<(), Erro
         expires_at: letter.expires_at.into(),
     };
     let document = bson::serialize_to_document(&document).map_err(|error| corrupt(txn.what(), error))?;
-    txn.insert_many(LETTERS, vec![document]).await?;
-    outbox::append(txn, std::slice::from_ref(event)).await
+    txn.insert_many(LETTERS, vec![document]).await
 }
 
 /// Changes the account of a letter and removes all letters of its kind to it; `false`, and nothing written, when the letter or

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use shop_mongo::{Bson, Collection, Error, Txn, UpdateOp, bson, doc, outbox};
+use shop_mongo::{Bson, Collection, Document, Error, Txn, UpdateOp, bson, doc, outbox};
 use shop_types::event::RevocationFact;
 use shop_types::{Envelope, SessionId, UserId};
 
@@ -17,7 +17,7 @@ impl Store {
         self.mongo.collection(SESSIONS)
     }
 
-    /// Writes a new session.
+    /// Writes a new session of an account that is there.
     pub(crate) async fn insert_session(&self, session: &Session) -> Result<(), Error> {
         let (sessions, document) = (self.sessions(), SessionDocument::from(session));
         self.mongo.run("insert session", async move { sessions.insert_one(document).await }).await.map(drop)
@@ -159,6 +159,12 @@ fn revoke(id: SessionId, until: Timestamp) -> UpdateOp {
         // Kept until its revocation is over, also when it would have ended before.
         doc! { "$set": { "revoked_until": until }, "$max": { "forget_at": until } },
     )
+}
+
+/// A new session, to be written in the transaction that opens its account.
+pub(super) fn document(what: &'static str, session: &Session) -> Result<Document, Error> {
+    bson::serialize_to_document(&SessionDocument::from(session))
+        .map_err(|error| Error::Corrupt { what, source: Arc::new(error) })
 }
 
 fn session(what: &'static str, stored: SessionDocument) -> Result<Session, Error> {

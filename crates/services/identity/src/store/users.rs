@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use shop_mongo::{Collection, Document, Error, UpdateOp, bson, doc, outbox, update_versioned};
-use shop_types::{Email, Envelope, Role, UserId};
+use shop_types::{Email, Role, UserId};
 
 use super::documents::UserDocument;
 use super::sessions::Ended;
 use super::{
-    Account, Created, EmailChanged, FIRST_ADMIN_INDEX, PasswordChange, Posted, Renewal, Renewed, Revocation, Store,
-    USERS, email, letters,
+    Account, Created, EmailChanged, FIRST_ADMIN_INDEX, Newcomer, PasswordChange, Posted, Renewal, Renewed, Revocation,
+    SESSIONS, Store, USERS, email, letters, sessions,
 };
 use crate::domain::{Name, User};
 
@@ -22,26 +22,26 @@ impl Store {
         self.mongo.collection(USERS)
     }
 
-    /// Writes a new account, the event that tells of it, and a letter to its owner if there is one.
-    pub(crate) async fn create_user(
-        &self,
-        account: &Account,
-        event: Envelope,
-        letter: Option<Posted>,
-    ) -> Result<Created, Error> {
+    /// Writes a new account and all that comes with it.
+    pub(crate) async fn create_user(&self, newcomer: &Newcomer) -> Result<Created, Error> {
         const WHAT: &str = "create user";
-        let document = UserDocument::new(account);
-        let document = bson::serialize_to_document(&document).map_err(|error| corrupt(WHAT, error))?;
-        let (event, letter) = (Arc::new([event]), Arc::new(letter));
+        let Newcomer { account, event, letter, session } = newcomer;
+        let document =
+            bson::serialize_to_document(&UserDocument::new(account)).map_err(|error| corrupt(WHAT, error))?;
+        let session = session.as_ref().map(|session| sessions::document(WHAT, session)).transpose()?;
+        let events: Vec<_> = [event].into_iter().chain(letter.as_ref().map(|posted| &posted.event)).cloned().collect();
+        let letter = letter.as_ref().map(|posted| posted.letter.clone());
+        let all = Arc::new((document, session, letter, events));
         let created = self.mongo.transact(WHAT, move |txn| {
-            let (document, event, letter) = (document.clone(), Arc::clone(&event), Arc::clone(&letter));
+            let all = Arc::clone(&all);
             Box::pin(async move {
-                txn.insert_many(USERS, vec![document]).await?;
-                outbox::append(txn, &*event).await?;
-                match &*letter {
-                    Some(letter) => letters::write(txn, letter).await,
-                    None => Ok(()),
+                let (document, session, letter, events) = &*all;
+                txn.insert_many(USERS, vec![document.clone()]).await?;
+                txn.insert_many(SESSIONS, session.iter().cloned().collect()).await?;
+                if let Some(letter) = letter {
+                    letters::insert(txn, letter).await?;
                 }
+                outbox::append(txn, events).await
             })
         });
         match created.await {
