@@ -96,7 +96,7 @@ impl App {
             store: Store::new(mongo),
             keys: Keys::load(config, service.verifier(), &*clock, lifetimes).await?,
             published: PublishedKeys::new(&config.auth),
-            hashing: Hashing::new(cores, metrics)?,
+            hashing: Hashing::new(cores, hashing::NICER, metrics)?,
             misses: Misses::new(Arc::new(service.redis()?.leases()))?,
             numbers: Numbers::new(mongo, "users"),
             verifier: Arc::clone(service.verifier()),

@@ -1,8 +1,10 @@
 //! Hashing of passwords: argon2id on as many threads as there are cores, with a short queue before them.
 //!
 //! One hash takes a core for some 20 ms and 19 MiB of memory. Without a bound a flood of logins would take both from every
-//! other request; with it the flood is refused (S29). The memory is kept, one piece for each core: taken anew for every
-//! hash, the allocator of each thread would hold on to its own, and a flood would grow the process by hundreds of MiB.
+//! other request; with it the flood is refused (S29). The memory is kept, one piece for each thread: taken anew for every
+//! hash, the allocator would hold on to many, and a flood would grow the process by hundreds of MiB.
+
+mod threads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +17,10 @@ use prometheus::{HistogramVec, IntCounterVec};
 use shop_telemetry::context;
 use shop_telemetry::metrics::Metrics;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use self::threads::{Memory, Threads};
 use crate::domain::Password;
 
 /// The floor that OWASP recommends: 19 MiB, 2 passes, 1 lane.
@@ -34,6 +37,9 @@ const QUEUE: usize = 50;
 /// How long one waits that has no deadline of its own.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How much nicer the threads are: a quarter of a core is theirs beside one that answers and wants all of it (sched(7)).
+pub(super) const NICER: i32 = 5;
+
 /// A hash that nobody has a password for: 32 random bytes under a random salt. Whoever logs in with an address that has
 /// no account is compared with it, so that both ways cost the same.
 const NOBODY: &str =
@@ -46,7 +52,7 @@ pub(crate) struct Hash(String);
 /// How hashing can end badly.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// All cores hash, and as many wait as may.
+    /// As many wait as may, for a core or for their turn at an address, or this one has waited too long.
     #[error("too many passwords are being checked")]
     Busy,
     /// The library refused, or a stored hash is none.
@@ -56,14 +62,10 @@ pub(crate) enum Error {
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The working memory of one hash.
-type Memory = Vec<Block>;
-
 /// Hashes and compares passwords.
 pub(crate) struct Hashing {
     params: Params,
-    /// Working memory that is not in use: never more pieces than cores.
-    memory: Arc<Mutex<Vec<Memory>>>,
+    threads: Threads,
     /// Cores, and places in the queue before them.
     room: Arc<Semaphore>,
     /// Cores.
@@ -91,15 +93,15 @@ impl std::fmt::Debug for Hash {
 }
 
 impl Hashing {
-    /// Prepares hashing on `cores` threads.
+    /// Prepares hashing on `cores` threads, so much nicer than the others.
     ///
     /// # Errors
-    /// When the metrics cannot be registered.
-    pub(crate) fn new(cores: usize, metrics: &Metrics) -> anyhow::Result<Self> {
+    /// When the metrics cannot be registered or the threads not be started.
+    pub(crate) fn new(cores: usize, nicer: i32, metrics: &Metrics) -> anyhow::Result<Self> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
         Ok(Self {
             params,
-            memory: Arc::default(),
+            threads: Threads::start(cores, nicer)?,
             room: Arc::new(Semaphore::new(cores + QUEUE)),
             cores: Arc::new(Semaphore::new(cores)),
             hashes: metrics.counter("password_hashes_total", "Passwords hashed or compared", &["operation"])?,
@@ -163,15 +165,12 @@ impl Hashing {
         let core = core.map_err(|_| Error::Busy)?;
         let core = core.map_err(|closed| Error::Failed(closed.into()))?;
         self.hashes.with_label_values(&[operation]).inc();
-        let spare = Arc::clone(&self.memory);
-        let mut memory = spare.lock().await.pop().unwrap_or_default();
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work(&mut memory);
-            spare.blocking_lock().push(memory);
+        let done = self.threads.run(move |memory| {
+            let result = work(memory);
             drop((core, place));
             result
         });
-        let result = done.await.map_err(|ended| Error::Failed(ended.into()))?.map_err(Error::Failed);
+        let result = done.await.ok_or_else(|| Error::Failed("the hash panicked".into()))?.map_err(Error::Failed);
         self.waits.with_label_values(&[operation]).observe(started.elapsed().as_secs_f64());
         result
     }

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::*;
 
 fn hashing(cores: usize) -> Hashing {
-    Hashing::new(cores, &Metrics::new("identity")).unwrap()
+    Hashing::new(cores, 0, &Metrics::new("identity")).unwrap()
 }
 
 fn password(text: &str) -> Password {
