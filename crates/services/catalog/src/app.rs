@@ -45,7 +45,7 @@ impl App {
     /// Connects the operations to the service's database and peers.
     pub(crate) fn connect(service: &Service) -> anyhow::Result<Self> {
         Ok(Self {
-            store: Store::new(service.mongo()?),
+            store: Store::new(service.mongo()?, service.stop()),
             inventory: Inventory::new(service.mesh()),
             cache: service.redis()?.cache("catalog", cache::CAPACITY).context("failed to make the cache")?,
             clock: service.clock(),

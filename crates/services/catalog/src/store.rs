@@ -4,6 +4,7 @@ mod categories;
 mod documents;
 mod images;
 mod imports;
+mod insertions;
 mod lists;
 mod products;
 mod stock;
@@ -13,9 +14,11 @@ use bson::doc;
 use shop_mongo::idempotency::{self, Row};
 use shop_mongo::{Claim, Error, Files, IndexModel, Mongo, Setup, Txn, UpdateOp, inbox, options::IndexOptions};
 use shop_types::CategoryId;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::images::ImageAddition;
 pub(crate) use self::imports::{Begun, RowBatch};
+use self::insertions::Insertions;
 pub(crate) use self::lists::Start;
 pub(crate) use self::variants::Addition;
 use crate::domain::{Listing, Placed};
@@ -104,11 +107,13 @@ pub(crate) enum Removed {
 pub(crate) struct Store {
     mongo: Mongo,
     images: Files,
+    insertions: Insertions,
 }
 
 impl Store {
-    pub(crate) fn new(mongo: &Mongo) -> Self {
-        Self { mongo: mongo.clone(), images: mongo.files("images") }
+    /// Insertions that were accepted when `stop` is cancelled are still carried out.
+    pub(crate) fn new(mongo: &Mongo, stop: CancellationToken) -> Self {
+        Self { mongo: mongo.clone(), images: mongo.files("images"), insertions: insertions::spawn(mongo, stop) }
     }
 
     /// Makes collections and indexes; see the table in README.md for which query uses which.

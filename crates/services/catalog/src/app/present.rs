@@ -89,8 +89,7 @@ impl App {
     }
 
     async fn find_named(&self, name: &str) -> Result<Option<CategoryId>, Error> {
-        let all = self.store.categories().await?;
-        Ok(all.into_iter().find(|category| category.name == name.trim()).map(|category| category.id))
+        Ok(self.store.category_named(name.trim()).await?)
     }
 }
 

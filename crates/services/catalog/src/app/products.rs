@@ -41,7 +41,8 @@ impl App {
             Earlier::Expired(id) => (id, None),
         };
         let product = Product::create(id, new, self.currency, self.now())?;
-        let stale = self.stale_products([&product]);
+        // A draft is in no answer.
+        let stale = self.stale_products((product.status != Status::Draft).then_some(&product));
         let inserted = self.store.insert_product(product, unwritten).await?;
         stale.forget().await;
         let listing = match inserted {

@@ -100,6 +100,14 @@ impl Store {
         found.map(|found| read_placed(found).map_err(|error| Error::corrupt(WHAT, error))).transpose()
     }
 
+    /// The category with this name.
+    pub(crate) async fn category_named(&self, name: &str) -> Result<Option<CategoryId>, Error> {
+        const WHAT: &str = "find category by name";
+        let (categories, filter) = (self.category_collection(), doc! { "name": name });
+        let found = self.mongo.run(WHAT, async move { categories.find_one(filter).await }).await?;
+        found.map(|stored| stored.id.parse().map_err(|error| Error::corrupt(WHAT, error))).transpose()
+    }
+
     /// A category and all below it; itself also when it is not there.
     pub(crate) async fn subtree(&self, id: CategoryId) -> Result<Vec<CategoryId>, Error> {
         const WHAT: &str = "find subcategories";

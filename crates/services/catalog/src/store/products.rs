@@ -3,47 +3,16 @@
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
 use shop_mongo::options::ReturnDocument;
-use shop_mongo::{Claim, Collection, Error, idempotency};
+use shop_mongo::{Collection, Error};
 use shop_types::{CategoryId, ProductId, Sku};
 
 use super::documents::{ProductDocument, VariantDocument};
-use super::stock::meet_stock;
-use super::{Inserted, PRODUCTS, Saved, Store, taken, touch};
+use super::{PRODUCTS, Saved, Store, touch};
 use crate::domain::{Listing, Product, Status};
 
 impl Store {
     pub(super) fn product_collection(&self) -> Collection<ProductDocument> {
         self.mongo.collection(PRODUCTS)
-    }
-
-    /// Writes a new product with what is known of its stock, and with it the row of its idempotency key.
-    pub(crate) async fn insert_product(
-        &self,
-        product: Product,
-        claim: Option<Claim>,
-    ) -> Result<Inserted<Listing>, Error> {
-        const WHAT: &str = "insert product";
-        let start = claim.map(|claim| claim.start(product.id.to_string()));
-        let inserted = self.mongo.transact(WHAT, move |txn| {
-            let (product, start) = (product.clone(), start.clone());
-            Box::pin(async move {
-                if let Some(category) = product.category
-                    && !touch(txn, category).await?
-                {
-                    return Ok(Inserted::NoCategory);
-                }
-                if let Some(start) = start {
-                    idempotency::insert(txn, &[start]).await?;
-                }
-                let skus = product.variants.iter().map(|variant| variant.sku.as_str());
-                let told = meet_stock(txn, skus).await?;
-                let stored = ProductDocument::from(&product).with_stock(&told);
-                let document = bson::serialize_to_document(&stored).map_err(|error| Error::corrupt(WHAT, error))?;
-                txn.insert_many(PRODUCTS, vec![document]).await?;
-                read(stored, WHAT).map(Inserted::Done)
-            })
-        });
-        taken(inserted.await)
     }
 
     /// Writes a product that is still at `expected`, but for its stock, which is not the product's. `category` is the one
@@ -57,21 +26,23 @@ impl Store {
         const WHAT: &str = "save product";
         let filter = doc! { "_id": product.id.to_string(), "version": expected };
         let change = change_to(&product, product.variants.len()).map_err(|error| Error::corrupt(WHAT, error))?;
+        let Some(category) = category else {
+            let products = self.product_collection();
+            let saving = self.mongo.run(WHAT, async move {
+                products.find_one_and_update(filter, change).return_document(ReturnDocument::After).await
+            });
+            return saved(saving.await?);
+        };
         self.mongo
             .transact(WHAT, move |txn| {
                 let (filter, change) = (filter.clone(), change.clone());
                 Box::pin(async move {
-                    if let Some(category) = category
-                        && !touch(txn, category).await?
-                    {
+                    if !touch(txn, category).await? {
                         return Ok(Saved::NoCategory);
                     }
                     let products = txn.collection::<ProductDocument>(PRODUCTS);
                     let saving = products.find_one_and_update(filter, change).return_document(ReturnDocument::After);
-                    match saving.session(&mut *txn.session).await.map_err(|error| txn.sort(error))? {
-                        Some(stored) => Ok(Saved::Done(Box::new(read(stored, WHAT)?))),
-                        None => Ok(Saved::Stale),
-                    }
+                    saved(saving.session(&mut *txn.session).await.map_err(|error| txn.sort(error))?)
                 })
             })
             .await
@@ -126,6 +97,10 @@ impl Store {
             self.mongo.run(WHAT, async move { products.find(filter).await?.try_collect().await }).await?;
         found.into_iter().map(|stored| read(stored, WHAT).map(|listing| listing.product)).collect()
     }
+}
+
+fn saved(stored: Option<ProductDocument>) -> Result<Saved, Error> {
+    stored.map_or(Ok(Saved::Stale), |stored| Ok(Saved::Done(Box::new(read(stored, "save product")?))))
 }
 
 /// The change that makes a stored product this one, but for variants behind the first `had`: those it has stored, in the

@@ -1,8 +1,12 @@
 //! Writes beside each other: whatever order they commit in, what the rules promise holds.
 
+use futures::future::join_all;
 use serde_json::json;
+use shop_testkit::TestShop;
 
-use crate::given::{CATEGORIES, PRODUCTS, catalog, category, delete, patch, path, post, product, read, sold, with};
+use crate::given::{
+    Answer, CATEGORIES, PRODUCTS, catalog, category, count, delete, patch, path, post, product, read, sold, with,
+};
 
 const ROUNDS: usize = 10;
 
@@ -33,6 +37,62 @@ async fn a_category_is_either_deleted_or_used() {
         assert_eq!(read(&shop, &shelf_path).await.status == 404, deleted.status == 204);
         version += i64::from(moved.status == 200);
     }
+}
+
+#[tokio::test]
+async fn of_many_new_products_at_once_only_the_wrong_ones_fail() {
+    let (shop, _) = catalog().await;
+    let shelf = category(&shop, "Shelf", None).await;
+    let nowhere = "0190a000-0000-7000-8000-000000000000";
+    let new = |n: usize| {
+        let place = if n % 10 == 3 { nowhere } else { shelf.id() };
+        let sku = if n % 10 == 7 { "wanted-by-all".to_owned() } else { format!("mug-{n}") };
+        with(product(&format!("Mug {n}"), 1), json!({ "categoryId": place, "sku": sku }))
+    };
+    let bodies: Vec<_> = (0..40).map(new).collect();
+
+    let answers = join_all(bodies.iter().map(|body| post(&shop, PRODUCTS, body))).await;
+
+    let (mut first, mut later) = (0, 0);
+    for (n, answer) in answers.iter().enumerate() {
+        match (n % 10, answer.status) {
+            (3, 422) => assert_eq!(answer.field(), "categoryId"),
+            (7, 201) => first += 1,
+            (7, 409) => later += usize::from(answer.code() == "sku_taken"),
+            (0..3 | 4..7 | 8.., 201) => assert_eq!(answer.body["categoryId"], shelf.id(), "{}", answer.body),
+            (_, other) => panic!("{n}: {other}: {}", answer.body),
+        }
+    }
+    assert_eq!((first, later), (1, 3));
+    assert_eq!(count(&shop, "products").await, 33);
+    let transactions = transactions(&shop).await;
+    assert!(transactions < 40, "{transactions} for 40 products");
+
+    let again = join_all(bodies.iter().map(|body| post(&shop, PRODUCTS, body))).await;
+
+    let codes: Vec<&str> = again.iter().map(Answer::code).collect();
+    assert_eq!(codes.iter().filter(|code| **code == "sku_taken").count(), 36, "{codes:?}");
+    let more = self::transactions(&shop).await - transactions;
+    assert!(more < 40, "{more} to find that 36 are taken");
+}
+
+#[tokio::test]
+async fn a_product_of_many_variants_is_written_like_any_other() {
+    let (shop, _) = catalog().await;
+    let variant = |n| json!({ "sku": format!("mug-{n}"), "price": { "amount": 1, "currency": "EUR" } });
+    let variants: Vec<_> = (0..20).map(variant).collect();
+    let made = sold(&shop, &with(product("Mug", 1), json!({ "variants": variants }))).await;
+    assert_eq!(made.body["variants"].as_array().unwrap().len(), 21);
+    let again = post(&shop, PRODUCTS, &with(product("Mug", 1), json!({ "variants": variants }))).await;
+    assert_eq!((again.status, again.code()), (409, "sku_taken"));
+}
+
+/// How many transactions have written new products.
+async fn transactions(shop: &TestShop) -> u64 {
+    let text = shop.client().get(shop.admin_url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("mongodb_transactions_total{"));
+    let ours = lines.filter(|line| line.contains("insert products"));
+    ours.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
 }
 
 #[tokio::test]
