@@ -3,7 +3,6 @@
 
 mod method;
 
-use actix_web::dev::ResourceDef;
 use shop_types::caller::Role;
 use shop_types::{Caller, ErrorKind, ServiceError};
 use utoipa::openapi::{OpenApi, PathItem};
@@ -143,9 +142,9 @@ pub struct AccessTable {
 struct Entry {
     method: Method,
     template: &'static str,
-    /// What the template begins with, up to its first parameter: spares most paths the pattern.
+    /// What the template begins with, up to its first parameter, and how many slashes it has: spares most paths the rest.
     prefix: &'static str,
-    pattern: ResourceDef,
+    slashes: usize,
     access: Access,
 }
 
@@ -172,16 +171,33 @@ pub(crate) enum Verdict {
 }
 
 impl Entry {
-    fn fits(&self, path: &str) -> bool {
-        path.starts_with(self.prefix) && self.pattern.is_match(path)
-    }
-
     fn verdict(&self, caller: &Caller) -> Verdict {
         match self.access.allows(caller) {
             Ok(()) => Verdict::Allowed,
             Err(refused) => Verdict::Refused(refused),
         }
     }
+}
+
+fn slashes(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'/').count()
+}
+
+/// Whether a path is one of a template, as actix-web's router decides it: a parameter stands for one segment that is not
+/// empty. Compared as text, since the router's patterns cost several times what most handlers do.
+fn is_of(template: &str, path: &str) -> bool {
+    let (mut parts, mut segments) = (template.split('/'), path.split('/'));
+    loop {
+        match (parts.next(), segments.next()) {
+            (None, None) => return true,
+            (Some(part), Some(segment)) if part == segment || is_parameter(part) && !segment.is_empty() => {}
+            _ => return false,
+        }
+    }
+}
+
+fn is_parameter(part: &str) -> bool {
+    part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains(['{', ':']))
 }
 
 impl AccessTable {
@@ -192,7 +208,7 @@ impl AccessTable {
             method,
             template,
             prefix: template.split_once('{').map_or(template, |(prefix, _)| prefix),
-            pattern: ResourceDef::new(template),
+            slashes: slashes(template),
             access,
         };
         Self { entries: routes.iter().map(entry).collect() }
@@ -204,7 +220,7 @@ impl AccessTable {
     /// so the answer does not depend on the order in which handlers were registered.
     pub(crate) fn check(&self, method: Option<Method>, path: &str, caller: &Caller) -> Found {
         let mut found = Found { verdict: Verdict::Unknown, template: None, limit: Some(Kind::General) };
-        for entry in self.entries.iter().filter(|entry| entry.fits(path)) {
+        for entry in self.fitting(path) {
             let has_method = method == Some(entry.method);
             match entry.access.limit() {
                 strict @ Some(Kind::Authentication) if has_method => found.limit = strict,
@@ -227,13 +243,19 @@ impl AccessTable {
         found
     }
 
+    /// The entries whose template has this path.
+    fn fitting<'t>(&'t self, path: &'t str) -> impl Iterator<Item = &'t Entry> {
+        let slashes = slashes(path);
+        let may_fit = move |entry: &&Entry| entry.slashes == slashes && path.starts_with(entry.prefix);
+        self.entries.iter().filter(may_fit).filter(move |entry| is_of(entry.template, path))
+    }
+
     /// The methods that the path has, as the header `Allow` lists them; `None` for an unknown path.
     pub(crate) fn allow(&self, path: &str) -> Option<String> {
         // `/products/exports` is a resource of its own beside `/products/{id}`.
         let parameters = |entry: &Entry| entry.template.matches('{').count();
-        let fitting = || self.entries.iter().filter(|entry| entry.fits(path));
-        let fewest = fitting().map(parameters).min();
-        let has = |method| fitting().any(|entry| entry.method == method && Some(parameters(entry)) == fewest);
+        let fewest = self.fitting(path).map(parameters).min();
+        let has = |method| self.fitting(path).any(|entry| entry.method == method && Some(parameters(entry)) == fewest);
         let mut methods: Vec<&str> =
             Method::ALL.into_iter().filter(|method| has(*method)).map(Method::as_str).collect();
         if methods.is_empty() {
@@ -262,6 +284,9 @@ impl AccessTable {
             }
         }
         for Entry { method, template, .. } in &self.entries {
+            if template.split('/').any(|part| part.contains('{') && !is_parameter(part)) {
+                differences.push(format!("{method} {template} has a parameter that is not a whole segment"));
+            }
             let item = served.paths.paths.get(*template);
             if !item.is_some_and(|item| words(item).contains(&method.as_str())) {
                 differences.push(format!("{method} {template} is in the access table but not served"));

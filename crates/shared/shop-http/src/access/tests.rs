@@ -135,3 +135,26 @@ fn only_guarded_routes_fall_under_the_stricter_limit() {
         assert_eq!(limit(method, path), Some(Kind::General), "{method} {path}");
     }
 }
+
+#[test]
+fn paths_fit_templates_as_the_router_has_it() {
+    let templates = ["/", "/a", "/a/", "/a/{id}", "/a/{id}/b", "/a/{id}/{name}", "/{id}", "/a/b/{id}"];
+    let paths = [
+        "/", "", "/a", "/a/", "/a//", "/a/b", "/a/b/", "/a/b/b", "/a/b/c", "/a//b", "/a/{id}", "/a/%2F", "/a/\n/b",
+        "/é",
+    ];
+    for template in templates {
+        let router = actix_web::dev::ResourceDef::new(template);
+        for path in paths {
+            assert_eq!(is_of(template, path), router.is_match(path), "{template} {path:?}");
+        }
+    }
+}
+
+#[test]
+fn a_parameter_that_is_not_a_whole_segment_is_a_difference() {
+    let template = "/files/{name}.json";
+    let table = AccessTable::new(&[(Method::Get, template, Access::PUBLIC)]);
+    let differences = table.differences(&served(&[(HttpMethod::Get, template)]));
+    assert_eq!(differences, ["GET /files/{name}.json has a parameter that is not a whole segment"]);
+}
