@@ -98,7 +98,7 @@ pub async fn stock(mongo: &Mongo, sku: &Sku) -> Result<Option<Stock>, Error> {
     found.map(Stock::try_from).transpose().map_err(|source| corrupt(WHAT, source))
 }
 
-/// The stock of a SKU in all locations, by the ids of those; at most 200.
+/// The stock of a SKU in all locations, by the ids of those: a hundred at most, and those that are gone and had some.
 ///
 /// # Errors
 /// As [`Error`] says.
@@ -107,8 +107,7 @@ pub async fn stock_everywhere(mongo: &Mongo, sku: &Sku) -> Result<Vec<Stock>, Er
     let stock = mongo.collection::<StockDocument>(STOCK);
     // All ids that begin with the SKU and `@`: the next character behind that is `A`.
     let range = doc! { "_id": { "$gte": format!("{sku}@"), "$lt": format!("{sku}A") } };
-    let finding =
-        async move { stock.find(range).sort(doc! { "_id": 1 }).limit(200).await?.try_collect::<Vec<_>>().await };
+    let finding = async move { stock.find(range).sort(doc! { "_id": 1 }).await?.try_collect::<Vec<_>>().await };
     let found = mongo.run(WHAT, finding).await?.into_iter().map(Stock::try_from);
     found.collect::<Result<_, _>>().map_err(|source| corrupt(WHAT, source))
 }

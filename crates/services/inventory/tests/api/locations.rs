@@ -2,6 +2,7 @@
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use shop_mongo::{Document, doc};
 use shop_proto::inventory::CommitRequest;
 use shop_testkit::TestShop;
 
@@ -116,6 +117,25 @@ async fn stock_elsewhere_is_counted_there() {
     assert_eq!(told, [(&json!("berlin"), &json!(4)), (&json!("main"), &json!(2))]);
     assert_eq!(counts(&shop, "mug").await, (2, 0, 0));
     assert_sound(&shop.mongo("inventory").await).await;
+}
+
+#[tokio::test]
+async fn locations_that_were_emptied_and_removed_hide_none_that_is_there() {
+    let shop = inventory().await;
+    stocked(&shop, "mug", 5).await;
+    let emptied = |n| {
+        doc! {
+            "_id": format!("mug@gone-{n:03}"), "sku": "mug", "location": format!("gone-{n:03}"),
+            "available": 0_i64, "reserved": 0_i64, "sold": 1_i64, "received": 1_i64, "version": 2_i64,
+        }
+    };
+    let rows = shop.mongo("inventory").await.collection::<Document>("stock");
+    rows.insert_many((0..250).map(emptied)).await.unwrap();
+
+    let (status, overview) = stock(&shop, "mug").await;
+
+    assert_eq!((status, &overview["available"]), (200, &json!(5)));
+    assert_eq!(overview["locations"].as_array().unwrap().len(), 251);
 }
 
 #[tokio::test]
