@@ -26,7 +26,7 @@ impl App {
     /// [`Error::NoSuchUser`]; [`Error::OrderOfAnother`].
     pub(crate) async fn link_order(&self, program: UserId, user: UserId, order: OrderId) -> Result<(), Error> {
         let link = CustomerOrder { order, user, number: None, at: self.now() };
-        match self.store.link_order(link, &self.entry(program, user, Action::OrderLinked)).await? {
+        match self.store.link_order(link, &self.entry(program, user, Action::OrderLinked(Some(order)))).await? {
             Linked::Done => Ok(()),
             Linked::OfAnother => Err(Error::OrderOfAnother),
             Linked::Nobody => Err(Error::NoSuchUser),

@@ -1,7 +1,7 @@
 //! What is written down when somebody changes another person's or a program's account. Entries are never changed or removed.
 
 use jiff::Timestamp;
-use shop_types::{Id, Role, UserId};
+use shop_types::{Id, OrderId, Role, UserId};
 
 /// Marks an [`Id`] as one of an entry.
 #[derive(Debug)]
@@ -38,8 +38,16 @@ pub(crate) enum Action {
     KeyCreated,
     /// The account was an API key.
     KeyRemoved,
-    /// A program has told that an order is theirs.
-    OrderLinked,
+    /// A program has told that this order is theirs. The first ones were written down without saying which.
+    OrderLinked(Option<OrderId>),
+}
+
+/// What an action is about, beside whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// The role before and after.
+    pub(crate) roles: Option<(Role, Role)>,
+    pub(crate) order: Option<OrderId>,
 }
 
 impl Action {
@@ -54,37 +62,37 @@ impl Action {
             Self::Deleted => "deleted",
             Self::KeyCreated => "api_key_created",
             Self::KeyRemoved => "api_key_removed",
-            Self::OrderLinked => "order_linked",
+            Self::OrderLinked(_) => "order_linked",
         }
     }
 
-    /// The role before and after, when it is about roles.
-    pub(crate) const fn roles(self) -> Option<(Role, Role)> {
+    /// What it is about.
+    pub(crate) const fn about(self) -> About {
         match self {
-            Self::RoleChanged { from, to } => Some((from, to)),
+            Self::RoleChanged { from, to } => About { roles: Some((from, to)), order: None },
+            Self::OrderLinked(order) => About { roles: None, order },
             Self::Created
             | Self::DetailsChanged
             | Self::Deactivated
             | Self::Activated
             | Self::Deleted
             | Self::KeyCreated
-            | Self::KeyRemoved
-            | Self::OrderLinked => None,
+            | Self::KeyRemoved => About { roles: None, order: None },
         }
     }
 
     /// The action of a stored word; `None` for what is none.
-    pub(crate) fn from_stored(word: &str, roles: Option<(Role, Role)>) -> Option<Self> {
-        match (word, roles) {
-            ("role_changed", Some((from, to))) => Some(Self::RoleChanged { from, to }),
-            ("created", None) => Some(Self::Created),
-            ("details_changed", None) => Some(Self::DetailsChanged),
-            ("deactivated", None) => Some(Self::Deactivated),
-            ("activated", None) => Some(Self::Activated),
-            ("deleted", None) => Some(Self::Deleted),
-            ("api_key_created", None) => Some(Self::KeyCreated),
-            ("api_key_removed", None) => Some(Self::KeyRemoved),
-            ("order_linked", None) => Some(Self::OrderLinked),
+    pub(crate) fn from_stored(word: &str, about: About) -> Option<Self> {
+        match (word, about.roles, about.order) {
+            ("role_changed", Some((from, to)), None) => Some(Self::RoleChanged { from, to }),
+            ("order_linked", None, order) => Some(Self::OrderLinked(order)),
+            ("created", None, None) => Some(Self::Created),
+            ("details_changed", None, None) => Some(Self::DetailsChanged),
+            ("deactivated", None, None) => Some(Self::Deactivated),
+            ("activated", None, None) => Some(Self::Activated),
+            ("deleted", None, None) => Some(Self::Deleted),
+            ("api_key_created", None, None) => Some(Self::KeyCreated),
+            ("api_key_removed", None, None) => Some(Self::KeyRemoved),
             _ => None,
         }
     }
@@ -106,11 +114,12 @@ mod tests {
             Action::Deleted,
             Action::KeyCreated,
             Action::KeyRemoved,
-            Action::OrderLinked,
+            Action::OrderLinked(Some(OrderId::from_uuid(uuid::Uuid::from_u128(7)))),
+            Action::OrderLinked(None),
         ] {
-            assert_eq!(Action::from_stored(action.word(), action.roles()), Some(action));
+            assert_eq!(Action::from_stored(action.word(), action.about()), Some(action));
         }
-        assert_eq!(Action::from_stored("role_changed", None), None);
-        assert_eq!(Action::from_stored("forgotten", None), None);
+        assert_eq!(Action::from_stored("role_changed", About::default()), None);
+        assert_eq!(Action::from_stored("forgotten", About::default()), None);
     }
 }

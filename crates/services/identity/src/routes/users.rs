@@ -13,13 +13,13 @@ use shop_http::{
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::id::UserKind;
-use shop_types::{Email, Id, Page, Role, UserId};
+use shop_types::{Email, Id, OrderId, Page, Role, UserId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{UserBody, name};
 use super::{said_before, unsorted};
 use crate::app::{App, NewUser};
-use crate::domain::audit::{AuditKind, Entry};
+use crate::domain::audit::{About, AuditKind, Entry};
 use crate::domain::{Name, Search, User};
 use crate::store::AuditFilter;
 
@@ -129,13 +129,17 @@ pub(crate) struct EntryBody {
     /// The role after.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<Role>,
+    /// The order that a program told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<OrderId>,
 }
 
 impl From<Entry> for EntryBody {
     fn from(entry: Entry) -> Self {
         let Entry { id, at, actor, user, action } = entry;
-        let (from, to) = action.roles().unzip();
-        Self { id, at, actor_id: actor, user_id: user, action: action.word(), from, to }
+        let About { roles, order } = action.about();
+        let (from, to) = roles.unzip();
+        Self { id, at, actor_id: actor, user_id: user, action: action.word(), from, to, order_id: order }
     }
 }
 

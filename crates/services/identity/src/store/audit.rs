@@ -9,7 +9,7 @@ use shop_types::{Role, UserId};
 use super::documents::Unreadable;
 use super::users::corrupt;
 use super::{Store, pages};
-use crate::domain::audit::{Action, Entry};
+use crate::domain::audit::{About, Action, Entry};
 
 pub(super) const AUDIT: &str = "audit";
 
@@ -34,6 +34,8 @@ struct AuditDocument {
     from: Option<Role>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<Role>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<String>,
 }
 
 pub(super) fn setup() -> Setup {
@@ -59,7 +61,8 @@ pub(super) fn setup() -> Setup {
 /// An entry as it is stored.
 pub(super) fn document(what: &'static str, entry: &Entry) -> Result<Document, Error> {
     let Entry { id, at, actor, user, action } = entry;
-    let (from, to) = action.roles().unzip();
+    let About { roles, order } = action.about();
+    let (from, to) = roles.unzip();
     let document = AuditDocument {
         id: id.to_string(),
         at: (*at).into(),
@@ -68,6 +71,7 @@ pub(super) fn document(what: &'static str, entry: &Entry) -> Result<Document, Er
         action: action.word().to_owned(),
         from,
         to,
+        order: order.map(|order| order.to_string()),
     };
     bson::serialize_to_document(&document).map_err(|error| corrupt(what, error))
 }
@@ -95,12 +99,14 @@ impl TryFrom<AuditDocument> for Entry {
     type Error = Unreadable;
 
     fn try_from(stored: AuditDocument) -> Result<Self, Unreadable> {
+        let order = stored.order.map(|order| order.parse()).transpose().map_err(|_| Unreadable("order"))?;
+        let about = About { roles: stored.from.zip(stored.to), order };
         Ok(Self {
             id: stored.id.parse().map_err(|_| Unreadable("_id"))?,
             at: stored.at.to_jiff(),
             actor: stored.actor.parse().map_err(|_| Unreadable("actor"))?,
             user: stored.user.parse().map_err(|_| Unreadable("user"))?,
-            action: Action::from_stored(&stored.action, stored.from.zip(stored.to)).ok_or(Unreadable("action"))?,
+            action: Action::from_stored(&stored.action, about).ok_or(Unreadable("action"))?,
         })
     }
 }

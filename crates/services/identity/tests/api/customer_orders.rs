@@ -166,7 +166,8 @@ async fn what_a_program_tells_is_written_down_once() {
     let (shop, boss) = identity_with_admin().await;
     let ada = register(&shop, "ada@example.org").await;
     let (program, adas) = (shop.callers().service(), user(&ada).to_string());
-    let path = format!("/api/v1/customers/{adas}/orders/{}", new_order());
+    let order = new_order();
+    let path = format!("/api/v1/customers/{adas}/orders/{order}");
     for _ in 0..2 {
         assert_eq!(call(&shop, Method::PUT, &path, &program.token).await.status, 204);
     }
@@ -174,4 +175,5 @@ async fn what_a_program_tells_is_written_down_once() {
     assert_eq!((log.status, &log.body["page"]["total"]), (200, &json!(1)), "{log:?}");
     let entry = &log.body["items"][0];
     assert_eq!((&entry["action"], &entry["actorId"]), (&json!("order_linked"), &json!(program.id)));
+    assert_eq!(entry["orderId"], json!(order.to_string()));
 }
