@@ -35,7 +35,7 @@ const HASH_BYTES: usize = 32;
 /// Requests that may wait for a core.
 const QUEUE: usize = 50;
 /// How long one waits that has no deadline of its own.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much nicer the threads are: a quarter of a core is theirs beside one that answers and wants all of it (sched(7)).
 pub(super) const NICER: i32 = 5;

@@ -5,6 +5,9 @@
 //! guesses at once no more are looked at than of a hundred in a row. Misses grow back one by one, so an address that
 //! somebody keeps guessing at is let in again after a minute and a half at most, and never stays shut. The count is that of
 //! the rate limits (ruling 28); while Redis is away each pod lets a part of it through.
+//!
+//! In each pod two passwords of an address are looked at at once, the others wait for their turn: otherwise an account that
+//! logs in many times at once, as a test or a program with many workers does, would be out of misses with nothing wrong.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -12,14 +15,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
+use shop_telemetry::context;
 use shop_types::idempotency::hex;
 use shop_types::lease::Mark;
 use shop_types::rate::Meter;
 use shop_types::{Email, LeaseSource, Rate};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 use super::Error;
+use super::hashing::{self, PATIENCE};
 
 /// Misses of an address in [`WINDOW`].
 const MISSES: u32 = 10;
@@ -28,8 +33,13 @@ const ALONE: u32 = 3;
 const WINDOW: Duration = Duration::from_mins(15);
 /// A miss is counted as so many requests: what is given back is rounded down to whole ones, and must not be nothing.
 const PARTS: u32 = 1_000;
-/// Meters of a pod that counts alone. Addresses share them by chance, so that no flood of addresses takes more memory.
-const METERS: usize = 4_096;
+/// Meters of a pod that counts alone, and queues. Addresses share them by chance, so that no flood of addresses takes more
+/// memory.
+const PLACES: usize = 4_096;
+/// Passwords of an address that wait for their turn in a pod.
+const WAITING: usize = 50;
+/// Passwords of an address that a pod looks at at once: four pods together cannot use up the misses.
+const AT_ONCE: usize = 2;
 
 /// The misses of all addresses.
 pub(super) struct Misses {
@@ -37,6 +47,7 @@ pub(super) struct Misses {
     shared: Rate,
     alone: Rate,
     meters: Mutex<Vec<Meter>>,
+    queues: Vec<Queue>,
     hasher: RandomState,
     began: Instant,
 }
@@ -46,12 +57,39 @@ pub(super) struct Misses {
 pub(super) struct Attempt {
     allowance: String,
     counted: Counted,
+    turn: Turn,
 }
+
+/// Those who wait for their turn, and those who have it.
+struct Queue {
+    room: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+/// A place in the queue, and in the end the turn.
+type Turn = [OwnedSemaphorePermit; 2];
 
 enum Counted {
     Together(Mark),
     /// By this pod alone, in a meter.
     Alone(usize, u64),
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { room: Arc::new(Semaphore::new(AT_ONCE + WAITING)), turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    async fn turn(&self) -> Result<Turn, Error> {
+        let busy = || Error::Hashing(hashing::Error::Busy);
+        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| busy())?;
+        let started = Instant::now();
+        let patience = context::remaining().map_or(PATIENCE, |left| left.min(PATIENCE));
+        let turn = timeout(patience, Arc::clone(&self.turns).acquire_owned()).await;
+        context::waited(started.elapsed());
+        // Nobody closes it.
+        Ok([place, turn.ok().and_then(Result::ok).ok_or_else(busy)?])
+    }
 }
 
 impl Misses {
@@ -62,30 +100,32 @@ impl Misses {
             source,
             shared: rate(MISSES)?,
             alone: rate(ALONE)?,
-            meters: Mutex::new(vec![Meter::default(); METERS]),
+            meters: Mutex::new(vec![Meter::default(); PLACES]),
+            queues: (0..PLACES).map(|_| Queue::new()).collect(),
             hasher: RandomState::new(),
             began: Instant::now(),
         })
     }
 
-    /// Takes a miss of an address.
+    /// Takes a miss of an address, when it is its turn.
     ///
     /// # Errors
-    /// [`Error::TooManyMisses`] when there is none left.
+    /// [`Error::TooManyMisses`] when there is none left; [`Error::Hashing`] when too many wait for their turn.
     pub(super) async fn take(&self, email: &Email) -> Result<Attempt, Error> {
         // Redis holds no addresses.
         let allowance = format!("misses:{}", hex(&Sha256::digest(email.as_str())));
+        let place = usize::try_from(self.hasher.hash_one(&allowance) % PLACES as u64).unwrap_or_default();
+        let turn = self.queues[place].turn().await?;
         if let Ok(lease) = self.source.lease(&allowance, self.shared, PARTS).await {
-            let attempt = Attempt { allowance, counted: Counted::Together(lease.mark) };
+            let attempt = Attempt { allowance, counted: Counted::Together(lease.mark), turn };
             return self.whole(attempt, self.shared, lease.granted, lease.whole_in).await;
         }
         // The source has told why.
-        let meter = usize::try_from(self.hasher.hash_one(&allowance) % METERS as u64).unwrap_or_default();
         let (taken, mark) = {
             let mut meters = self.meters.lock().await;
-            (meters[meter].take(self.alone, self.now(), PARTS), meters[meter].whole_at())
+            (meters[place].take(self.alone, self.now(), PARTS), meters[place].whole_at())
         };
-        let attempt = Attempt { allowance, counted: Counted::Alone(meter, mark) };
+        let attempt = Attempt { allowance, counted: Counted::Alone(place, mark), turn };
         self.whole(attempt, self.alone, taken.granted, Duration::from_micros(taken.whole_in)).await
     }
 
@@ -110,7 +150,7 @@ impl Misses {
     }
 
     async fn give_back(&self, attempt: Attempt, parts: u32) {
-        let Attempt { allowance, counted } = attempt;
+        let Attempt { allowance, counted, turn } = attempt;
         match counted {
             Counted::Together(mark) => {
                 if let Err(error) = self.source.give_back(&allowance, self.shared, parts, mark).await {
@@ -124,6 +164,7 @@ impl Misses {
                 self.meters.lock().await[meter].give_back(self.alone, self.now(), parts, mark);
             }
         }
+        drop(turn);
     }
 
     fn now(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! Wrong passwords: how many of an address are looked at, counted with a real Redis.
 
+use futures::future::join_all;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use shop_testkit::TestShop;
@@ -81,6 +82,8 @@ async fn right_passwords_take_no_miss() {
     for _ in 0..12 {
         assert_eq!(login(&shop, "ada@example.org", PASSWORD).await.status, 200);
     }
+    let at_once = join_all((0..15).map(|_| login(&shop, "ada@example.org", PASSWORD))).await;
+    assert!(at_once.iter().all(|answer| answer.status == 200), "they wait for each other");
     let looked = exhaust(&[&shop], "ada@example.org").await;
     assert!(looked == 10 || late(&[&shop]).await > 0, "{looked}");
 }
