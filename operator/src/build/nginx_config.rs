@@ -13,6 +13,8 @@ use crate::plan::{ClusterDns, NginxPlan, Plan};
 pub(super) const PORT: u16 = 8080;
 /// Answered by NGINX itself, for the kubelet.
 pub(super) const HEALTH_PATH: &str = "/nginx-health";
+/// Where requests go that NGINX cannot read; nobody else can ask for it.
+const UNREADABLE_PATH: &str = "/nginx-unreadable";
 
 /// The whole configuration.
 pub(super) fn text(plan: &Plan, nginx: &NginxPlan) -> String {
@@ -158,7 +160,7 @@ fn locations(route: &str, service: &str) -> String {
         let _ = write!(
             text,
             "\n        location {matching} {{\n            proxy_pass http://{service};\n            \
-             error_page 413 = @too_large;\n            error_page 502 504 = @again_{service};\n        }}\n"
+             error_page 400 = {UNREADABLE_PATH};\n            error_page 413 = @too_large;\n            error_page 502 504 = @again_{service};\n        }}\n"
         );
         text
     })
@@ -193,7 +195,7 @@ fn own_answers() -> String {
 
         # NGINX itself refuses TRACE, whatever the path.
         error_page 405 = @wrong_method;
-
+{}
         location @wrong_method {{
             add_header Allow "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" always;
 {}        }}
@@ -205,6 +207,7 @@ fn own_answers() -> String {
             add_header Retry-After 1 always;
 {}        }}
 "#,
+        unreadable(),
         error(405, "method_not_allowed", "No call has this method"),
         error(413, "body_too_large", "The body of the request is too large"),
         error(503, "unavailable", "The service cannot be reached; try again, with the same Idempotency-Key"),
@@ -224,12 +227,32 @@ fn other_hosts() -> String {
             default_type text/plain;
             return 200 "ok\n";
         }}
-
+{}
         location / {{
 {}        }}
     }}
 "#,
+        unreadable(),
         error(404, "not_found", "No shop answers to this host name"),
+    )
+}
+
+/// What NGINX itself cannot read (400), and what is too long for it (414, and its own 494), before it knows of any location.
+/// A path and not a name, since a request of which no path is known cannot be sent to a name.
+fn unreadable() -> String {
+    format!(
+        r"
+        error_page 400 414 494 = {UNREADABLE_PATH};
+
+        location = {UNREADABLE_PATH} {{
+            internal;
+{}        }}
+",
+        error(
+            400,
+            "bad_request",
+            "The request cannot be read: a header is malformed, or the path or a header is too long"
+        ),
     )
 }
 

@@ -267,6 +267,42 @@ async fn a_method_that_nginx_itself_refuses_gets_the_shops_own_error_body() {
 }
 
 #[tokio::test]
+async fn what_nginx_cannot_read_gets_the_shops_own_error_body() {
+    let service = echo("service", "200 OK").await;
+    let long = "x".repeat(40_000);
+    let requests = [
+        "GET /api/v1/products HTTP/1.1\r\nHost: jI\t+\r\n\r\n".to_owned(),
+        "GET /api/v1/products HTTP/1.1\r\n\r\n".to_owned(),
+        "nonsense\r\n\r\n".to_owned(),
+        format!("GET /{long} HTTP/1.1\r\nHost: shop\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: shop\r\nX-Long: {long}\r\n\r\n"),
+        "POST /api/v1/carts HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n".to_owned(),
+    ];
+    for spec in ["{}", "ingress: {host: shop.example}"] {
+        let nginx = start(spec, &settings(), service, service).await;
+        for request in &requests {
+            let answer = raw(&nginx, request).await;
+            let first: String = request.chars().take(60).collect();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{first}: {answer}"));
+            assert!(head.starts_with("HTTP/1.1 400 "), "{first}: {head}");
+            let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{first}: {error}: {body}"));
+            assert_eq!((&body["code"], &body["status"]), (&"bad_request".into(), &400.into()), "{first}");
+        }
+        assert_eq!(get(&nginx, "/nginx-unreadable").await.unwrap().status(), StatusCode::NOT_FOUND);
+    }
+}
+
+/// What is answered to bytes.
+async fn raw(nginx: &Nginx, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(nginx.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // It may close before it has read all.
+    let _closed = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
 async fn a_request_id_is_passed_on_if_it_is_one() {
     let service = echo("service", "200 OK").await;
     let nginx = start("{}", &settings(), service, service).await;
