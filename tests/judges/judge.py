@@ -3,12 +3,14 @@ beside this one."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 
-from shop import PASSWORD, SERVICES, Shop, appointed, call
+from shop import PASSWORD, SERVICES, Shop, appointed, call, stock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE, LOGS = os.environ["JUDGES_CACHE"], os.environ["JUDGES_LOGS"]
@@ -17,7 +19,9 @@ SEED = int(os.environ.get("JUDGES_SEED", 1))
 ASKED = os.environ.get("JUDGES_SERVICES", " ".join(SERVICES)).split()
 CALLERS = ["nobody", "customer", "staff", "admin"]
 # Of what a judge said who found something.
-LAST_LINES = 80
+LAST_LINES = 40
+# How scripts of k6 tell of one call.
+WRONG = re.compile(r"wrong: [^\"]*")
 # What a service may be short of after so many rounds of all callers has no cases left.
 ROUNDS = 50
 SECONDS = int(os.environ.get("JUDGES_SECONDS", 30))
@@ -77,13 +81,13 @@ class Panel:
         self.say(f"schemathesis {service}", good and count >= CASES, since, f"{count} cases")
 
     def k6(self):
-        staff = appointed("staff")
+        staff, products = appointed("staff"), stock()
         for script, (users, times) in SCRIPTS.items():
             settings = {
                 "JUDGES_URL": self.shop.url,
                 "JUDGES_PASSWORD": PASSWORD,
                 "JUDGES_STAFF": staff,
-                "JUDGES_PRODUCTS": ",".join(self.shop.products),
+                "JUDGES_PRODUCTS": ",".join(products),
                 "JUDGES_SECONDS": str(SECONDS * times),
                 "JUDGES_USERS": os.environ.get("JUDGES_USERS", str(users)),
                 "K6_NO_USAGE_REPORT": "true",
@@ -104,7 +108,12 @@ class Panel:
         if code:
             # For those who have no more than what this prints.
             with open(path, errors="replace") as log:
-                print(*(f"  | {line.rstrip()}" for line in log.readlines()[-LAST_LINES:]), sep="\n", flush=True)
+                lines = log.read().splitlines()
+            # A load says the same of many calls: once each, with its number, and last.
+            wrong = Counter(found.group() for line in lines if (found := WRONG.search(line)))
+            last = [line for line in lines if not WRONG.search(line)][-LAST_LINES:]
+            told = [*last, *(f"{number} x {text}" for text, number in wrong.most_common())]
+            print(*(f"  | {line}" for line in told), sep="\n", flush=True)
         return code
 
     def say(self, name, good, since, note=""):

@@ -39,7 +39,7 @@ class Shop:
             stack.enter_context(provider)
             stack.enter_context(services)
             stack.enter_context(nginx("nginx", NGINX, dict.fromkeys(SERVICES, ALL)))
-            self.products = stock()
+            stock()
             self.end = stack.pop_all().close
         return self
 
@@ -93,16 +93,18 @@ def appointed(role):
 
 
 def stock():
-    """Products with more pieces than judges can buy: their ids, once all can be had."""
+    """New products in a category of their own, with more pieces than judges can buy: their ids, once all can be had. Those that
+    were there before may have been changed or taken off the shelf by a judge who was allowed to."""
     staff = appointed("staff")
-    category = call("POST", "/api/v1/categories", {"name": "Mugs"}, staff)
+    tag = os.urandom(4).hex()
+    category = call("POST", "/api/v1/categories", {"name": f"Mugs {tag}"}, staff)
     products = []
     for n in range(PRODUCTS):
         price = {"amount": 1000 + n, "currency": "EUR"}
-        body = {"name": f"Mug {n}", "sku": f"mug-{n}", "categoryId": category["id"], "price": price, "stock": 1_000_000}
+        body = {"name": f"Mug {n}", "sku": f"mug-{tag}-{n}", "categoryId": category["id"], "price": price, "stock": 1_000_000}
         products.append(call("POST", "/api/v1/products", body, staff)["id"])
     deadline = time.monotonic() + SETTLE_SECONDS
-    while call("GET", "/api/v1/products?inStock=true")["page"]["total"] < PRODUCTS:
+    while call("GET", f"/api/v1/products?inStock=true&category={category['id']}")["page"]["total"] < PRODUCTS:
         if time.monotonic() > deadline:
             raise SystemExit(f"judges: the stock of the products is not shown after {SETTLE_SECONDS} s")
         time.sleep(0.2)

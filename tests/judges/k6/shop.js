@@ -61,8 +61,18 @@ function call(method, path, statuses, { body, token, headers } = {}) {
   // 0 is no answer at all.
   broken.add(answer.status >= 500 || answer.status === 0);
   failed.add(!good);
+  if (!good) console.error(`wrong: ${name} answered ${answer.status} ${reason(answer)}`);
   check(answer, { [`${name} is ${statuses.join(" or ")}`]: () => good });
   return good ? answer : null;
+}
+
+// Why an answer is not what it must be: the shop's code, or what k6 says where there is none.
+function reason(answer) {
+  try {
+    return answer.json("code");
+  } catch {
+    return answer.error;
+  }
 }
 
 let count = 0;
