@@ -102,6 +102,10 @@ pub struct Cart {
     pub number: i64,
     /// Grows by one with every change that its owner can see.
     pub version: i64,
+    /// The version with which its owner last changed what lies in it. Orders name the cart by it: what changes by itself
+    /// since, a price or pieces that were bought with another cart, is no reason to keep what was ordered, or to order it
+    /// once more.
+    pub since: i64,
     /// Of all its prices.
     pub currency: Currency,
     /// What lies in it.
@@ -112,7 +116,7 @@ impl Cart {
     /// A new, empty cart.
     #[must_use]
     pub const fn open(id: CartId, owner: Owner, number: i64, currency: Currency) -> Self {
-        Self { id, owner, number, version: 1, currency, lines: Vec::new() }
+        Self { id, owner, number, version: 1, since: 1, currency, lines: Vec::new() }
     }
 
     /// What everything in it comes to, at the prices shown last.
@@ -185,7 +189,7 @@ impl Cart {
         // Its owner has said how many they want, whatever was bought before.
         line.brought.clear();
         if line.quantity == quantity {
-            return Ok(Self { version: self.version, ..next });
+            return Ok(Self { version: self.version, since: self.since, ..next });
         }
         line.quantity = quantity;
         next.summed()
@@ -201,10 +205,10 @@ impl Cart {
         if next.lines.len() == self.lines.len() { Err(Error::NoLine) } else { Ok(next) }
     }
 
-    /// The cart after its content was ordered: empty, unless it has changed since (ruling 16).
+    /// The cart after what lies in it since a version was ordered: empty, unless its owner has changed that (ruling 16).
     #[must_use]
     pub fn clear(&self, ordered: i64) -> Self {
-        if self.version != ordered || self.lines.is_empty() {
+        if self.since != ordered || self.lines.is_empty() {
             return self.clone();
         }
         Self { lines: Vec::new(), ..self.next() }
@@ -238,8 +242,10 @@ impl Cart {
         next.summed()
     }
 
+    /// The next version, of a change that the owner made.
     fn next(&self) -> Self {
-        Self { version: self.version + 1, ..self.clone() }
+        let version = self.version + 1;
+        Self { version, since: version, ..self.clone() }
     }
 
     /// The cart, if its total can be told.

@@ -85,7 +85,7 @@ fn reply(cart: &Cart) -> GetCartReply {
     };
     GetCartReply {
         cart_id: cart.id.to_string(),
-        version: cart.version,
+        version: cart.since,
         user_id: cart.owner.user().map(|id| id.to_string()).unwrap_or_default(),
         lines: cart.lines.iter().map(line).collect(),
     }

@@ -196,9 +196,11 @@ async fn write_carts(txn: &mut Txn<'_>, changes: Vec<Changed>) -> Result<(), Err
             doc! { "_id": before.id.to_string(), "owner": owner_word(&before.owner), "version": before.version };
         match after {
             Some(after) => {
-                let lines = documents::lines(&after);
-                let lines = bson::serialize_to_bson(&lines).map_err(|source| failed(txn.what(), source))?;
-                changed.push(UpdateOp::new(guard, doc! { "$set": { "lines": lines, "version": after.version } }));
+                let unwritable = |source| failed(txn.what(), source);
+                let lines = bson::serialize_to_bson(&documents::lines(&after)).map_err(unwritable)?;
+                let since = bson::serialize_to_bson(&documents::since(&after)).map_err(unwritable)?;
+                let set = doc! { "lines": lines, "version": after.version, "since": since };
+                changed.push(UpdateOp::new(guard, doc! { "$set": set }));
             }
             None => discarded.push(guard),
         }

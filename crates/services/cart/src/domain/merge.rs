@@ -1,8 +1,8 @@
 //! How a guest's cart goes into that of their account after login, and how its pieces leave it when they are bought.
 //!
-//! The invariant: pieces that were ordered from a cart at a version lie in no cart once the order is confirmed, unless their
-//! owner has said since how many they want. A cart that is still there empties itself ([`Cart::clear`]). A guest's may have
-//! been taken over while its order was pending: so each line remembers which pieces came from which cart at which version,
+//! The invariant: pieces that lay in a cart since a version and were ordered lie in no cart once the order is confirmed, unless
+//! their owner has said since how many they want. A cart that is still there empties itself ([`Cart::clear`]). A guest's may have
+//! been taken over while its order was pending: so each line remembers which pieces came from which cart since which version,
 //! and exactly those leave it ([`Cart::without_bought`]).
 
 use shop_types::{CartId, Quantity};
@@ -17,7 +17,7 @@ const MAX_BROUGHT: usize = 10;
 pub struct Brought {
     /// Which cart it was.
     pub cart: CartId,
-    /// At which version it was taken over.
+    /// [`Cart::since`] when it was taken over.
     pub version: i64,
     /// How many of the line's pieces.
     pub quantity: Quantity,
@@ -57,18 +57,18 @@ impl Cart {
         self.lines.iter().flat_map(|line| &line.brought).any(|brought| brought.cart == cart)
     }
 
-    /// The cart without the pieces that came with a guest's cart at the version that was ordered; the same value when there
-    /// are none.
+    /// The cart without the pieces that came with a guest's cart and were ordered with it; the same value when there are none.
+    /// An order of this cart that is on its way still empties it.
     #[must_use]
     pub fn without_bought(&self, cart: CartId, ordered: i64) -> Self {
         let lines: Vec<Line> = self.lines.iter().filter_map(|line| line.without_bought(cart, ordered)).collect();
-        if lines == self.lines { self.clone() } else { Self { lines, ..self.next() } }
+        if lines == self.lines { self.clone() } else { Self { lines, since: self.since, ..self.next() } }
     }
 
     /// The lines of a guest's cart, with where they come from.
     fn brought(&self) -> impl Iterator<Item = Line> {
         self.lines.iter().map(|line| {
-            let brought = vec![Brought { cart: self.id, version: self.version, quantity: line.quantity }];
+            let brought = vec![Brought { cart: self.id, version: self.since, quantity: line.quantity }];
             Line { brought, ..line.clone() }
         })
     }

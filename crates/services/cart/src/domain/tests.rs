@@ -104,6 +104,19 @@ fn an_order_empties_only_the_version_it_was_made_from() {
 }
 
 #[test]
+fn an_order_empties_a_cart_that_only_prices_have_changed_of() {
+    let ordered = cart().add(&[(variant("mug", 500), pieces(2))], at(0)).unwrap();
+    let dearer = ordered.reprice(&[variant("mug", 501)], at(90)).unwrap();
+    assert_eq!((dearer.version, dearer.since), (3, ordered.since), "another cart to look at, the same to order");
+    assert!(dearer.clear(ordered.since).lines.is_empty());
+    let same = dearer.set_quantity(&dearer.lines[0].sku, pieces(2)).unwrap();
+    assert_eq!((same.version, same.since), (3, ordered.since));
+    let more = dearer.add(&[(variant("cup", 300), pieces(1))], at(91)).unwrap();
+    assert_eq!((more.version, more.since), (4, 4));
+    assert_eq!(more.clear(ordered.since), more, "its owner wants other things now");
+}
+
+#[test]
 fn prices_grow_old_after_a_minute() {
     let cart = cart().add(&[(variant("mug", 500), pieces(1))], at(0)).unwrap();
     assert!(cart.stale_skus(at(60)).is_empty());

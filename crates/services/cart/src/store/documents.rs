@@ -19,8 +19,18 @@ pub(super) struct CartDocument {
     owner: String,
     number: i64,
     version: i64,
+    /// Absent in carts that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<SinceDocument>,
     currency: Currency,
     lines: Vec<LineDocument>,
+}
+
+/// [`Cart::since`], and the version that said so: a pod that does not know of it yet grows the version alone (ADR 0007).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SinceDocument {
+    version: i64,
+    at: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,6 +71,10 @@ fn parse_owner(word: &str) -> Result<Owner, UnknownOwner> {
     }
 }
 
+pub(super) const fn since(cart: &Cart) -> SinceDocument {
+    SinceDocument { version: cart.since, at: cart.version }
+}
+
 pub(super) fn lines(cart: &Cart) -> Vec<LineDocument> {
     let line = |line: &Line| {
         let Line { sku, product, name, quantity, unit_price, priced_at, offer, brought } = line.clone();
@@ -76,9 +90,9 @@ pub(super) fn lines(cart: &Cart) -> Vec<LineDocument> {
 
 impl From<&Cart> for CartDocument {
     fn from(cart: &Cart) -> Self {
-        let Cart { id, owner, number, version, currency, lines: _ } = cart;
-        let owner = owner_word(owner);
-        Self { id: *id, owner, number: *number, version: *version, currency: *currency, lines: lines(cart) }
+        let Cart { id, owner, number, version, since: _, currency, lines: _ } = cart;
+        let (owner, since) = (owner_word(owner), Some(since(cart)));
+        Self { id: *id, owner, number: *number, version: *version, since, currency: *currency, lines: lines(cart) }
     }
 }
 
@@ -86,7 +100,7 @@ impl TryFrom<CartDocument> for Cart {
     type Error = UnknownOwner;
 
     fn try_from(document: CartDocument) -> Result<Self, UnknownOwner> {
-        let CartDocument { id, owner, number, version, currency, lines } = document;
+        let CartDocument { id, owner, number, version, since, currency, lines } = document;
         let line = |line: LineDocument| {
             let LineDocument { sku, product, name, quantity, unit_price, currency, priced_at, withdrawn, brought } =
                 line;
@@ -97,6 +111,8 @@ impl TryFrom<CartDocument> for Cart {
             Line { sku, product, name, quantity, unit_price, priced_at: priced_at.to_jiff(), offer, brought }
         };
         let lines = lines.into_iter().map(line).collect();
-        Ok(Self { id, owner: parse_owner(&owner)?, number, version, currency, lines })
+        let since = since.filter(|since| since.at == version).map_or(version, |since| since.version);
+        let owner = parse_owner(&owner)?;
+        Ok(Self { id, owner, number, version, since, currency, lines })
     }
 }

@@ -150,6 +150,36 @@ async fn an_order_that_is_told_again_leaves_what_was_put_in_since() {
 }
 
 #[tokio::test]
+async fn a_price_that_changes_while_an_order_is_on_its_way_keeps_nothing_in_the_cart() {
+    let (shop, catalog) = cart_service().await;
+    for (buyer, cart) in [a_customer_cart(&shop).await, a_guest_cart(&shop).await] {
+        catalog.sell("mug", 500).await;
+        add(&shop, &buyer, &cart, "mug", 2).await;
+        let ordered = get_cart(&shop, Some(&buyer), &cart).await.unwrap().version;
+        catalog.sell("mug", 900).await;
+        crate::given::age_prices(&shop).await;
+        assert_eq!(show(&shop, &buyer, &cart).await.etag.as_deref(), Some("\"3\""), "another price to look at");
+        assert_eq!(get_cart(&shop, Some(&buyer), &cart).await.unwrap().version, ordered, "the same cart to order");
+        confirm(&shop, Some(fact(&cart, ordered)), 1).await;
+        assert!(show(&shop, &buyer, &cart).await.lines().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_pod_of_before_put_in_stays() {
+    let (shop, _) = cart_service().await;
+    let (buyer, cart) = a_customer_cart(&shop).await;
+    add(&shop, &buyer, &cart, "mug", 2).await;
+    let ordered = get_cart(&shop, Some(&buyer), &cart).await.unwrap().version;
+    let carts = shop.mongo("cart").await.collection::<shop_mongo::Document>("carts");
+    // It knows of lines and version alone.
+    let by_old_pod = shop_mongo::doc! { "$set": { "lines.0.quantity": 5, "version": 3_i64 } };
+    carts.update_one(shop_mongo::doc! { "_id": id_of(&cart) }, by_old_pod).await.unwrap();
+    confirm(&shop, Some(fact(&cart, ordered)), 1).await;
+    assert_eq!(show(&shop, &buyer, &cart).await.lines(), [("mug", 5)]);
+}
+
+#[tokio::test]
 async fn what_was_put_in_after_ordering_stays() {
     let (shop, _) = cart_service().await;
     let (buyer, cart) = a_guest_cart(&shop).await;

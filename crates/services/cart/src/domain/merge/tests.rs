@@ -105,6 +105,36 @@ fn pieces_that_were_bought_leave_the_cart_that_took_them_over() {
 }
 
 #[test]
+fn an_order_of_the_account_is_not_in_the_way_of_one_of_the_guest() {
+    let merged =
+        with(&account(), "mug", 2, 500, 10).take_over(&with(&guest(), "mug", 1, 500, 20), Policy::Merge).unwrap();
+    let left = merged.without_bought(guest().id, 2);
+    assert_eq!(
+        (left.version, left.since),
+        (merged.version + 1, merged.since),
+        "the account has ordered all of it meanwhile"
+    );
+    assert!(left.clear(merged.since).lines.is_empty());
+}
+
+#[test]
+fn a_guests_cart_at_other_prices_is_the_cart_that_they_ordered() {
+    let ordered = with(&guest(), "mug", 1, 500, 10);
+    let line = &ordered.lines[0];
+    let dearer = Variant {
+        sku: line.sku.clone(),
+        product: line.product,
+        name: line.name.clone(),
+        price: Money::new(900, eur()),
+        offer: Offer::Sold,
+    };
+    let shown = ordered.reprice(&[dearer], Timestamp::from_second(90).unwrap()).unwrap();
+    assert_eq!(shown.version, ordered.version + 1);
+    let merged = account().take_over(&shown, Policy::Merge).unwrap();
+    assert!(merged.without_bought(ordered.id, ordered.since).lines.is_empty());
+}
+
+#[test]
 fn a_line_remembers_the_last_ten_carts_that_it_came_from() {
     let guests: Vec<Cart> = (0..12)
         .map(|n| Cart { id: CartId::from_uuid(Uuid::from_u128(100 + n)), ..with(&guest(), "mug", 1, 500, 10) })
