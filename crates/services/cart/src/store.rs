@@ -7,6 +7,7 @@ mod documents;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use shop_mongo::idempotency::{Finish, Start};
 use shop_mongo::options::{IndexOptions, ReturnDocument};
@@ -18,6 +19,10 @@ use crate::domain::{self, Cart, Owner};
 use documents::{CartDocument, owner_word};
 
 const CARTS: &str = "carts";
+/// When a cart was written last, by the database's clock.
+const WRITTEN: &str = "written_at";
+/// How long a guest's cart is kept after that: far longer than an order of it is on its way.
+const GUESTS_LIFE: Duration = Duration::from_hours(30 * 24);
 /// The carts that pieces came from.
 const BROUGHT: &str = "lines.brought.cart";
 
@@ -42,7 +47,8 @@ pub enum Settled {
     SeenBefore,
 }
 
-/// Everything that must exist before traffic. The unique index keeps a user from having two open carts.
+/// Everything that must exist before traffic. The unique index keeps a user from having two open carts; another forgets carts of
+/// guests who do not come back.
 #[must_use]
 pub fn setup() -> Vec<Setup> {
     let unique = IndexOptions::builder().unique(true).build();
@@ -50,6 +56,10 @@ pub fn setup() -> Vec<Setup> {
     // Few carts have taken another one over.
     let sparse = IndexOptions::builder().sparse(true).build();
     let brought = IndexModel::builder().keys(doc! { BROUGHT: 1 }).options(sparse).build();
+    // The words of guests: `;` follows `:`.
+    let of_guests = doc! { "owner": { "$gte": "guest:", "$lt": "guest;" } };
+    let forget = IndexOptions::builder().expire_after(GUESTS_LIFE).partial_filter_expression(of_guests).build();
+    let forgotten = IndexModel::builder().keys(doc! { WRITTEN: 1 }).options(forget).build();
     let shape = doc! { "$jsonSchema": {
         "required": ["owner", "number", "version", "currency", "lines"],
         "properties": {
@@ -58,7 +68,7 @@ pub fn setup() -> Vec<Setup> {
             "lines": { "bsonType": "array", "maxItems": 100 },
         },
     } };
-    vec![Setup::new(CARTS, [owner, brought]).validated(shape), inbox::setup(), idempotency::setup()]
+    vec![Setup::new(CARTS, [owner, brought, forgotten]).validated(shape), inbox::setup(), idempotency::setup()]
 }
 
 /// The cart of an owner by its id; `None` when there is none, or it is somebody else's.
@@ -114,7 +124,8 @@ pub async fn open(mongo: &Mongo, fresh: &Cart) -> Result<Cart, Error> {
     let filter = doc! { "owner": owner_word(&fresh.owner) };
     let carts = mongo.collection::<CartDocument>(CARTS);
     let work = async move {
-        let upsert = carts.find_one_and_update(filter, doc! { "$setOnInsert": document });
+        let opened = doc! { "$setOnInsert": document, "$currentDate": { WRITTEN: true } };
+        let upsert = carts.find_one_and_update(filter, opened);
         upsert.upsert(true).return_document(ReturnDocument::After).await
     };
     match mongo.run(WHAT, work).await {
@@ -200,7 +211,7 @@ async fn write_carts(txn: &mut Txn<'_>, changes: Vec<Changed>) -> Result<(), Err
                 let lines = bson::serialize_to_bson(&documents::lines(&after)).map_err(unwritable)?;
                 let since = bson::serialize_to_bson(&documents::since(&after)).map_err(unwritable)?;
                 let set = doc! { "lines": lines, "version": after.version, "since": since };
-                changed.push(UpdateOp::new(guard, doc! { "$set": set }));
+                changed.push(UpdateOp::new(guard, doc! { "$set": set, "$currentDate": { WRITTEN: true } }));
             }
             None => discarded.push(guard),
         }

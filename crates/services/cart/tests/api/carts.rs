@@ -1,10 +1,15 @@
 //! Opening, showing and throwing away.
 
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
 use reqwest::Method;
 use serde_json::json;
-use shop_mongo::{Document, doc};
+use shop_mongo::{Document, IndexModel, doc};
 
-use crate::given::{a_customer_cart, a_guest_cart, add, age_prices, answer, cart_service, path_of, request, show};
+use crate::given::{
+    a_customer_cart, a_guest_cart, add, age_prices, answer, cart_service, id_of, path_of, request, show,
+};
 
 #[tokio::test]
 async fn a_guest_gets_a_token_once_and_only_its_hash_is_stored() {
@@ -111,4 +116,25 @@ async fn a_line_that_can_no_longer_be_bought_says_so_and_a_catalog_that_is_away_
     let marked = show(&shop, &buyer, &cart).await;
     assert!(marked.body["lines"].as_array().unwrap().iter().all(|line| line["withdrawn"] == true), "{}", marked.body);
     assert_eq!(marked.total(), 800);
+}
+
+#[tokio::test]
+async fn carts_of_guests_are_forgotten_a_month_after_they_were_written_last() {
+    let (shop, _) = cart_service().await;
+    let mongo = shop.mongo("cart").await;
+    let carts = mongo.collection::<Document>("carts");
+    let kept: Vec<IndexModel> = carts.list_indexes().await.unwrap().try_collect().await.unwrap();
+    let forgets = kept.iter().filter_map(|index| index.options.as_ref()).find(|o| o.expire_after.is_some()).unwrap();
+    assert_eq!(forgets.expire_after, Some(Duration::from_hours(30 * 24)));
+    let of_guests = forgets.partial_filter_expression.clone().unwrap();
+    for ((buyer, cart), count) in [(a_customer_cart(&shop).await, 0), (a_guest_cart(&shop).await, 1)] {
+        let found = async || carts.find_one(doc! { "_id": id_of(&cart) }).await.unwrap().unwrap();
+        let opened = *found().await.get_datetime("written_at").unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        add(&shop, &buyer, &cart, "mug", 1).await;
+        assert!(*found().await.get_datetime("written_at").unwrap() > opened);
+        let mut this = of_guests.clone();
+        this.insert("_id", id_of(&cart));
+        assert_eq!(carts.count_documents(this).await.unwrap(), count, "a customer's cart is kept");
+    }
 }
