@@ -1,4 +1,5 @@
-//! Letters in MongoDB: digests of their tokens, until they are used or expire.
+//! Letters in MongoDB: digests of their tokens, until they are used or expire. One that was spent otherwise, because the
+//! password or the address has changed, counts no longer, but among those that may still come.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::domain::letter::{AT_ONCE, Letter, Purpose};
 use crate::domain::secret::SecretDigest;
 
 pub(super) const LETTERS: &str = "letters";
+const SPENT: &str = "spent";
 
 /// A letter and the event that tells of it.
 #[derive(Debug, Clone)]
@@ -68,26 +70,13 @@ impl Store {
     /// Writes a letter and the event that tells of it; `false` when the account has enough that count, is gone, or has another
     /// address.
     pub(crate) async fn post(&self, posted: Posted, now: Timestamp) -> Result<bool, Error> {
-        let others = of_user(&posted.letter);
         let mut owner = email::filter(&posted.letter.email);
         owner.insert("_id", posted.letter.user.to_string());
         let (owner, posted) = (touch(owner), Arc::new(posted));
         let written = self.mongo.transact("post letter", move |txn| {
-            let (others, owner, posted) = (others.clone(), owner.clone(), Arc::clone(&posted));
+            let (owner, posted) = (owner.clone(), Arc::clone(&posted));
             Box::pin(async move {
-                if txn.update_many_ops(USERS, vec![owner]).await?.matched == 0 {
-                    return Ok(false);
-                }
-                // Those that are over are gone within a minute. Asked for here, the server may look through everybody's instead.
-                let others: Vec<Document> = txn.find(LETTERS, others).await?;
-                let counts = |letter: &&Document| {
-                    letter.get_datetime("expires_at").is_ok_and(|expires_at| *expires_at > DateTime::from(now))
-                };
-                if others.iter().filter(counts).count() >= AT_ONCE {
-                    return Ok(false);
-                }
-                write(txn, &posted).await?;
-                Ok(true)
+                Ok(txn.update_many_ops(USERS, vec![owner]).await?.matched == 1 && write(txn, &posted, now).await?)
             })
         });
         written.await
@@ -151,10 +140,29 @@ impl Store {
     }
 }
 
-/// Writes a letter and the event that tells of it.
-pub(super) async fn write(txn: &mut Txn<'_>, posted: &Posted) -> Result<(), Error> {
+/// Writes a letter and the event that tells of it; `false`, and nothing written, when enough are on their way to the account.
+/// The caller has written the account in this transaction, so that two letters at once meet there.
+pub(super) async fn write(txn: &mut Txn<'_>, posted: &Posted, now: Timestamp) -> Result<bool, Error> {
+    // Those that are over are gone within a minute. Asked for here, the server may look through everybody's instead.
+    let others: Vec<Document> = txn.find(LETTERS, of_user(&posted.letter)).await?;
+    let comes = |letter: &&Document| {
+        letter.get_datetime("expires_at").is_ok_and(|expires_at| *expires_at > DateTime::from(now))
+    };
+    if others.iter().filter(comes).count() >= AT_ONCE {
+        return Ok(false);
+    }
     insert(txn, &posted.letter).await?;
-    outbox::append(txn, std::slice::from_ref(&posted.event)).await
+    outbox::append(txn, std::slice::from_ref(&posted.event)).await?;
+    Ok(true)
+}
+
+/// Spends the letters of an account, those for one purpose or all: whoever holds their tokens gets nothing for them.
+pub(super) async fn spend(txn: &mut Txn<'_>, user: &str, purpose: Option<Purpose>) -> Result<(), Error> {
+    let mut filter = doc! { "user": user };
+    filter.extend(purpose.map(|purpose| ("purpose".to_owned(), purpose.word().into())));
+    let letters: Collection<Document> = txn.collection(LETTERS);
+    let spent = letters.update_many(filter, doc! { "$set": { SPENT: true } }).session(&mut *txn.session).await;
+    spent.map(|_| ()).map_err(|error| txn.sort(error))
 }
 
 /// Writes a letter; the event that tells of it is the caller's.
@@ -188,7 +196,8 @@ fn id(digest: SecretDigest) -> String {
 }
 
 fn counting(digest: SecretDigest, purpose: Purpose, now: Timestamp) -> Document {
-    doc! { "_id": id(digest), "purpose": purpose.word(), "expires_at": { "$gt": DateTime::from(now) } }
+    let unspent = doc! { "$ne": true };
+    doc! { "_id": id(digest), "purpose": purpose.word(), "expires_at": { "$gt": DateTime::from(now) }, SPENT: unspent }
 }
 
 fn of_user(letter: &Letter) -> Document {

@@ -147,14 +147,14 @@ impl Store {
         let opened = self.mongo.transact(WHAT, move |txn| {
             let (document, shared) = (document.clone(), Arc::clone(&shared));
             Box::pin(async move {
-                let (Opening { event, letter, start, .. }, by_admin) = &*shared;
+                let (Opening { event, letter, start, entry, .. }, by_admin) = &*shared;
                 if !by_admin.is_still_admin(txn).await? {
                     return Ok(Edited::NoLongerAdmin);
                 }
                 txn.insert_many(USERS, vec![document]).await?;
                 by_admin.write_down(txn).await?;
                 outbox::append(txn, std::slice::from_ref(event)).await?;
-                letters::write(txn, letter).await?;
+                letters::write(txn, letter, entry.at).await?;
                 if let Some(start) = start {
                     idempotency::insert(txn, std::slice::from_ref(start)).await?;
                 }
@@ -182,7 +182,7 @@ impl Store {
         let changed = self.mongo.transact(WHAT, move |txn| {
             let (op, shared) = (op.clone(), Arc::clone(&shared));
             Box::pin(async move {
-                let (Details { letter, .. }, by_admin) = &*shared;
+                let (Details { letter, entry, .. }, by_admin) = &*shared;
                 if !by_admin.is_still_admin(txn).await? {
                     return Ok(Edited::NoLongerAdmin);
                 }
@@ -190,8 +190,10 @@ impl Store {
                     return Ok(Edited::Missed);
                 }
                 by_admin.write_down(txn).await?;
+                // There is one when the address is another.
                 if let Some(letter) = letter {
-                    letters::write(txn, letter).await?;
+                    letters::spend(txn, &letter.letter.user.to_string(), None).await?;
+                    letters::write(txn, letter, entry.at).await?;
                 }
                 Ok(Edited::Done)
             })

@@ -12,6 +12,7 @@ use super::{
     Account, Created, EmailChanged, FIRST_ADMIN_INDEX, Newcomer, PasswordChange, Posted, Renewal, Renewed, Revocation,
     SESSIONS, Store, USERS, email, letters, sessions,
 };
+use crate::domain::letter::Purpose;
 use crate::domain::{Name, User};
 
 /// How many Shops are remembered: the present one, and earlier ones of which a pod might still start.
@@ -91,7 +92,8 @@ impl Store {
         changed.await?.map(|stored| user(WHAT, stored)).transpose()
     }
 
-    /// Gives a user who is still at the version before this one another address, and posts a letter there.
+    /// Gives a user who is still at the version before this one another address, spends the letters to the one before, and posts
+    /// a letter there, unless enough are on their way.
     pub(crate) async fn change_email(
         &self,
         changed: User,
@@ -111,7 +113,8 @@ impl Store {
             Box::pin(async move {
                 let is_done = txn.update_many_ops(USERS, vec![op]).await?.matched == 1;
                 if is_done {
-                    letters::write(txn, &letter).await?;
+                    letters::spend(txn, &letter.letter.user.to_string(), None).await?;
+                    letters::write(txn, &letter, now).await?;
                 }
                 Ok(is_done)
             })
@@ -124,7 +127,8 @@ impl Store {
         }
     }
 
-    /// Replaces the password of a user and ends these sessions, if it is still the old one; `false` when it is not.
+    /// Replaces the password of a user, ends these sessions, and spends letters that would bring yet another password, if it is
+    /// still the old one; `false` when it is not.
     pub(crate) async fn change_password(
         &self,
         change: PasswordChange,
@@ -136,12 +140,13 @@ impl Store {
             doc! { "_id": user.to_string(), "password": old.as_str() },
             doc! { "$set": set, "$inc": { "version": 1_i64 } },
         );
-        let ended = Arc::new(Ended::new(revocations));
+        let (ended, user) = (Arc::new(Ended::new(revocations)), user.to_string());
         let changed = self.mongo.transact("change password", move |txn| {
-            let (op, ended) = (op.clone(), Arc::clone(&ended));
+            let (op, ended, user) = (op.clone(), Arc::clone(&ended), user.clone());
             Box::pin(async move {
                 let is_done = txn.update_many_ops(USERS, vec![op]).await?.matched == 1;
                 if is_done {
+                    letters::spend(txn, &user, Some(Purpose::Reset)).await?;
                     ended.write(txn).await?;
                 }
                 Ok(is_done)
@@ -178,13 +183,14 @@ impl Store {
             "$inc": { "version": 1_i64 },
             "$push": { "shops": { "$each": [shop], "$slice": -SHOPS } },
         };
-        let ended = Arc::new(Ended::new(revocations));
+        let (ended, user) = (Arc::new(Ended::new(revocations)), user.to_string());
         let renewed = self.mongo.transact("renew first admin", move |txn| {
-            let (op, ended) = (UpdateOp::new(guard.clone(), change.clone()), Arc::clone(&ended));
+            let (op, ended, user) = (UpdateOp::new(guard.clone(), change.clone()), Arc::clone(&ended), user.clone());
             Box::pin(async move {
                 if txn.update_many_ops(USERS, vec![op]).await?.matched == 0 {
                     return Ok(Renewed::Before);
                 }
+                letters::spend(txn, &user, None).await?;
                 ended.write(txn).await?;
                 Ok(Renewed::Done)
             })

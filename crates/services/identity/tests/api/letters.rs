@@ -11,7 +11,7 @@ use shop_testkit::{FakeClock, TestShop};
 
 use crate::given::{
     Answer, PASSWORD, call, change, counted, documents, events, eventually, identity, identity_at, identity_with_admin,
-    login, me, post, refresh, register,
+    login, me, post, refresh, register, request,
 };
 
 const OTHER: &str = "a staple of another kind";
@@ -211,4 +211,41 @@ async fn an_address_is_verified_by_its_own_letter_only() {
     }
     // Any of the two to the present address does, and only one.
     assert_eq!(verified, 1);
+}
+
+#[tokio::test]
+async fn another_password_spends_the_letters_that_would_bring_one() {
+    let shop = identity().await;
+    let mongo = shop.mongo("identity").await;
+    let ada = register(&shop, "ada@example.org").await;
+    forgot(&shop, "ada@example.org").await;
+    let token = tokens(&mongo, "password.forgotten", 1).await.remove(0);
+    let body = json!({ "currentPassword": PASSWORD, "newPassword": OTHER });
+    let changed = request(&shop, Method::PUT, "/api/v1/me/password").bearer_auth(ada.text("token")).json(&body);
+    assert_eq!(Answer::of(changed.send().await.unwrap()).await.status, 204);
+    reset(&shop, &token, "a third one of them all").await.must_be(410, "token_spent");
+    assert_eq!(login(&shop, "ada@example.org", OTHER).await.status, 200);
+    // That of the address still does.
+    let entered = tokens(&mongo, "email.entered", 1).await.remove(0);
+    assert_eq!(verify(&shop, &entered).await.status, 204);
+}
+
+#[tokio::test]
+async fn an_address_that_comes_back_brings_no_letters_back_and_no_flood() {
+    let shop = identity().await;
+    let mongo = shop.mongo("identity").await;
+    let token = register(&shop, "ada@example.org").await.text("token");
+    let first = tokens(&mongo, "email.entered", 1).await.remove(0);
+    for (version, email) in (1..).zip(["eve@example.org", "ada@example.org", "eve@example.org", "ada@example.org"]) {
+        let body = json!({ "email": email, "password": PASSWORD });
+        assert_eq!(change(&shop, Method::PUT, ("/api/v1/me/email", version), &token, &body).await.status, 200);
+    }
+    // Three letters in fifteen minutes, the first of them by the registration.
+    let all = tokens(&mongo, "email.entered", 3).await;
+    // Whoever read the first may have got it when the account had the other address.
+    verify(&shop, &first).await.must_be(410, "token_spent");
+    for token in &all {
+        verify(&shop, token).await.must_be(410, "token_spent");
+    }
+    assert_eq!(me(&shop, &token).await.body["emailVerified"], false);
 }
