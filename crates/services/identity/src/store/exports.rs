@@ -98,7 +98,7 @@ pub(super) fn setup() -> [Setup; 2] {
 }
 
 impl Store {
-    /// Begins an export, instead of the one before, unless that is still on its way. The account is written, too: whoever
+    /// Begins an export, instead of the one before, or joins that when it is still on its way. The account is written, too: whoever
     /// deletes it at the same time meets this write, and no copy is left of somebody who is gone.
     pub(crate) async fn begin_export(&self, id: ExportId, user: UserId, start: Option<Start>) -> Result<Wished, Error> {
         const WHAT: &str = "begin export";
@@ -114,6 +114,11 @@ impl Store {
                 if let Some(before) = txn.find(EXPORTS, doc! { "user": &user }).await?.into_iter().next() {
                     let before = export(WHAT, before)?;
                     if before.state == ExportState::Running {
+                        // The key names that one from now on, also when it is done.
+                        if let Some(start) = &*start {
+                            let joined = Start { resource: before.id.to_string(), ..start.clone() };
+                            idempotency::insert(txn, &[joined]).await?;
+                        }
                         return Ok(Wished::OnItsWay(before));
                     }
                     forget(txn, &user, &[before.id]).await?;

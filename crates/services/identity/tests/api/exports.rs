@@ -175,7 +175,7 @@ async fn a_person_has_one_export_and_a_new_one_replaces_it() {
     let token = register(&shop, "ada@example.org").await.text("token");
     keepers.are_away.store(true, Ordering::SeqCst);
     let first = begin(&shop, &token, Some("k-1")).await;
-    for key in [None, Some("k-1")] {
+    for key in [None, Some("k-1"), Some("k-2")] {
         assert_eq!(begin(&shop, &token, key).await.text("id"), first.text("id"), "{key:?}");
     }
     // It says how far it is.
@@ -188,8 +188,10 @@ async fn a_person_has_one_export_and_a_new_one_replaces_it() {
     assert_eq!((waiting.status, &waiting.body["records"]), (202, &json!(2)), "{waiting:?}");
     keepers.are_away.store(false, Ordering::SeqCst);
     is_done(&shop, &token, &path(&first)).await;
-    let again = begin(&shop, &token, Some("k-1")).await;
-    assert_eq!((again.text("id"), again.text("status").as_str()), (first.text("id"), "done"));
+    for key in ["k-1", "k-2"] {
+        let again = begin(&shop, &token, Some(key)).await;
+        assert_eq!((again.text("id"), again.text("status").as_str()), (first.text("id"), "done"), "{key}");
+    }
     let second = begin(&shop, &token, None).await;
     assert_ne!(second.text("id"), first.text("id"));
     assert_eq!(status(&shop, &token, &path(&first)).await, 404);
