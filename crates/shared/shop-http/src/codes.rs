@@ -21,7 +21,7 @@ pub const CODES: &[Code] = &[
     ("method_not_allowed", 405, "The path exists, but not with this method; the header Allow lists those it has."),
     ("request_timeout", 408, "The body did not arrive in time."),
     ("version_conflict", 412, "It was changed since you read it: read it again."),
-    ("body_too_large", 413, "The body is larger than 64 KiB."),
+    ("body_too_large", 413, "The body is larger than the call takes: 64 KiB, but for uploads."),
     (
         "unsupported_media_type",
         415,

@@ -1,5 +1,7 @@
 //! Query parameters to type: each name at most once, numbers and booleans read from text, unknown names refused.
 
+use std::collections::HashSet;
+
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Unexpected, Visitor,
@@ -13,8 +15,10 @@ pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Turns parameters into a struct, or says the first thing that is wrong with them.
 pub(crate) fn decode<T: DeserializeOwned>(pairs: &[(String, String)], unknown: Unknown) -> Result<T, Fault> {
-    for (index, (name, value)) in pairs.iter().enumerate() {
-        if pairs.iter().take(index).any(|(earlier, _)| earlier == name) {
+    // A long address has room for thousands of names: each is looked up, not compared with all before it.
+    let mut seen = HashSet::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        if !seen.insert(name.as_str()) {
             return Err(Fault::new(Kind::Rule, "must be sent only once").inside(name));
         }
         if name.contains('\0') || value.contains('\0') {
