@@ -31,7 +31,7 @@ use tracing::Instrument;
 use self::answer::Answer;
 use self::gzip::Wish;
 pub(crate) use self::gzip::takes_gzip;
-use self::load::Load;
+use self::load::{Load, key_of};
 use self::observe::{Observation, Recorders};
 use self::request::{Credentials, Facts};
 use crate::access::{Found, Verdict};
@@ -125,15 +125,17 @@ impl Guard {
             None => admission,
         };
         let served = match admission {
-            Admission::Serve(credentials) => match self.0.load.enter((facts.method(), template.unwrap_or_default())) {
-                Some(mut permit) => {
-                    let serving = serve(&facts, credentials, request, next);
-                    let (served, waited) = context::with_waits(serving).instrument(span.clone()).await;
-                    permit.excuse(waited);
-                    served
+            Admission::Serve(credentials) => {
+                match self.0.load.enter(key_of(facts.method(), template.unwrap_or_default())) {
+                    Some(mut permit) => {
+                        let serving = serve(&facts, credentials, request, next);
+                        let (served, waited) = context::with_waits(serving).instrument(span.clone()).await;
+                        permit.excuse(waited);
+                        served
+                    }
+                    None => Ok(request.error_response(HttpError::overloaded())),
                 }
-                None => Ok(request.error_response(HttpError::overloaded())),
-            },
+            }
             Admission::Answer(response) => Ok(request.into_response(response)),
             Admission::Fail(error) => Ok(request.error_response(error)),
         };
@@ -145,8 +147,7 @@ impl Guard {
     }
 
     fn successor(&self, method: &'static str, template: Option<&'static str>) -> Option<&'static str> {
-        let method = if method == "HEAD" { "GET" } else { method };
-        self.0.successors.get(&(method, template?)).copied()
+        self.0.successors.get(&key_of(method, template?)).copied()
     }
 
     /// Decides on a request, before it is counted.

@@ -33,6 +33,11 @@ const SCALE: u64 = 1_000_000;
 /// A route: its method and its template.
 pub(super) type RouteKey = (&'static str, &'static str);
 
+/// The route of a request as the table has it: HEAD is answered by the handler of GET.
+pub(super) fn key_of(method: &'static str, template: &'static str) -> RouteKey {
+    (if method == "HEAD" { "GET" } else { method }, template)
+}
+
 /// The limit of one process.
 pub(super) struct Load {
     in_flight: AtomicI64,
