@@ -108,7 +108,10 @@ fn standing(hold: &Hold) -> Standing {
         Status::Waiting => Standing::Waiting { hold: id, url: "https://bank".into() },
         Status::Held => Standing::Held { hold: id },
         Status::Declined => Standing::Refused { reason: "declined".into() },
-        Status::Captured => Standing::Captured { refunds: hold.refunds.iter().map(|(n, _)| *n).collect() },
+        Status::Captured => {
+            let refunds = hold.refunds.iter().map(|(n, _)| *n).collect();
+            Standing::Captured { refunds, is_all_back: hold.given_back() == hold.amount.amount }
+        }
         Status::Failed => Standing::Failed { reason: "empty".into() },
         Status::Voided => Standing::GivenBack,
     }

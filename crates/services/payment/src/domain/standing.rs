@@ -37,6 +37,8 @@ pub enum Standing {
     Captured {
         /// The numbers of our refunds that were given back since.
         refunds: Vec<u32>,
+        /// Whether nothing of it is left there, also by refunds that are not ours, such as of somebody at the provider's console.
+        is_all_back: bool,
     },
 }
 
@@ -93,8 +95,9 @@ impl Payment {
     fn learn_of_refund(&self, standing: &Standing) -> Result<Option<Event>, Contradiction> {
         let Some(Question::Refund { refund, .. }) = self.question() else { return Ok(None) };
         match standing {
-            Standing::Captured { refunds } => {
-                Ok(refunds.contains(&refund.n).then_some(Event::RefundDone { n: refund.n }))
+            // What others have given back is back: ours can only be refused from then on, and the order would never end.
+            Standing::Captured { refunds, is_all_back } => {
+                Ok((*is_all_back || refunds.contains(&refund.n)).then_some(Event::RefundDone { n: refund.n }))
             }
             Standing::Unheard
             | Standing::Waiting { .. }

@@ -1,5 +1,6 @@
 //! Refunds by staff, and what is left for orders that are undone.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use shop_mongo::doc;
 use shop_proto::payment::PaymentState;
@@ -263,5 +264,48 @@ async fn a_refund_that_the_provider_refuses_for_good_fails_and_the_money_counts_
     assert_eq!((failed.status, &failed.body["status"]), (201, &json!("FAILED")));
     assert_eq!(given.state(order).await, PaymentState::Captured);
     assert_eq!(given.refund_as(Some(&staff), order, Some("b"), &part(400)).await.body["status"], "DONE");
+    assert_eq!(given.booked(order, "refunded").await, 500);
+}
+
+impl Given {
+    /// What somebody gives back at the provider's own console.
+    async fn give_back_at_the_provider(&self, order: OrderId, amount: i64) {
+        let path = format!("/v1/authorizations/{}/refunds", self.hold_of(order).await);
+        let (status, answer) = self.provider(Method::POST, &path, Some(&json!({ "amount": amount }))).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_ends_whose_money_somebody_gave_back_at_the_provider() {
+    let given = Given::new().await;
+    for event in [Event::OrderCancelling, Event::OrderReturning] {
+        let order = given.captured("tok_visa").await;
+        given.give_back_at_the_provider(order, 500).await;
+
+        given.tell(event(fact(order, None)), 1).await;
+
+        given.becomes(order, PaymentState::Refunded).await;
+        assert_eq!(given.refunds_told(order).await, [(json!(500), json!(null))]);
+        assert_eq!(given.booked(order, "refunded").await, 500, "once");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_was_given_back_at_the_provider_leaves_the_rest_to_staff() {
+    let given = Given::new().await;
+    let staff = given.shop.callers().staff();
+    let order = given.captured("tok_visa").await;
+    given.give_back_at_the_provider(order, 100).await;
+
+    let mut ends = Vec::new();
+    for (key, body) in [("a", rest()), ("b", part(400)), ("c", rest())] {
+        let answer = given.refund_as(Some(&staff), order, Some(key), &body).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        ends.push(answer.body["status"].as_str().unwrap().to_owned());
+    }
+
+    assert_eq!(ends, ["FAILED", "DONE", "DONE"], "not all of it can go back, then the rest, then all is");
+    assert_eq!(given.state(order).await, PaymentState::Refunded);
     assert_eq!(given.booked(order, "refunded").await, 500);
 }

@@ -7,21 +7,21 @@ use crate::domain::{AfterCapture, PaymentId};
 
 /// What each standing tells a payment in each state: `-` nothing, `?` somebody has to look, else the event.
 const TABLE: &str = "
-                 Unheard      Waiting       Held  Refused         GivenBack       Failed          Captured     Captured/1
-CREATED          -            ActionNeeded  Held  Refused         Refused         Refused         ?            ?
-REQUIRES_ACTION  -            -             Held  Refused         Refused         Refused         ?            ?
-AUTHORIZED       -            -             -     -               -               -               -            -
-DECLINED         -            -             -     -               -               -               -            -
-CAPTURING        ?            ?             -     ?               CaptureRefused  CaptureRefused  CaptureDone  CaptureDone
-CAPTURED         -            -             -     -               -               -               -            -
-CAPTURED+refund  ?            ?             ?     ?               ?               ?               -            RefundDone
-FAILED           -            -             -     -               -               -               -            -
-VOIDING          ?            -             -     VoidDone        VoidDone        VoidDone        ?            ?
-VOIDED           -            -             -     -               -               -               -            -
-CANCELLING       -            Held          Held  NothingHeld     NothingHeld     NothingHeld     ?            ?
-CANCELLED        -            Held          Held  NothingHeld     NothingHeld     NothingHeld     ?            ?
-REFUNDING        ?            ?             ?     ?               ?               ?               -            RefundDone
-REFUNDED         -            -             -     -               -               -               -            -
+                 Unheard      Waiting       Held  Refused         GivenBack       Failed          Captured     Captured/1   Captured/all
+CREATED          -            ActionNeeded  Held  Refused         Refused         Refused         ?            ?            ?
+REQUIRES_ACTION  -            -             Held  Refused         Refused         Refused         ?            ?            ?
+AUTHORIZED       -            -             -     -               -               -               -            -            -
+DECLINED         -            -             -     -               -               -               -            -            -
+CAPTURING        ?            ?             -     ?               CaptureRefused  CaptureRefused  CaptureDone  CaptureDone  CaptureDone
+CAPTURED         -            -             -     -               -               -               -            -            -
+CAPTURED+refund  ?            ?             ?     ?               ?               ?               -            RefundDone   RefundDone
+FAILED           -            -             -     -               -               -               -            -            -
+VOIDING          ?            -             -     VoidDone        VoidDone        VoidDone        ?            ?            ?
+VOIDED           -            -             -     -               -               -               -            -            -
+CANCELLING       -            Held          Held  NothingHeld     NothingHeld     NothingHeld     ?            ?            ?
+CANCELLED        -            Held          Held  NothingHeld     NothingHeld     NothingHeld     ?            ?            ?
+REFUNDING        ?            ?             ?     ?               ?               ?               -            RefundDone   RefundDone
+REFUNDED         -            -             -     -               -               -               -            -            -
 ";
 
 fn payment(state: State) -> Payment {
@@ -75,8 +75,9 @@ fn standing(name: &str) -> Standing {
         "Refused" => Standing::Refused { reason: "no".into() },
         "GivenBack" => Standing::GivenBack,
         "Failed" => Standing::Failed { reason: "no".into() },
-        "Captured" => Standing::Captured { refunds: vec![] },
-        "Captured/1" => Standing::Captured { refunds: vec![1] },
+        "Captured" => Standing::Captured { refunds: vec![], is_all_back: false },
+        "Captured/1" => Standing::Captured { refunds: vec![1], is_all_back: false },
+        "Captured/all" => Standing::Captured { refunds: vec![], is_all_back: true },
         other => panic!("no such standing: {other}"),
     }
 }

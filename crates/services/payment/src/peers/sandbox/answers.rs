@@ -66,6 +66,8 @@ pub(super) struct Authorization {
     decline_code: Option<String>,
     next_action_url: Option<String>,
     #[serde(default)]
+    refunded_amount: i64,
+    #[serde(default)]
     refunds: Vec<Refund>,
 }
 
@@ -201,7 +203,7 @@ impl Authorization {
                 let ours =
                     self.refunds.iter().filter_map(|refund| refund.reference.as_deref()?.parse::<RefundId>().ok());
                 let refunds = ours.filter(|refund| refund.payment == payment).map(|refund| refund.n).collect();
-                Standing::Captured { refunds }
+                Standing::Captured { refunds, is_all_back: self.refunded_amount >= self.amount }
             }
             Status::Failed => Standing::Failed { reason: "capture_refused".to_owned() },
             Status::Voided | Status::Cancelled => Standing::GivenBack,

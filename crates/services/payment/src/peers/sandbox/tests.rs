@@ -208,7 +208,7 @@ async fn a_look_up_tells_all_standings_apart() {
         ("failed", Standing::Failed { reason: "capture_refused".into() }),
         ("voided", Standing::GivenBack),
         ("cancelled", Standing::GivenBack),
-        ("captured", Standing::Captured { refunds: vec![] }),
+        ("captured", Standing::Captured { refunds: vec![], is_all_back: false }),
     ] {
         assert_eq!(find(json!([authorization(status)])).await.unwrap(), standing);
     }
@@ -222,7 +222,11 @@ async fn a_look_up_tells_all_standings_apart() {
     captured["refunds"] = json!([
         { "reference": format!("{PAYMENT}:refund:2") }, { "reference": other }, { "reference": null }, { "reference": "x" },
     ]);
-    assert_eq!(find(json!([captured])).await.unwrap(), Standing::Captured { refunds: vec![2] });
+    let found = Standing::Captured { refunds: vec![2], is_all_back: false };
+    assert_eq!(find(json!([captured])).await.unwrap(), found);
+    captured["refundedAmount"] = captured["amount"].clone();
+    let found = Standing::Captured { refunds: vec![2], is_all_back: true };
+    assert_eq!(find(json!([captured])).await.unwrap(), found);
     assert!(find(json!([with("amount", json!(1))])).await.is_err());
     assert!(find(json!([authorization("authorized"), authorization("authorized")])).await.is_err());
 }
