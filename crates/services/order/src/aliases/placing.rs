@@ -7,7 +7,7 @@ use shop_http::{ErrorBody, HttpError, MaybeKey, Who, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::event::CartFact;
-use shop_types::{Caller, Quantity, UserId};
+use shop_types::{Caller, Named, Quantity, UserId};
 
 use super::body::{NewOrderAlias, OrderAlias, OrderItemAlias, WrittenOrderAlias};
 use super::named_user;
@@ -125,7 +125,7 @@ async fn placed(
             Some(user.ok_or_else(|| invalid("userId", "must be somebody for whom you may order"))?)
         }
     };
-    let (source, seen) = source(&app, sent).await?;
+    let (source, seen) = source(&app, sent, key.0.is_some()).await?;
     let (buyer, subject) = match (caller, user) {
         (Caller::Anonymous, None) => return Err(invalid("userId", "must say who buys")),
         (Caller::Anonymous | Caller::User { .. }, Some(user)) => by(user),
@@ -151,11 +151,13 @@ fn terms(sent: &mut NewOrderAlias) -> Result<(Option<Address>, String), HttpErro
     Ok((address, method.unwrap_or_else(|| USUAL_METHOD.to_owned())))
 }
 
-/// What is ordered, and the cart as it was seen: one is ordered once also without a key, items each time.
-async fn source(app: &App, sent: NewOrderAlias) -> Result<(Source, Option<CartFact>), HttpError> {
+/// What is ordered, and the cart as it was seen: one is ordered once also without a key, items each time. With a key it is not
+/// looked at here: what the key was answered before holds also when the cart has gone.
+async fn source(app: &App, sent: NewOrderAlias, is_keyed: bool) -> Result<(Source, Option<CartFact>), HttpError> {
     let NewOrderAlias { cart_id, shopping_cart_id, product_id, sku, quantity, items, .. } = sent;
     let single = product_id.is_some() || sku.is_some();
     match (cart_id.or(shopping_cart_id), single, items) {
+        (Some(Named::Id(cart)), false, None) if is_keyed => Ok((Source::Cart(cart), None)),
         (Some(cart), false, None) => {
             let cart = app.cart(cart).await?;
             let fact = cart.fact;

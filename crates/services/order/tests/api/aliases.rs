@@ -130,6 +130,26 @@ async fn without_a_key_the_cart_that_is_ordered_is_the_one_that_was_seen() {
 }
 
 #[tokio::test]
+async fn with_a_key_the_order_is_found_again_when_its_cart_has_gone_and_cart_is_away() {
+    let given = Given::new().await;
+    let (_, buyer) = ada(&given).await;
+    given.fakes.sell("mug", 500, 9).await;
+    let cart = given.fakes.fill_cart(&buyer, &[("mug", 2, 500)]).await;
+    let place = async || {
+        let request = given.shop.client().post(given.shop.url("/orders")).header(buyer.0, &buyer.1);
+        answer(request.header("Idempotency-Key", "k").json(&json!({ "cartId": cart }))).await
+    };
+    let placed = place().await;
+    assert_eq!((placed.status, placed.replayed), (201, false), "{}", placed.body);
+    let before = given.fakes.calls(Peer::Cart).await;
+
+    let again = place().await;
+
+    assert_eq!((again.status, again.replayed, &again.body), (201, true, &placed.body));
+    assert_eq!(given.fakes.calls(Peer::Cart).await, before, "nobody asks for the cart");
+}
+
+#[tokio::test]
 async fn every_answer_names_its_successor() {
     let given = Given::new().await;
     let (_, buyer) = ada(&given).await;
