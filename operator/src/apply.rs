@@ -77,9 +77,13 @@ pub async fn apply(client: &Client, shop: &Shop, observed: &Observed, desired: D
         deployments: writer.write_deployments(&live.deployments, deployments, &waiting).await?,
     };
     let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = live;
+    writer.prune(jobs, &kept.jobs).await?;
+    if !waiting.is_empty() {
+        // Their pods are those of before, and need all that they were told of: also a Redis that is no longer wanted.
+        return Ok(Applied { objects, ..writer.applied });
+    }
     // The other way round: nothing that still runs loses what it needs.
     writer.prune(deployments, &kept.deployments).await?;
-    writer.prune(jobs, &kept.jobs).await?;
     writer.prune(services, &kept.services).await?;
     writer.prune(config_maps, &kept.config_maps).await?;
     writer.prune(secrets, &kept.secrets).await?;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::kubelet::Verdict;
 use crate::place::{Place, URI, shop};
+use tests::wait::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_secret_is_named_and_the_shop_starts_when_it_is_there() {
@@ -82,10 +83,20 @@ async fn a_database_that_refuses_stalls_a_running_shop_without_touching_its_pods
     assert!(stalled.message.contains("MongoDB refuses the user name or password"), "{}", stalled.message);
     assert_eq!(deployments(&place).await, before, "pods keep the URI that works");
 
+    place.put_secret("redis", "url", "redis://cache.example.net").await;
+    let mut external = shop();
+    external["spec"]["redis"] = json!({ "mode": "External", "external": { "urlSecretRef": { "name": "redis" } } });
+    place.apply(&external).await;
+    place.condition("DatabaseReachable", "False", "AuthenticationFailed").await;
+    assert_eq!(deployments(&place).await, before, "and the Redis that they were told of");
+    place.api::<Secret>().get("demo-redis").await.expect("and its password");
+
     place.kubelet.database(Verdict::Reached);
     place.put_secret("mongodb", "uri", "mongodb://other:right@db.example.net/?replicaSet=rs0").await;
     place.ready().await;
     assert_ne!(deployments(&place).await, before, "the new URI is rolled out once the database was reached with it");
+    let is_gone = |all: &Vec<(String, serde_json::Value)>| all.iter().all(|(name, _)| !name.ends_with(" demo-redis"));
+    until("Redis is gone with those that needed it", || place.children(), is_gone).await;
     operator.stop().await;
 }
 

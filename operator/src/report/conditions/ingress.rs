@@ -48,10 +48,15 @@ pub(super) fn addresses(plan: &Plan, applied: &Applied) -> Vec<String> {
 pub(super) fn url(plan: &Plan, nginx: &NginxPlan, applied: &Applied) -> String {
     let inside = || format!("{}.{}.svc", names::nginx(&plan.shop.name), plan.shop.namespace);
     let address = match nginx.service_type {
-        ServiceType::LoadBalancer => addresses(plan, applied).into_iter().next(),
+        ServiceType::LoadBalancer => addresses(plan, applied).into_iter().next().map(in_url),
         ServiceType::ClusterIp | ServiceType::NodePort => None,
     };
     format!("http://{}", plan.host.clone().or(address).unwrap_or_else(inside))
+}
+
+/// An address as it stands in a URL (RFC 3986, 3.2.2).
+fn in_url(address: String) -> String {
+    if address.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{address}]") } else { address }
 }
 
 fn nginx_service<'a>(plan: &Plan, applied: &'a Applied) -> Option<&'a Service> {
