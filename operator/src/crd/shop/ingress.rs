@@ -25,7 +25,8 @@ pub struct Ingress {
     /// The NGINX that the operator runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundled: Option<BundledIngress>,
-    /// Largest body that NGINX passes on; larger ones are refused with 413. Services themselves take 64 KiB at most.
+    /// Largest body that NGINX passes on; larger ones are refused with 413. Most calls take 64 KiB at most, pictures of products
+    /// 5 MiB and imports 16 MiB: who wants those whole sets 16Mi.
     #[serde(default = "one_megabyte")]
     pub max_body_size: Quantity,
     /// How long a service may take.
