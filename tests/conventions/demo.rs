@@ -15,6 +15,8 @@ case "${0##*/} $*" in
   *"jsonpath={.data."*) printf x | base64 ;;
   "kind get clusters") [ -f "$RECORD.kind" ] && echo shopmesh-demo ;;
   "kind create cluster"*) touch "$RECORD.kind" ;;
+  "kubectl "*" get namespace/"* | "kubectl "*" get crd/"*) [[ " ${THERE:-} " = *" ${!#} "* ]] && exit 0; exit 1 ;;
+  "kubectl get shops.shopmesh.dev"*) printf '%s' "${SHOPS:-}" ;;
 esac
 exit 0
 "#;
@@ -123,6 +125,51 @@ fn on_minikube_a_profile_of_its_own_comes_and_goes() {
 }
 
 #[test]
+fn what_a_cluster_has_already_is_neither_changed_nor_removed() {
+    for there in ["namespace/shop", "namespace/shopmesh-system", "namespace/shopmesh-mongodb", "crd/shops.shopmesh.dev"]
+    {
+        let demo = Demo::on("current");
+
+        let refused = demo.run("up", &[("REGISTRY", "registry.example/team"), ("THERE", there)]);
+
+        assert!(!refused.status.success(), "{there}");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains(&format!("there is a {there} in this cluster already")), "{said}");
+        must_succeed(&demo.run("down", &[]));
+        let record = demo.record();
+        for forbidden in ["docker push", "helm", "apply", "delete"] {
+            assert!(!record.contains(forbidden), "{forbidden} in\n{record}");
+        }
+    }
+}
+
+#[test]
+fn shops_of_others_keep_their_operator() {
+    let demo = Demo::on("current");
+    must_succeed(&demo.run("up", &[("REGISTRY", "registry.example/team")]));
+
+    let refused = demo.run("down", &[("SHOPS", "shop.shopmesh.dev/theirs")]);
+
+    assert!(!refused.status.success());
+    assert!(!demo.record().contains("helm uninstall"));
+    must_succeed(&demo.run("down", &[]));
+    must_hold(&demo.record(), &["helm uninstall shopmesh-operator", "delete crd shops.shopmesh.dev"]);
+}
+
+#[test]
+fn a_demo_is_not_forgotten_over_another() {
+    let kind = Demo::on("kind");
+    must_succeed(&kind.run("up", &[]));
+
+    let refused = kind.run("up", &[("CLUSTER", "minikube")]);
+
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("make demo-down"));
+    must_succeed(&kind.run("down", &[]));
+    must_hold(&kind.record(), &["kind delete cluster"]);
+}
+
+#[test]
 fn a_cluster_that_is_there_is_left_as_it_was() {
     let demo = Demo::on("current");
     let settings = [("REGISTRY", "registry.example/team"), ("MONGODB_URI", "mongodb://db.example/?replicaSet=rs0")];
@@ -134,6 +181,8 @@ fn a_cluster_that_is_there_is_left_as_it_was() {
     must_hold(
         &record,
         &[
+            // Of the context of now, whatever it is later.
+            "kubectl config view --minify --flatten",
             "docker push registry.example/team/shopmesh:demo",
             "docker push registry.example/team/shopmesh-operator:demo",
             "helm upgrade --install shopmesh-operator",

@@ -123,12 +123,30 @@ down_minikube() { stop_forward; minikube delete --profile "$MINIKUBE_PROFILE"; }
 
 plan_current() {
   echo "build two images with docker and push them to ${REGISTRY:-REGISTRY, which is not set}"
-  echo "use the cluster of your present kubectl context: $(kubectl config current-context 2>/dev/null || echo none)"
+  if [ -f "$STATE/kubeconfig" ]; then
+    echo "use the cluster that the demo is on already: $(kubectl --kubeconfig "$STATE/kubeconfig" config current-context)"
+  else
+    echo "use the cluster of your present kubectl context: $(kubectl config current-context 2>/dev/null || echo none)"
+  fi
   [ -n "${MONGODB_URI:-}" ] || echo "run a single-node MongoDB in it (examples/mongodb.yaml), since MONGODB_URI is not set"
 }
 deps_current() {
   need_commands docker kubectl helm python3 curl
   [ -n "${REGISTRY:-}" ] || die "CLUSTER=current needs REGISTRY, a place that the cluster can pull from, e.g. ghcr.io/you"
+  [ -f "$STATE/kubeconfig" ] || keep_context
+}
+# The demo stays with the context that it began with, whatever kubectl uses later, and makes only what is not there: so all
+# that it removes at its end is its own.
+keep_context() {
+  local there new=$STATE/kubeconfig.new
+  (umask 077 && kubectl config view --minify --flatten >"$new")
+  kubectl --kubeconfig "$new" cluster-info >/dev/null || die "the present kubectl context does not answer"
+  for there in "namespace/$NAMESPACE" namespace/shopmesh-system namespace/shopmesh-mongodb crd/shops.shopmesh.dev; do
+    if kubectl --kubeconfig "$new" get "$there" >/dev/null 2>&1; then
+      die "there is a $there in this cluster already, which the demo would change; nothing was done. Use another cluster, or install by hand (README.md)"
+    fi
+  done
+  mv "$new" "$STATE/kubeconfig"
 }
 images_current() {
   docker_images "$REGISTRY"
@@ -136,15 +154,21 @@ images_current() {
   docker push "$OPERATOR_IMAGE"
 }
 cluster_current() {
-  KUBECONFIG=${KUBECONFIG:-$HOME/.kube/config}
+  KUBECONFIG=$STATE/kubeconfig
   export KUBECONFIG
-  kubectl cluster-info >/dev/null || die "the present kubectl context does not answer"
 }
 mongodb_current() { [ -n "${MONGODB_URI:-}" ] || mongodb_inside; }
 reach_current() { forward; }
 down_current() {
   stop_forward
-  kubectl delete namespace shop --ignore-not-found --wait
+  # Without it nothing was made.
+  [ -f "$STATE/kubeconfig" ] || return 0
+  KUBECONFIG=$STATE/kubeconfig
+  export KUBECONFIG
+  kubectl delete namespace "$NAMESPACE" --ignore-not-found --wait
+  local others
+  others=$(kubectl get shops.shopmesh.dev --all-namespaces --output name 2>/dev/null || true)
+  [ -z "$others" ] || die "somebody has made other Shops meanwhile, which need the operator: delete them, then run this again"
   helm uninstall shopmesh-operator --namespace shopmesh-system --ignore-not-found --wait
   kubectl delete namespace shopmesh-system shopmesh-mongodb --ignore-not-found --wait
   kubectl delete crd shops.shopmesh.dev --ignore-not-found
