@@ -2,14 +2,18 @@
 -- oldest unacknowledged id or '', and how many it has not acknowledged.
 if changed(ARGV[1], ARGV[2]) then return { 'changed' } end
 local length = redis.call('XLEN', KEYS[1])
-local reply = { 'ok', field(redis.call('XINFO', 'STREAM', KEYS[1]), 'last-generated-id') }
+local last = field(redis.call('XINFO', 'STREAM', KEYS[1]), 'last-generated-id')
+local reply = { 'ok', last }
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local name = field(group, 'name')
   local pending = redis.call('XPENDING', KEYS[1], name)
-  -- Redis before 7 does not count what a group was not given yet: at most all of the stream.
-  local lag = field(group, 'lag') or length
+  local given = field(group, 'last-delivered-id')
+  -- What it was not given yet. Redis' own count may be missing, and wrong for good once a part of its file was lost: it is
+  -- nothing for a group that was given the last entry, and at most all of the stream.
+  local lag = 0
+  if given ~= last then lag = math.min(field(group, 'lag') or length, length) end
   reply[#reply + 1] = name
-  reply[#reply + 1] = field(group, 'last-delivered-id')
+  reply[#reply + 1] = given
   reply[#reply + 1] = pending[2] or ''
   reply[#reply + 1] = pending[1] + lag
 end

@@ -92,6 +92,29 @@ async fn the_floor_is_the_oldest_event_that_any_group_has_not_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_group_that_has_everything_is_not_behind_whatever_redis_has_counted() {
+    let server = Server::start();
+    let (_redis, stream, mark) = opened(&server).await;
+    stream.append(&mark, &entries(&["a", "b", "c"])).await.unwrap();
+    stream.ensure_group("cart").await.unwrap();
+    let lag = async || stream.floor(&mark, &[]).await.unwrap().groups[0].lag;
+    let count = |read: &str, last: &str| {
+        server.cli(&["XGROUP", "SETID", "t:events:{order}", "cart", last, "ENTRIESREAD", read])
+    };
+
+    // As after a crash that its file has not survived whole.
+    count("1", "$");
+    assert_eq!(lag().await, 0);
+    let ids = stream.append(&mark, &entries(&["d"])).await.unwrap();
+    stream.trim_below(&mark, ids[0]).await.unwrap();
+    assert_eq!(lag().await, 1, "never more than there are");
+    let batch = stream.read("cart", "one", 10).await.unwrap();
+    assert_eq!((event_ids(&batch), lag().await), (vec!["d"], 1), "given, and not acknowledged");
+    stream.acknowledge(&mark, "cart", &ids).await.unwrap();
+    assert_eq!(lag().await, 0);
+}
+
+#[tokio::test]
 async fn a_group_that_nobody_expected_holds_the_floor_too() {
     let server = Server::start();
     let (_redis, stream, mark) = opened(&server).await;
