@@ -17,6 +17,9 @@
 //! 5. A row that was sent and not noted is sent again: events may come twice, never not at all.
 //! 6. A stream that is full, or a Redis without memory, takes nothing: rows wait in MongoDB until it has room. That is no
 //!    reason to give up the lease, and confirming goes on meanwhile.
+//! 7. A group that the service table does not name holds entries as any other, until the stream is full: then it goes, if
+//!    nobody has asked for it within an hour, or ever. It is left of a version that was rolled back, and would hold up all
+//!    others. One that is just being made by a later version is made again, as new as it was.
 
 mod lease;
 
@@ -48,6 +51,8 @@ const POLL_EVERY: Duration = Duration::from_millis(200);
 /// comes alone never waits.
 const PACE: Duration = Duration::from_millis(20);
 const CONFIRM_EVERY: Duration = Duration::from_secs(5);
+/// Longer than a pod needs to come back, or a roll-out to end.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 const ASK_FOR_LEASE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
@@ -199,10 +204,27 @@ impl Relay {
                 }
                 Err(Error::Redis(error @ shop_redis::Error::Full { .. })) => {
                     let pause = outage.failed(&error);
+                    match self.make_room(mark).await {
+                        Err(Error::Redis(error @ shop_redis::Error::EpochChanged { .. })) => return Err(error.into()),
+                        Err(error) => tracing::debug!(%error, "Failed to look for groups that nobody reads with"),
+                        Ok(()) => {}
+                    }
                     self.pause(pause).await;
                 }
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    /// Removes the groups that nobody reads any more; what they held goes when it is next confirmed.
+    async fn make_room(&self, mark: &Mark) -> Result<(), Error> {
+        for group in self.stream.remove_abandoned_groups(mark, &self.consumers, ABANDONED_AFTER).await? {
+            let service = &self.service;
+            tracing::warn!(
+                group,
+                "Removed the group {group} of the full stream of {service}: no service reads with it"
+            );
         }
         Ok(())
     }

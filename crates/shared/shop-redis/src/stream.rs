@@ -252,6 +252,25 @@ impl Stream {
         reply.integer()
     }
 
+    /// Removes groups other than `expected` that no consumer has asked for within `idle`, with what they have not handled;
+    /// answers their names. A group that turns out to live begins again with the oldest entry ([`Error::NoGroup`]).
+    ///
+    /// # Errors
+    /// [`Error::EpochChanged`] as in [`Self::append`]; [`Error::Unavailable`] when Redis is away.
+    pub async fn remove_abandoned_groups(
+        &self,
+        mark: &Mark,
+        expected: &[&str],
+        idle: Duration,
+    ) -> Result<Vec<String>, Error> {
+        let mut arguments = mark.arguments();
+        arguments.push(milliseconds(idle));
+        arguments.extend(expected.iter().map(|name| Value::from(*name)));
+        let mut reply = self.run("stream_sweep", guarded!("stream/sweep.lua"), arguments).await?;
+        reply.status()?;
+        Ok(std::iter::from_fn(|| reply.next_text()).collect())
+    }
+
     /// Hears when something was appended.
     #[must_use]
     pub fn wake(&self) -> Subscription {

@@ -21,6 +21,9 @@ async fn events_wait_in_the_database_while_the_stream_is_full() {
             redis.call('XADD', KEYS[1], '*', 'id', i, 'topic', 'order.created', 'json', '{}') end";
         shop.server.cli(&["EVAL", fill, "1", "t:events:{inventory}"]);
 
+        // Of a service that a later version had, which was rolled back.
+        shop.server.cli(&["XGROUP", "CREATE", "t:events:{inventory}", "later", "0"]);
+
         shop.tell_stock(1..4).await;
 
         eventually("the backlog is shown", SOON, async || waiting(&shop) == 3).await;

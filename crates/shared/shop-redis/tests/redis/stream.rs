@@ -128,6 +128,31 @@ async fn a_group_that_nobody_expected_holds_the_floor_too() {
     assert!(joined.below.unwrap() <= ids[0]);
 }
 
+#[tokio::test]
+async fn a_group_is_removed_only_when_nobody_expects_it_or_has_asked_for_it() {
+    let server = Server::start();
+    let (_redis, stream, mark) = opened(&server).await;
+    let ids = stream.append(&mark, &entries(&["a"])).await.unwrap();
+    for group in ["payment", "newcomer", "gone", "never-read"] {
+        stream.ensure_group(group).await.unwrap();
+    }
+    for group in ["payment", "gone"] {
+        stream.read(group, "one", 1).await.unwrap();
+    }
+    let idle = Duration::from_secs(2);
+    tokio::time::sleep(idle + Duration::from_millis(10)).await;
+    stream.read("newcomer", "one", 1).await.unwrap();
+
+    let too_early = stream.remove_abandoned_groups(&mark, &["payment", "never-read"], IDLE).await.unwrap();
+    let removed = stream.remove_abandoned_groups(&mark, &["payment"], idle).await.unwrap();
+
+    assert_eq!((too_early, removed), (vec![], vec!["gone".to_owned(), "never-read".to_owned()]));
+    assert!(matches!(stream.read("gone", "one", 1).await, Err(Error::NoGroup { .. })), "and may come again");
+    stream.acknowledge(&mark, "payment", &ids).await.unwrap();
+    stream.acknowledge(&mark, "newcomer", &ids).await.unwrap();
+    assert_eq!(stream.floor(&mark, &["payment"]).await.unwrap().below, Some(ids[0].next()));
+}
+
 /// Does everything that must be refused once the data is not what it was.
 async fn assert_refused(stream: &Stream, mark: &Mark, group: &str, id: StreamId) {
     let refused = |result: Result<(), Error>, what: &str| {
@@ -136,6 +161,7 @@ async fn assert_refused(stream: &Stream, mark: &Mark, group: &str, id: StreamId)
     refused(stream.append(mark, &entries(&["z"])).await.map(drop), "append");
     refused(stream.floor(mark, &[]).await.map(drop), "floor");
     refused(stream.trim_below(mark, id).await.map(drop), "trim");
+    refused(stream.remove_abandoned_groups(mark, &[], Duration::ZERO).await.map(drop), "remove groups");
     refused(stream.acknowledge(mark, group, &[id]).await.map(drop), "acknowledge");
     let retry = Retry { stream_id: id, after: IDLE, deliveries: 1 };
     refused(stream.give_back(mark, group, "one", IDLE, &[retry]).await, "give back");
