@@ -85,22 +85,22 @@ async fn get_cart(
     id: PathId<CartKind>,
     known: MaybeIfNoneMatch,
 ) -> Result<HttpResponse, HttpError> {
-    shown_unless_known(&app.cart(&who.0, id.0).await?, &known)
+    let cart = app.cart(&who.0, id.0).await?;
+    if known.matches(cart.version) { Ok(reply::not_modified(cart.version)) } else { shown(&cart) }
 }
 
-/// Shows the caller's own cart, as `GET /api/v1/carts/{id}` does; 404 before the first was opened.
+/// Shows the caller's own cart, as `GET /api/v1/carts/{id}` does; 404 before the first was opened. Always whole: it may be
+/// another cart than the last time, at the same version.
 #[utoipa::path(
     tag = "cart",
-    params(("If-None-Match" = Option<String>, Header)),
     responses(
         (status = 200, body = CartReply, headers(("ETag" = String, description = "The version"))),
-        (status = 304, description = "You have this version"),
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     ),
 )]
 #[get("/api/v1/me/cart")]
-async fn get_own_cart(app: web::Data<App>, who: Who, known: MaybeIfNoneMatch) -> Result<HttpResponse, HttpError> {
-    shown_unless_known(&app.own_cart(&who.0).await?, &known)
+async fn get_own_cart(app: web::Data<App>, who: Who) -> Result<HttpResponse, HttpError> {
+    shown(&app.own_cart(&who.0).await?)
 }
 
 /// Throws a cart away, with everything in it.
@@ -235,10 +235,6 @@ async fn merge_carts(
 
 fn shown(cart: &Cart) -> Result<HttpResponse, HttpError> {
     Ok(reply::with_etag(cart.version, &CartReply::new(cart).map_err(Error::Rule)?))
-}
-
-fn shown_unless_known(cart: &Cart, known: &MaybeIfNoneMatch) -> Result<HttpResponse, HttpError> {
-    if known.matches(cart.version) { Ok(reply::not_modified(cart.version)) } else { shown(cart) }
 }
 
 /// Mounts the routes.

@@ -67,6 +67,25 @@ async fn a_version_that_the_caller_has_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn another_cart_at_the_same_version_is_shown() {
+    let (shop, _) = cart_service().await;
+    let buyer = crate::given::Buyer::customer(&shop);
+    let own = async |tag: &str| {
+        answer(request(&shop, &buyer, Method::GET, "/api/v1/me/cart").header("If-None-Match", tag)).await
+    };
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let opened = answer(request(&shop, &buyer, Method::POST, "/api/v1/carts")).await;
+        let shown = own(&opened.etag.unwrap()).await;
+        assert_eq!((shown.status, &shown.body["id"]), (200, &opened.body["id"]));
+        let cart = format!("/api/v1/carts/{}", opened.body["id"].as_str().unwrap());
+        assert_eq!(answer(request(&shop, &buyer, Method::DELETE, &cart)).await.status, 204);
+        seen.push(shown.etag);
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
 async fn a_cart_that_was_thrown_away_is_gone_and_its_owner_may_open_another() {
     let (shop, _) = cart_service().await;
     let (buyer, cart) = a_customer_cart(&shop).await;
