@@ -11,6 +11,7 @@ use super::sessions::Reason;
 use super::{App, Error, as_stored, new_secret};
 use crate::domain::audit::Action;
 use crate::domain::secret::Secret;
+use crate::domain::session::tokens_end;
 use crate::domain::token_request::{Refused, TokenRequest};
 use crate::domain::{ApiKey, Name, ProgramRole};
 use crate::store::{Changed, Revocation};
@@ -99,7 +100,7 @@ impl App {
     pub(crate) async fn remove_api_key(&self, admin: UserId, id: UserId) -> Result<(), Error> {
         let key = self.api_key(id).await?;
         let now = self.now();
-        let fact = RevocationFact { session_id: key.session(), until: ApiKey::tokens_end(self.lifetimes.access, now) };
+        let fact = RevocationFact { session_id: key.session(), until: tokens_end(self.lifetimes.access, now) };
         let event = self.envelope(fact.session_id.to_string(), 1, now, Event::SessionRevoked(fact.clone()));
         let (entry, revocation) = (self.entry(admin, id, Action::KeyRemoved), Revocation { fact, event });
         match self.store.remove_api_key(&entry, &revocation).await? {

@@ -3,15 +3,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shop_types::{Role, SessionId, UserId};
 
 use super::Name;
-use super::session::later;
-
-/// How much later the last token of a removed key may end than the time of its removal says: it may be in the making by a
-/// pod whose clock is ahead.
-const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// A key as the database keeps it, without the digest of its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +53,6 @@ impl ApiKey {
     pub(crate) fn token_life(&self, access: Duration, now: Timestamp) -> Duration {
         let left = |end: Timestamp| Duration::try_from(end.duration_since(now)).unwrap_or_default();
         self.expires_at.map_or(access, |end| access.min(left(end)))
-    }
-
-    /// When the last of its tokens has certainly ended, if it brings no more from now on.
-    pub(crate) fn tokens_end(access: Duration, now: Timestamp) -> Timestamp {
-        later(later(now, access), MARGIN)
     }
 }
 
@@ -115,13 +105,6 @@ mod tests {
             let key = key(expires_at);
             assert_eq!((key.counts(now), key.token_life(ACCESS, now).as_secs()), (counts, life), "{expires_at:?}");
         }
-    }
-
-    #[test]
-    fn a_removed_key_is_remembered_until_its_last_token_has_ended() {
-        let now = Timestamp::UNIX_EPOCH;
-        let made_by_a_clock_ahead = later(now, SignedDuration::from_secs(30));
-        assert_eq!(ApiKey::tokens_end(ACCESS, now), later(made_by_a_clock_ahead, ACCESS));
     }
 
     #[test]

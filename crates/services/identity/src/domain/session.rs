@@ -15,6 +15,10 @@ use super::{RefreshKey, RefreshToken};
 /// How long the last call may be repeated.
 pub(crate) const REPEAT_WINDOW: SignedDuration = SignedDuration::from_secs(10);
 
+/// How much later the last token of what ends now may end than the time of its end says: it may be in the making, by a pod
+/// whose clock is ahead.
+const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// How long tokens and sessions live.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lifetimes {
@@ -135,12 +139,17 @@ impl Session {
 
     /// When the last access token of this session has certainly expired, also one of a repeated call, which is not noted.
     pub(crate) fn last_access(&self, lifetimes: Lifetimes, now: Timestamp) -> Timestamp {
-        later(self.access_until, REPEAT_WINDOW).max(later(now, lifetimes.access))
+        later(self.access_until, REPEAT_WINDOW).max(tokens_end(lifetimes.access, now))
     }
 
     fn token_at(&self, key: &RefreshKey, counter: u32) -> RefreshToken {
         RefreshToken::derive(key, &self.salt, self.id, counter)
     }
+}
+
+/// When the last access token has certainly ended of a session or key that brings no more from now on.
+pub(crate) fn tokens_end(access: Duration, now: Timestamp) -> Timestamp {
+    later(later(now, access), MARGIN)
 }
 
 /// `from` and so much later, at most the end of the calendar.

@@ -135,7 +135,7 @@ async fn a_revocation_lasts_as_long_as_the_last_access_token() {
     let told = events(&shop.mongo("identity").await, "session.revoked").await;
     let until: jiff::Timestamp = told[0]["body"]["until"].as_str().unwrap().parse().unwrap();
     let life = until.duration_since(before);
-    assert!((600..=620).contains(&life.as_secs()), "{life}");
+    assert!((630..=650).contains(&life.as_secs()), "{life}");
     assert_eq!(told[0]["aggregate"], told[0]["body"]["sessionId"]);
 }
 
