@@ -57,6 +57,15 @@ pub async fn take_up(txn: &mut Txn<'_>, group: &str, id: EventId) -> Result<(), 
     deleted.map(drop).map_err(|error| txn.sort(error))
 }
 
+/// Whether a consumer group has given an event up, without its effect.
+///
+/// # Errors
+/// As [`Error`] says.
+pub async fn is_given_up(txn: &mut Txn<'_>, group: &str, id: EventId) -> Result<bool, Error> {
+    let given_up = doc! { "_id": row_id(group, id), "given_up": true };
+    Ok(!txn.find::<Document>(COLLECTION, given_up).await?.is_empty())
+}
+
 #[derive(Deserialize)]
 struct Found {
     #[serde(rename = "_id")]

@@ -5,8 +5,12 @@
 //! 1. The mark is taken away, if it is that of a letter; the mark of an effect stays.
 //! 2. The handler is asked in the ordinary way; it claims the event in the transaction of its effect.
 //! 3. The letter goes. When the handler failed, the letter stays and its mark is put back.
+//!
+//! One retry at a time: while another one is at work, at most [`AT_WORK`], a letter is not taken up. And a letter whose mark
+//! is back never goes: a handler that met the mark did nothing and called that done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{FutureExt, TryStreamExt};
 use jiff::Timestamp;
@@ -22,6 +26,9 @@ use crate::{Handler, consumer};
 
 /// Bytes of bodies after which a page takes no further letter: with the last one it is still a message that gRPC carries.
 const MOST_BYTES: usize = 1 << 20;
+
+/// After so long without an end a retry has died: longer than a handler may take, with what comes before and after it.
+const AT_WORK: Duration = Duration::from_secs(30);
 
 /// The dead letters of one service. Clones share everything.
 #[derive(Clone)]
@@ -219,7 +226,7 @@ impl DeadLetters {
         self.take_up(id, event).await?;
         let verdicts = consumer::ask(&self.0.service, handler, vec![envelope]).await;
         match verdicts.into_iter().next() {
-            Some(Verdict::Handled) => self.remove(id).await,
+            Some(Verdict::Handled) => self.remove(id, event).await,
             Some(Verdict::Away(reason)) => {
                 self.give_up(id, event, &reason, 0).await?;
                 Err(LetterError::Away(reason))
@@ -245,27 +252,42 @@ impl DeadLetters {
 
     async fn take_up(&self, id: &str, event: EventId) -> Result<(), LetterError> {
         let (group, id) = (self.0.service.clone(), id.to_owned());
+        let at_work = i64::try_from(AT_WORK.as_millis()).unwrap_or(i64::MAX);
         let taking_up = self.0.mongo.transact("take up dead letter", move |txn| {
-            let (group, id) = (group.clone(), id.clone());
+            let (group, this) = (group.clone(), doc! { "_id": &id });
             async move {
+                let at_rest =
+                    doc! { "$lte": [{ "$ifNull": ["$tried_at", DateTime::MIN] }, { "$subtract": ["$$NOW", at_work] }] };
                 // Written to, so that a letter that is discarded meanwhile is not tried.
-                let tried = UpdateOp::new(doc! { "_id": id }, doc! { "$currentDate": { "tried_at": true } });
-                let there = txn.update_many_ops(COLLECTION, vec![tried]).await?.matched > 0;
-                if there {
+                let tried = UpdateOp::new(
+                    doc! { "_id": this.get_str("_id").unwrap_or_default(), "$expr": at_rest },
+                    doc! { "$currentDate": { "tried_at": true } },
+                );
+                if txn.update_many_ops(COLLECTION, vec![tried]).await?.matched > 0 {
                     inbox::take_up(txn, &group, event).await?;
+                    return Ok(Taken::Up);
                 }
-                Ok(there)
+                let there = txn.find::<Document>(COLLECTION, this).await?;
+                Ok(if there.is_empty() { Taken::Gone } else { Taken::ByAnother })
             }
             .boxed()
         });
-        if taking_up.await? { Ok(()) } else { Err(LetterError::NoSuchLetter) }
+        match taking_up.await? {
+            Taken::Up => Ok(()),
+            Taken::Gone => Err(LetterError::NoSuchLetter),
+            Taken::ByAnother => Err(LetterError::Away("another retry of it is at work".into())),
+        }
     }
 
     async fn give_up(&self, id: &str, event: EventId, reason: &str, deliveries: i64) -> Result<(), LetterError> {
         let group = self.0.service.clone();
         let (this, told) = (
             doc! { "_id": id },
-            doc! { "$set": { "reason": super::beginning(reason, super::MOST_REASON) }, "$inc": { "deliveries": deliveries } },
+            doc! {
+                "$set": { "reason": super::beginning(reason, super::MOST_REASON) },
+                "$inc": { "deliveries": deliveries },
+                "$unset": { "tried_at": "" },
+            },
         );
         let giving_up = self.0.mongo.transact("give up dead letter again", move |txn| {
             let (group, told) = (group.clone(), UpdateOp::new(this.clone(), told.clone()));
@@ -278,12 +300,35 @@ impl DeadLetters {
         Ok(giving_up.await?)
     }
 
-    async fn remove(&self, id: &str) -> Result<(), LetterError> {
-        let letters = self.0.mongo.collection::<Document>(COLLECTION);
-        let this = doc! { "_id": id };
-        let deleted = self.0.mongo.run("remove dead letter", async move { letters.delete_one(this).await }).await?;
-        if deleted.deleted_count > 0 { Ok(()) } else { Err(LetterError::NoSuchLetter) }
+    async fn remove(&self, id: &str, event: EventId) -> Result<(), LetterError> {
+        let (group, id) = (self.0.service.clone(), id.to_owned());
+        let removing = self.0.mongo.transact("remove dead letter", move |txn| {
+            let (group, this) = (group.clone(), doc! { "_id": &id });
+            async move {
+                if inbox::is_given_up(txn, &group, event).await? {
+                    let rests = UpdateOp::new(this, doc! { "$unset": { "tried_at": "" } });
+                    txn.update_many_ops(COLLECTION, vec![rests]).await?;
+                    return Ok(None);
+                }
+                let letters = txn.collection::<Document>(COLLECTION);
+                let deleted = letters.delete_one(this).session(&mut *txn.session).await;
+                Ok(Some(deleted.map_err(|error| txn.sort(error))?.deleted_count))
+            }
+            .boxed()
+        });
+        match removing.await? {
+            None => Err(LetterError::Away("it was given up again meanwhile".into())),
+            Some(0) => Err(LetterError::NoSuchLetter),
+            Some(_) => Ok(()),
+        }
     }
+}
+
+/// What a retry has found.
+enum Taken {
+    Up,
+    ByAnother,
+    Gone,
 }
 
 /// How many letters fit into one page; at least one does.

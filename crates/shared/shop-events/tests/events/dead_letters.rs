@@ -7,6 +7,7 @@ use std::time::Duration;
 use shop_events::{DeadLetter, DeadLetters, HandleError, Handler, LetterError};
 use shop_mongo::{Document, doc};
 use shop_types::{Envelope, EventId};
+use tokio::sync::Notify;
 
 use crate::shop::{Running, Shop, eventually, with_shop};
 
@@ -176,9 +177,59 @@ async fn many_retries_at_once_have_one_effect() {
         let ended = futures::future::join_all((0..8).map(|_| letters.retry(&letter.id))).await;
 
         assert_eq!(ended.iter().filter(|ended| ended.is_ok()).count(), 1, "{ended:?}");
-        assert!(ended.iter().all(|ended| matches!(ended, Ok(()) | Err(LetterError::NoSuchLetter))), "{ended:?}");
+        let may_end = |ended: &_| matches!(ended, Ok(()) | Err(LetterError::NoSuchLetter | LetterError::Away(_)));
+        assert!(ended.iter().all(may_end), "{ended:?}");
         assert_eq!(shop.remembered().await, [0]);
         assert!(page(&letters).await.is_empty());
+        end(running).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_letter_stays_while_nothing_has_its_effect() {
+    with_shop("inventory", |shop| async move {
+        let broken = Broken::new(&shop, poison).await;
+        let (letters, running) = given_up(&shop, &broken.handler, 1).await;
+        let letter = page(&letters).await.remove(0);
+        let (entered, may_fail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (tell, wait) = (Arc::clone(&entered), Arc::clone(&may_fail));
+        let slow = shop.letters(crate::shop::each(move |_| {
+            let (tell, wait) = (Arc::clone(&tell), Arc::clone(&wait));
+            async move {
+                tell.notify_one();
+                wait.notified().await;
+                Err(HandleError::Away("no provider".into()))
+            }
+        }));
+        let (slow, id) = (slow.await, letter.id.clone());
+        let first = tokio::spawn(async move { slow.retry(&id).await });
+        entered.notified().await;
+
+        broken.mend();
+        let second = letters.retry(&letter.id).await;
+        assert!(matches!(&second, Err(LetterError::Away(reason)) if reason.contains("another retry")), "{second:?}");
+        // The same as when its consumer gives it up again while a retry is at work.
+        let (mongo, event) = (shop.mongo("catalog").await, letter.id.parse::<EventId>().unwrap());
+        let rests = doc! { "$unset": { "tried_at": "" } };
+        mongo.collection::<Document>("dead_letters").update_one(doc! { "_id": &letter.id }, rests).await.unwrap();
+        let marked = doc! { "_id": format!("catalog:{event}"), "group": "catalog", "given_up": true };
+        let remembering = shop.remembering().await;
+        let marking = shop.letters(Arc::new(move |events: Vec<Envelope>| {
+            let (mongo, marked, done) = (mongo.clone(), marked.clone(), Arc::clone(&remembering));
+            Box::pin(async move {
+                mongo.collection::<Document>("inbox").insert_one(marked).await.unwrap();
+                done(events).await
+            })
+        }));
+        let third = marking.await.retry(&letter.id).await;
+        assert!(matches!(&third, Err(LetterError::Away(reason)) if reason.contains("given up")), "{third:?}");
+        may_fail.notify_one();
+        assert!(matches!(first.await.unwrap(), Err(LetterError::Away(_))));
+
+        assert_eq!((shop.remembered().await, page(&letters).await.len()), (vec![], 1));
+        letters.retry(&letter.id).await.unwrap();
+        assert_eq!((shop.remembered().await, page(&letters).await.len()), (vec![0], 0));
         end(running).await;
     })
     .await;
