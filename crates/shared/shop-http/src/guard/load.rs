@@ -3,10 +3,11 @@
 //! What waits in a queue that grows is answered too late for anybody, and holds up the rest; so what exceeds the limit is
 //! refused at once and can be sent again. The limit rises by one per round of requests while it is used and answers are in
 //! time, and falls when one is late (additive increase, multiplicative decrease, as TCP's congestion window, RFC 5681): by
-//! as much as it was late, a half at most. A time of late answers, such as the election of a primary, counts once per
-//! [`PAUSE`]. What a request waits in a queue with a bound of its own, as that for hashing passwords, makes no answer late:
-//! otherwise fifty people who register at once would have the catalog refused to all others. One route gets three quarters
-//! of the limit at most, so that a flood of logins leaves room for the rest.
+//! as much as it was late, a half at most, and only while more are served than any process can. A time of late answers,
+//! such as the election of a primary, counts once per [`PAUSE`]. What a request waits in a queue with a bound of its own, as
+//! that for hashing passwords, makes no answer late: otherwise fifty people who register at once would have the catalog
+//! refused to all others. One route gets three quarters of the limit at most, so that a flood of logins leaves room for the
+//! rest.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -104,7 +105,13 @@ impl Load {
         let before = self.count_out(permit.route);
         self.metrics.iter().for_each(|metrics| metrics.in_flight.dec());
         let took = now.duration_since(permit.started);
-        if took > LATE { self.fall(took, now) } else { self.rise(before) }
+        let in_flight = u64::try_from(before).unwrap_or_default();
+        if took <= LATE {
+            self.rise(in_flight);
+        } else if in_flight >= LEAST {
+            // Fewer are late for another reason than that they are too many.
+            self.fall(took, now);
+        }
     }
 
     fn fall(&self, took: Duration, now: Instant) {
@@ -119,8 +126,7 @@ impl Load {
     }
 
     /// An answer in time, given while `in_flight` were on their way, itself among them.
-    fn rise(&self, in_flight: i64) {
-        let in_flight = u64::try_from(in_flight).unwrap_or_default();
+    fn rise(&self, in_flight: u64) {
         // A limit that is not reached tells nothing: a quiet night must not raise it.
         self.change(|limit| {
             let used = in_flight * SCALE * 2 >= limit;
@@ -230,6 +236,18 @@ mod tests {
         }
 
         assert_eq!(limit(&load), LEAST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_late_answers_in_a_quiet_hour_leave_room_for_many() {
+        let load = load();
+        for _ in 0..40 {
+            let few: Vec<_> = (1..LEAST).map(|_| load.enter(ROUTE).unwrap()).collect();
+            tokio::time::advance(LATE * 3).await;
+            drop(few);
+        }
+
+        assert_eq!(limit(&load), FIRST);
     }
 
     #[tokio::test(start_paused = true)]
