@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Once;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -16,6 +17,9 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Of IPv6, subscribers have networks of this size and may come from any address in it.
 const NETWORK_MASK: u128 = !0 << 64;
+
+/// Told once: then all who come by the same way look alike.
+static UNBELIEVED: Once = Once::new();
 
 /// Whose requests are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +68,14 @@ fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut client = peer;
     if !(is_inside(peer) || is_trusted(peer)) {
+        if headers.contains_key(X_FORWARDED_FOR) {
+            UNBELIEVED.call_once(|| {
+                tracing::warn!(
+                    %peer,
+                    "X-Forwarded-For of {peer} is not believed: if that is a proxy or a pod, name its network in trustedProxies"
+                );
+            });
+        }
         return client;
     }
     for hop in hops(headers) {
@@ -91,7 +103,9 @@ fn is_inside(address: IpAddr) -> bool {
             // Shared by carriers and by clusters (RFC 6598): 100.64.0.0/10.
             let [first, second, ..] = address.octets();
             let is_shared = first == 100 && (64..128).contains(&second);
-            address.is_private() || address.is_loopback() || address.is_link_local() || is_shared
+            // Never routed (RFC 2544), and what some clusters give their pods: 198.18.0.0/15.
+            let is_bench = first == 198 && (18..20).contains(&second);
+            address.is_private() || address.is_loopback() || address.is_link_local() || is_shared || is_bench
         }
         IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
     }
@@ -115,6 +129,7 @@ mod tests {
     #[test]
     fn the_address_that_the_ingress_saw_counts_and_not_what_the_client_wrote() {
         assert_eq!(client("10.0.0.7", &["203.0.113.5"], &[]), "203.0.113.5");
+        assert_eq!(client("198.19.0.7", &["203.0.113.5"], &[]), "203.0.113.5");
         assert_eq!(client("10.0.0.7", &["1.2.3.4, 203.0.113.5"], &[]), "203.0.113.5");
         assert_eq!(client("10.0.0.7", &["1.2.3.4", "5.6.7.8,203.0.113.5"], &[]), "203.0.113.5");
         assert_eq!(client("10.0.0.7", &["1.2.3.4, 10.0.0.9"], &[]), "10.0.0.9", "a private address may be a client");
@@ -125,6 +140,7 @@ mod tests {
         assert_eq!(client("198.51.100.1", &["203.0.113.5"], &[]), "198.51.100.1");
         assert_eq!(client("::ffff:198.51.100.1", &["203.0.113.5"], &[]), "198.51.100.1");
         assert_eq!(client("172.32.0.1", &["203.0.113.5"], &[]), "172.32.0.1");
+        assert_eq!(client("198.20.0.1", &["203.0.113.5"], &[]), "198.20.0.1");
         assert_eq!(client("100.128.0.1", &["203.0.113.5"], &[]), "100.128.0.1");
     }
 
