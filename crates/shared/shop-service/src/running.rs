@@ -16,7 +16,7 @@ use shop_mongo::Mongo;
 use shop_telemetry::logs;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::service::Service;
 use crate::startup::{self, Ready};
@@ -24,6 +24,8 @@ use crate::{admin, limits, openapi, pod, skew};
 
 /// How long consumers, relays and groups may take to end.
 const TASKS_END: Duration = Duration::from_secs(8);
+/// How long calls over gRPC may take to end: as long as one may take, nearly always.
+const CALLS_END: Duration = Duration::from_secs(3);
 /// Threads that serve HTTP in one pod; the pods are many, not large.
 const WORKERS: usize = 2;
 
@@ -41,6 +43,7 @@ pub struct Running {
     admin_server: ServerHandle,
     servers: JoinSet<anyhow::Result<()>>,
     grpc_stop: CancellationToken,
+    grpc_ended: CancellationToken,
     stops: Vec<CancellationToken>,
     databases: Vec<Mongo>,
     work: JoinHandle<anyhow::Result<()>>,
@@ -140,8 +143,12 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
     let mut servers = JoinSet::new();
     servers.spawn(async move { http_server.await.context("the HTTP server ended") });
     servers.spawn(async move { admin_server.await.context("the admin server ended") });
-    let stop = grpc_stop.clone();
-    servers.spawn(async move { shop_mesh::server::serve(grpc, routes, stop).await.context("the gRPC server ended") });
+    let (stop, grpc_ended) = (grpc_stop.clone(), CancellationToken::new());
+    let ended = grpc_ended.clone().drop_guard();
+    servers.spawn(async move {
+        let _ended = ended;
+        shop_mesh::server::serve(grpc, routes, stop).await.context("the gRPC server ended")
+    });
     info!("Serving {name}: HTTP on {}, gRPC on {}, admin on {}", addresses.0, addresses.1, addresses.2);
 
     Ok(Running {
@@ -153,6 +160,7 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
         admin_server: admin_handle,
         servers,
         grpc_stop,
+        grpc_ended,
         stops: services.iter().map(Service::stop).collect(),
         databases: services.iter().filter_map(|service| service.mongo.clone()).collect(),
         work: tokio::spawn(work(services, limiter, ready.clone())),
@@ -217,8 +225,8 @@ impl Running {
         }
     }
 
-    /// Stops in order and waits for the end: at most the drain delay, 20 s for HTTP and twice 8 s for
-    /// what runs beside it.
+    /// Stops in order and waits for the end: at most the drain delay, 20 s for HTTP, 3 s for gRPC and twice
+    /// 8 s for what runs beside it.
     pub async fn stop(mut self) {
         self.ready.set(false);
         if !self.work.is_finished() {
@@ -226,6 +234,10 @@ impl Running {
         }
         self.http_server.stop(true).await;
         self.grpc_stop.cancel();
+        // What these calls have begun is done by groups.
+        if tokio::time::timeout(CALLS_END, self.grpc_ended.cancelled()).await.is_err() {
+            warn!("Calls over gRPC did not end within {CALLS_END:?}");
+        }
         for stop in &self.stops {
             stop.cancel();
         }
