@@ -179,11 +179,13 @@ impl Product {
         self.next(now)
     }
 
-    /// Takes the product off sale for good, and its images away.
+    /// Takes the product off sale for good, out of its category, and its images away.
     pub(crate) fn archive(mut self, now: Timestamp) -> Result<Self, Error> {
         self.check_active()?;
         self.status = Status::Archived;
         self.images.clear();
+        // A category must not be kept by what nobody can take out of it any more.
+        self.category = None;
         Ok(self.next(now))
     }
 

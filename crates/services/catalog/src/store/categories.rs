@@ -68,7 +68,7 @@ impl Store {
         }
     }
 
-    /// Deletes a category that is still at `expected` and that neither a product nor another category names.
+    /// Deletes a category that is still at `expected` and that neither a product on sale nor another category names.
     pub(crate) async fn delete_category(&self, id: CategoryId, expected: i64) -> Result<Removed, Error> {
         self.mongo
             .transact("delete category", move |txn| {
@@ -78,7 +78,7 @@ impl Store {
                         return Ok(Removed::Stale { current: current.version });
                     }
                     let id = id.to_string();
-                    if any(txn, PRODUCTS, doc! { "category": &id }).await?
+                    if any(txn, PRODUCTS, doc! { "category": &id, "status": { "$ne": "archived" } }).await?
                         || any(txn, CATEGORIES, doc! { "parent": &id }).await?
                     {
                         return Ok(Removed::InUse);

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use shop_mongo::{Document, doc};
 
 use crate::given::{
     Answer, CATEGORIES, NOBODY, PRODUCTS, answer, catalog, category, delete, patch, path, post, product, read, sold,
@@ -161,6 +162,13 @@ async fn only_an_empty_category_is_deleted() {
         assert_eq!((refused.status, refused.code()), (409, "category_in_use"));
     }
     patch(&shop, &path(PRODUCTS, &mug), mug.etag(), &json!({ "categoryId": null })).await;
+    let gone = sold(&shop, &with(product("Cup", 1), json!({ "categoryId": mugs.id() }))).await;
+    assert_eq!(delete(&shop, &path(PRODUCTS, &gone), gone.etag()).await.status, 204);
+    assert_eq!(read(&shop, &path(PRODUCTS, &gone)).await.body.get("categoryId"), None);
+    // As it was left by versions that archived products where they were.
+    let products = shop.mongo("catalog").await.collection::<Document>("products");
+    let left = doc! { "$set": { "category": mugs.id() } };
+    products.update_one(doc! { "_id": gone.id() }, left).await.unwrap();
     for empty in [&mugs, &kitchen] {
         assert_eq!(delete(&shop, &of(empty), empty.etag()).await.status, 204);
         assert_eq!(delete(&shop, &of(empty), empty.etag()).await.status, 404);
