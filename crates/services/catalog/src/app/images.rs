@@ -16,6 +16,8 @@ use crate::store::{Added, ImageAddition, Saved};
 
 /// Images that are sent at once. Each may take twice its 5 MiB while it is read: so many fit beside everything else.
 pub(super) const MOST_SENT: usize = 8;
+/// How long an image waits for others to be sent: a page shows more of them than there are places.
+const MOST_WAITED: Duration = Duration::from_secs(3);
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_secs(3600);
 /// What is younger may still be on its way into its product.
@@ -48,9 +50,11 @@ impl App {
     /// The bytes of an image, and a place among those that are being sent, to be held until the last byte has gone.
     ///
     /// # Errors
-    /// [`Error::Domain`] when it was taken away just now; [`Error::Busy`] while as many as may be are being sent.
+    /// [`Error::Domain`] when it was taken away just now; [`Error::Busy`] when no place becomes free within
+    /// [`MOST_WAITED`].
     pub(crate) async fn image_bytes(&self, image: ImageId) -> Result<(Vec<u8>, OwnedSemaphorePermit), Error> {
-        let place = Arc::clone(&self.image_places).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let place = tokio::time::timeout(MOST_WAITED, Arc::clone(&self.image_places).acquire_owned()).await;
+        let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         let bytes = self.store.image(image).await?.ok_or(domain::Error::NoSuchImage)?;
         Ok((bytes, place))
     }

@@ -109,6 +109,7 @@ pub(crate) async fn add_image(
         content((String = "image/png"), (String = "image/jpeg"), (String = "image/webp"))),
     (status = 304, description = "If-None-Match names it"),
     (status = 404, description = "No such product or image", body = ErrorBody),
+    (status = 503, description = "Too many images are being sent", body = ErrorBody),
 ))]
 #[get("/api/v1/products/{id}/images/{image}")]
 pub(crate) async fn get_image(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, HttpError> {

@@ -70,6 +70,18 @@ async fn an_image_is_served_as_it_was_sent_and_may_be_kept_for_ever() {
 }
 
 #[tokio::test]
+async fn an_image_waits_until_others_are_sent() {
+    let (shop, _) = catalog().await;
+    let mug = a_mug(&shop).await;
+    let large = [PNG, &vec![0; 5 * 1024 * 1024 - PNG.len()]].concat();
+    let added = add(&shop, &mug, "", "image/png", &large).await;
+    let get = || anybody(&shop, Method::GET, &url(&added)).send();
+    let mut slow_readers = futures::future::try_join_all((0..8).map(|_| get())).await.unwrap();
+    let (served, ()) = tokio::join!(get(), async { slow_readers.clear() });
+    assert_eq!(served.unwrap().bytes().await.unwrap().len(), large.len());
+}
+
+#[tokio::test]
 async fn the_bytes_decide_and_not_what_the_client_says() {
     let (shop, _) = catalog().await;
     let mug = a_mug(&shop).await;
