@@ -21,6 +21,8 @@ use crate::store::RowBatch;
 const LOOK: Duration = Duration::from_secs(2);
 /// Rows of one transaction.
 const BATCH: usize = 100;
+/// Variants of one transaction, but for its last row: each is a row of stock and a unique key.
+const BATCH_VARIANTS: usize = 1_000;
 /// Parts of an upload that wait to be read.
 const CHUNKS_AHEAD: usize = 1;
 /// How often a batch is tried whose new products meet others of the same SKU or slug that were made just then.
@@ -156,12 +158,13 @@ impl App {
         mut pieces: mpsc::Receiver<Piece>,
         stop: &CancellationToken,
     ) -> Result<Ended, Obstacle> {
-        let (mut rows, mut last) = (Vec::with_capacity(BATCH), import.bytes_read);
+        let (mut rows, mut variants, mut last) = (Vec::with_capacity(BATCH), 0, import.bytes_read);
         loop {
             let piece = pieces.recv().await.ok_or(Obstacle::Reader)?;
             let ended = match piece {
                 Piece::Row { number, end, row } => {
                     let id = ProductId::from_uuid(self.clock.new_id());
+                    variants += row.as_ref().map_or(0, |row| row.variants.len());
                     rows.push(Numbered { number, id, row });
                     last = end;
                     None
@@ -170,7 +173,8 @@ impl App {
                 Piece::Unreadable(fault) => Some(Ended::Failed(fault)),
                 Piece::Broken(error) => return Err(Obstacle::Upload(error)),
             };
-            if rows.len() == BATCH || (ended.is_some() && !rows.is_empty()) {
+            if rows.len() == BATCH || variants >= BATCH_VARIANTS || (ended.is_some() && !rows.is_empty()) {
+                variants = 0;
                 let batch = self.batch(import, holder, std::mem::take(&mut rows), last);
                 if !self.settle_batch(batch).await? {
                     return Ok(Ended::Lost);
