@@ -25,6 +25,8 @@ use crate::breaker::Breaker;
 use crate::client::Lane;
 use crate::{Error, Notice, Redis, Subscription};
 
+/// Bytes of the largest value that stays in the process.
+const LARGEST: usize = 64 * 1024;
 /// The longest life in the process.
 const PROCESS_LIFE: Duration = Duration::from_secs(10);
 /// How long a generation is remembered. A load that took half of it is not stored in Redis, so that none outlives it.
@@ -104,7 +106,7 @@ impl Cache {
 
     /// Answers the value of a key, loading it when neither level has it. Readers of one process load a key once: the
     /// others wait for the first. `ttl` is its life in Redis; in the process it lives no longer than that, nor than ten
-    /// seconds.
+    /// seconds, and not at all when it has more than 64 KiB: the number of entries bounds the memory of a process.
     ///
     /// # Errors
     /// Only what `load` answers; nothing is stored then, and the next reader that waits loads for itself. A Redis that is
@@ -123,6 +125,10 @@ impl Cache {
             Hit::Miss => "miss",
         };
         self.0.requests.with_label_values(&[self.0.name.as_str(), result]).inc();
+        if hit != Hit::Process && filled.bytes.len() > LARGEST {
+            // Those that wait for it have the slot; who comes later finds it in Redis.
+            self.0.slots.invalidate(key);
+        }
         Ok((filled.bytes.clone(), hit))
     }
 
