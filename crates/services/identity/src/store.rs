@@ -116,6 +116,8 @@ pub(crate) enum EmailChanged {
 pub(crate) struct Renewal {
     pub(crate) user: UserId,
     pub(crate) email: Email,
+    /// Whether that address is verified.
+    pub(crate) is_verified: bool,
     pub(crate) hash: Hash,
     /// UID of that Shop.
     pub(crate) shop: String,

@@ -111,7 +111,8 @@ impl App {
         let hash = self.hashing.hash(password).await.map_err(Error::Hashing)?;
         let user = admin.user.id;
         let Ending { last, before } = self.ending(user, None, Reason::NewShop).await?;
-        let renewal = Renewal { user, email, hash, shop: shop.to_owned(), now: self.now() };
+        let is_verified = admin.user.is_verified && admin.user.email == email;
+        let renewal = Renewal { user, email, is_verified, hash, shop: shop.to_owned(), now: self.now() };
         match self.store.renew_first_admin(renewal, &last).await? {
             Renewed::Done => {
                 let ended = before + self.ended(&last, Reason::NewShop);

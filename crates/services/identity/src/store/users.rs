@@ -169,12 +169,13 @@ impl Store {
         renewal: Renewal,
         revocations: &[Revocation],
     ) -> Result<Renewed, Error> {
-        let Renewal { user, email, hash, shop, now } = renewal;
+        let Renewal { user, email, is_verified, hash, shop, now } = renewal;
         let mut guard = first_admin();
         guard.extend(doc! { "_id": user.to_string(), "shops": { "$ne": &shop } });
         let change = doc! {
             "$set": {
                 email::FIELD: email::stored(&email),
+                "email_verified": is_verified,
                 "password": hash.as_str(),
                 "updated_at": bson::DateTime::from(now),
             },
