@@ -23,6 +23,8 @@ pub struct Call {
     pub callers: Vec<String>,
     /// The services that answer it.
     pub services: Vec<String>,
+    /// Whether it stands for a newer call.
+    pub is_older: bool,
 }
 
 impl Call {
@@ -62,10 +64,18 @@ async fn documented(base: &str) -> Vec<Call> {
                 template: template.clone(),
                 callers: texts("x-callers"),
                 services: texts("tags"),
+                is_older: operation["deprecated"] == true,
             });
         }
     }
     calls
+}
+
+/// Whether a call is one for older clients, by its path: what is not under `/api/v1` is, but for what the front answers itself
+/// and for what a standard has named.
+fn is_older(call: &Call) -> bool {
+    let stands_alone = call.services == ["edge"] || call.template.starts_with("/.well-known/");
+    !(call.template.starts_with("/api/v1/") || stands_alone)
 }
 
 /// What is not as the table promises at the shop at a URL, one line each. The shop is one that nobody has used: the table fills
@@ -77,11 +87,17 @@ async fn documented(base: &str) -> Vec<Call> {
 pub async fn broken_promises(base: &str, given: BTreeMap<String, String>) -> Vec<String> {
     let rows = table::rows();
     let listed: BTreeSet<String> = rows.iter().map(|row| row.call.clone()).collect();
-    let served: BTreeSet<String> = served(base).await.iter().map(Call::name).collect();
+    let calls = served(base).await;
+    let served: BTreeSet<String> = calls.iter().map(Call::name).collect();
     let mut broken: Vec<_> =
         served.difference(&listed).map(|call| format!("{call} has no row in calls.yaml")).collect();
     broken.extend(listed.difference(&served).map(|call| format!("{call} has a row, and the shop does not have it")));
-    let mut runner = Runner::new(base.to_owned(), given);
+    let is_marked = |call: &&Call| call.is_older == is_older(call);
+    let unmarked =
+        calls.iter().filter(|call| !is_marked(call)).map(|call| format!("{} is marked wrongly", call.name()));
+    broken.extend(unmarked);
+    let older = calls.iter().filter(|call| call.is_older).map(Call::name).collect();
+    let mut runner = Runner::new(base.to_owned(), given, older);
     for row in &rows {
         if let Err(why) = runner.make(row).await {
             broken.push(format!("{} {}: {why}", row.id, row.call));

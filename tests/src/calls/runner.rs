@@ -1,9 +1,10 @@
 //! Makes the calls of the table against any shop, by its base URL, and remembers what rows keep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
 use super::table::{Row, misfit};
@@ -20,23 +21,33 @@ pub(crate) struct Runner {
     base: String,
     /// By name: what was given, and what rows have kept.
     kept: BTreeMap<String, String>,
+    /// The calls that stand for newer ones.
+    older: BTreeSet<String>,
     /// How many rows were made.
     made: usize,
 }
 
+/// What came back.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Value,
+}
+
 impl Runner {
-    /// Against the shop at a URL.
-    pub(crate) fn new(base: String, given: BTreeMap<String, String>) -> Self {
+    /// Against the shop at a URL; `older` are the calls that it has for older clients.
+    pub(crate) fn new(base: String, given: BTreeMap<String, String>, older: BTreeSet<String>) -> Self {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let mut kept = given;
         kept.insert("unknown".to_owned(), UNKNOWN.to_owned());
-        Self { client, base, kept, made: 0 }
+        Self { client, base, kept, older, made: 0 }
     }
 
     /// Makes one call and says what is not as promised.
     pub(crate) async fn make(&mut self, row: &Row) -> Result<(), String> {
         self.made += 1;
-        let (status, body) = self.answered(row).await;
+        let Answer { status, headers, body } = self.answered(row).await;
         if status != row.status {
             return Err(format!("answered {status} instead of {}: {body}", row.status));
         }
@@ -44,6 +55,15 @@ impl Runner {
             && let Some(why) = misfit(&self.filled(shape), &body, "")
         {
             return Err(format!("{why} in {body}"));
+        }
+        for (name, shape) in &row.answers {
+            let sent = headers.get(name).and_then(|value| value.to_str().ok()).map_or(Value::Null, Value::from);
+            if let Some(why) = misfit(&self.filled(shape), &sent, name) {
+                return Err(why);
+            }
+        }
+        if let Some(why) = self.breach(row, &headers) {
+            return Err(format!("{why} in {headers:?}"));
         }
         for (name, pointer) in &row.keep {
             let found = body.pointer(pointer).ok_or_else(|| format!("nothing at {pointer} in {body}"))?;
@@ -53,16 +73,41 @@ impl Runner {
         Ok(())
     }
 
+    /// What every answer promises in its headers, and this one has not.
+    fn breach(&self, row: &Row, headers: &HeaderMap) -> Option<String> {
+        let has = |name: &str, part: &str| {
+            headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(|value| value.contains(part)))
+        };
+        // Providers of payments are known by their signatures, and not to be put off.
+        let is_limited = !row.call.contains("/webhooks/");
+        let is_older = self.older.contains(&row.call);
+        let promised = [
+            (has("x-request-id", ""), "no X-Request-Id"),
+            (has("x-content-type-options", "nosniff"), "no nosniff"),
+            (has("content-security-policy", ""), "no Content-Security-Policy"),
+            (has("referrer-policy", ""), "no Referrer-Policy"),
+            (has("strict-transport-security", ""), "no Strict-Transport-Security"),
+            (!has("x-powered-by", ""), "an X-Powered-By"),
+            (has("ratelimit-policy", "w=") == is_limited, "no RateLimit-Policy, or one where nobody is limited"),
+            (has("ratelimit-remaining", "") == is_limited, "no RateLimit-Remaining, or the reverse"),
+            (has("x-ratelimit-limit", "") == is_limited, "no X-RateLimit-Limit, or the reverse"),
+            (has("x-ratelimit-reset", "") == is_limited, "no X-RateLimit-Reset, or the reverse"),
+            (has("deprecation", "") == is_older, "a Deprecation where none belongs, or the reverse"),
+            (has("link", "successor-version") == is_older, "a successor where none belongs, or the reverse"),
+        ];
+        promised.into_iter().find(|(kept, _)| !kept).map(|(_, why)| why.to_owned())
+    }
+
     /// What is answered in the end, also by a shop with too much to do.
-    async fn answered(&self, row: &Row) -> (u16, Value) {
-        let is_it = |(status, body): &(u16, Value)| {
-            let comes = row.until.iter().all(|(pointer, value)| body.pointer(pointer) == Some(value));
+    async fn answered(&self, row: &Row) -> Answer {
+        let is_it = |Answer { status, body, .. }: &Answer| {
+            let comes = row.until.iter().all(|(pointer, value)| body.pointer(pointer) == Some(&self.filled(value)));
             comes && (*status == row.status || !asks_again(*status, body))
         };
         until(&format!("{} answers {} {:?}", row.call, row.status, row.until), || self.ask(row), is_it).await
     }
 
-    async fn ask(&self, row: &Row) -> (u16, Value) {
+    async fn ask(&self, row: &Row) -> Answer {
         let (method, template) = row.call.split_once(' ').unwrap_or_else(|| panic!("{} has no method", row.call));
         let path = self.text(row.path.as_deref().unwrap_or(template));
         let url = format!("{}{path}", self.base);
@@ -82,10 +127,14 @@ impl Runner {
         if let Some(body) = &row.body {
             request = request.json(&self.filled(body));
         }
+        if let Some(upload) = &row.upload {
+            let bytes = upload.bytes().or_else(|| upload.text.as_deref().map(|text| self.text(text).into_bytes()));
+            request = request.header(CONTENT_TYPE, &upload.media_type).body(bytes.unwrap_or_default());
+        }
         let reply = request.send().await.unwrap_or_else(|error| panic!("{}: {error}", row.call));
-        let status = reply.status().as_u16();
+        let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
         let text = reply.text().await.unwrap_or_else(|error| panic!("{}: {error}", row.call));
-        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
     }
 
     /// The same with what was kept in place of its names, the longest names first.

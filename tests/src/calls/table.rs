@@ -18,13 +18,39 @@ pub(crate) struct Row {
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Option<Value>,
+    /// A body that is no JSON.
+    pub(crate) upload: Option<Upload>,
     pub(crate) status: u16,
     /// Values that the answer comes to have, by JSON pointer.
     #[serde(default)]
     pub(crate) until: BTreeMap<String, Value>,
     pub(crate) shape: Option<Value>,
+    /// Headers of the answer, each as a shape.
+    #[serde(default)]
+    pub(crate) answers: BTreeMap<String, Value>,
     #[serde(default)]
     pub(crate) keep: BTreeMap<String, String>,
+}
+
+/// A body and its media type.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Upload {
+    #[serde(rename = "type")]
+    pub(crate) media_type: String,
+    /// As it is, with what was kept in place of its names.
+    pub(crate) text: Option<String>,
+    /// Its bytes, two digits each.
+    pub(crate) hex: Option<String>,
+}
+
+impl Upload {
+    /// The bytes of `hex`, if it has any.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        let digits = self.hex.as_deref()?.as_bytes();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        digits.chunks(2).map(byte).collect()
+    }
 }
 
 /// All rows, in their order.
