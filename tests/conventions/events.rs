@@ -1,13 +1,27 @@
 //! Every event has a producer, and a consumer or the mark "outward" (ARCHITECTURE.md).
 
-use shop_config::SERVICES;
+use shop_config::{SERVICES, Store};
 use shop_types::Topic;
 use shop_types::event::Audience;
 
 #[test]
 fn every_topic_is_emitted_by_a_service_of_the_table() {
     for topic in Topic::ALL {
-        assert!(shop_config::service(topic.producer()).is_some(), "{} comes from nobody", topic.name());
+        assert!(!topic.producers().is_empty(), "{} comes from nobody", topic.name());
+        for producer in topic.producers() {
+            assert!(shop_config::service(producer).is_some(), "{} comes from {producer}, who is nobody", topic.name());
+        }
+    }
+}
+
+#[test]
+fn whoever_keeps_data_tells_what_staff_changes() {
+    let mut keepers: Vec<_> = SERVICES.iter().filter(|spec| spec.needs(Store::MongoDb)).map(|spec| spec.name).collect();
+    keepers.sort_unstable();
+    for topic in [Topic::StaffCalled, Topic::StaffAnswered] {
+        let mut producers = topic.producers().to_vec();
+        producers.sort_unstable();
+        assert_eq!(producers, keepers, "{}", topic.name());
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn consumers_of(producer: Service) -> Vec<Service> {
 }
 
 fn produced_by(name: &str, producer: Service) -> bool {
-    Topic::from_name(name).is_some_and(|topic| topic.producer() == producer.name())
+    Topic::from_name(name).is_some_and(|topic| topic.producers().contains(&producer.name()))
 }
 
 impl Relay {

@@ -31,9 +31,9 @@ pub(crate) const MOVEMENTS: Place = Place { service: "inventory", collection: "m
 pub(crate) const PAYMENTS: Place = Place { service: "payment", collection: "payments" };
 
 /// The services that tell of something.
-pub(crate) const PRODUCERS: [&str; 4] = ["identity", "inventory", "payment", "order"];
+pub(crate) const PRODUCERS: [&str; 6] = ["identity", "catalog", "inventory", "cart", "payment", "order"];
 /// The services that listen.
-pub(crate) const CONSUMERS: [&str; 5] = ["catalog", "inventory", "cart", "payment", "order"];
+pub(crate) const CONSUMERS: [&str; 6] = ["identity", "catalog", "inventory", "cart", "payment", "order"];
 
 /// All that must be there before anything is judged.
 fn required() -> Vec<Place> {

@@ -227,7 +227,9 @@ pub(super) fn change_of(envelope: &Envelope) -> Option<(OrderId, Change)> {
         | Event::UserDeleted(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => return None,
+        | Event::SessionRevoked(_)
+        | Event::StaffCalled(_)
+        | Event::StaffAnswered(_) => return None,
     };
     Some((fact.order_id, change(fact.payment_id.clone(), fact.reason.clone())))
 }

@@ -6,7 +6,7 @@ use shop_mongo::Document;
 use super::{Fields, Unreadable};
 
 /// Every topic, and the services that consume it.
-const EVENTS: [(&str, &[&str]); 22] = [
+const EVENTS: [(&str, &[&str]); 24] = [
     ("order.created", &["identity"]),
     ("order.confirmed", &["payment", "cart"]),
     ("order.rejected", &["inventory", "payment"]),
@@ -29,6 +29,8 @@ const EVENTS: [(&str, &[&str]); 22] = [
     ("password.forgotten", &[]),
     ("email.entered", &[]),
     ("session.revoked", &[]),
+    ("staff.called", &["identity"]),
+    ("staff.answered", &["identity"]),
 ];
 
 /// The services that consume a topic.

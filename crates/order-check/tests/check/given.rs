@@ -45,10 +45,10 @@ impl Books {
         let began = now().saturating_sub(SignedDuration::from_hours(2)).unwrap();
         let books = Self { mongodb, mongo, folder: tempfile::tempdir().unwrap(), began };
         let collections = [
-            ("identity", &["outbox"][..]),
-            ("catalog", &["inbox", "dead_letters"]),
+            ("identity", &["outbox", "inbox", "dead_letters"][..]),
+            ("catalog", &["outbox", "inbox", "dead_letters"]),
             ("inventory", &["stock", "reservations", "movements", "outbox", "inbox", "dead_letters"]),
-            ("cart", &["inbox", "dead_letters"]),
+            ("cart", &["outbox", "inbox", "dead_letters"]),
             ("payment", &["payments", "outbox", "inbox", "dead_letters"]),
             ("order", &["orders", "outbox", "inbox", "dead_letters"]),
         ];

@@ -41,7 +41,9 @@ async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
         | Event::UserCreated(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => return Ok(()),
+        | Event::SessionRevoked(_)
+        | Event::StaffCalled(_)
+        | Event::StaffAnswered(_) => return Ok(()),
     };
     app.clear_ordered(envelope.id, fact.cart).await.map_err(HandleError::of)
 }

@@ -44,7 +44,9 @@ async fn handle(app: &App, batch: Vec<Envelope>) -> Vec<Result<(), HandleError>>
         | Event::UserDeleted(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => None,
+        | Event::SessionRevoked(_)
+        | Event::StaffCalled(_)
+        | Event::StaffAnswered(_) => None,
     });
     let outcome = app.remember_stock(facts.collect()).await;
     (0..count).map(|_| outcome.as_ref().map_err(HandleError::retry).copied()).collect()

@@ -22,7 +22,7 @@ use crate::app::App;
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/products", Access::PUBLIC),
     (Method::Post, "/api/v1/products", Access::STAFF),
-    (Method::Post, "/api/v1/products/batch-get", Access::SERVICE),
+    (Method::Post, "/api/v1/products/batch-get", Access::SERVICE.reads()),
     (Method::Post, "/api/v1/products/imports", Access::STAFF),
     (Method::Get, "/api/v1/products/imports/{id}", Access::STAFF),
     (Method::Get, "/api/v1/products/exports", Access::STAFF),

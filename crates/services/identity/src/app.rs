@@ -3,6 +3,7 @@
 mod account;
 mod addresses;
 mod api_keys;
+mod audit;
 mod customer_orders;
 mod deletions;
 mod error;

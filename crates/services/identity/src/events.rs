@@ -1,16 +1,16 @@
-//! Events in: an order was placed, so whoever placed it has one more.
+//! Events in: an order was placed, so whoever placed it has one more; staff or a program has called, which is written down.
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use shop_events::{HandleError, Handler};
-use shop_types::{Envelope, Event, Topic};
+use shop_types::{Envelope, Event, EventId, StaffCall, Topic};
 
 use crate::app::App;
 use crate::domain::CustomerOrder;
 
 /// What is consumed.
-pub(crate) const TOPICS: &[Topic] = &[Topic::OrderCreated];
+pub(crate) const TOPICS: &[Topic] = &[Topic::OrderCreated, Topic::StaffCalled, Topic::StaffAnswered];
 
 /// Hands the events of one delivery to the [`App`] together.
 pub(crate) fn handler(app: &Arc<App>) -> Handler {
@@ -22,10 +22,22 @@ pub(crate) fn handler(app: &Arc<App>) -> Handler {
 }
 
 async fn handle(app: &App, batch: Vec<Envelope>) -> Vec<Result<(), HandleError>> {
-    let count = batch.len();
-    let (events, orders): (Vec<_>, Vec<_>) = batch.into_iter().map(|event| (event.id, placed(&event))).unzip();
-    let outcome = app.remember_orders(events, orders).await;
-    (0..count).map(|_| outcome.as_ref().map_err(HandleError::retry).copied()).collect()
+    let are_calls: Vec<bool> = batch.iter().map(|event| call(event).is_some()).collect();
+    let calls: Vec<(EventId, StaffCall)> = batch.iter().filter_map(call).collect();
+    let others = batch.iter().filter(|event| call(event).is_none());
+    let (events, orders): (Vec<_>, Vec<_>) = others.map(|event| (event.id, placed(event))).unzip();
+    let remembered = async { if events.is_empty() { Ok(()) } else { app.remember_orders(events, orders).await } };
+    let written = async { if calls.is_empty() { Ok(()) } else { app.write_calls(calls).await } };
+    // What has become of the one says nothing about the other.
+    let (remembered, written) = futures::join!(remembered, written);
+    let outcome = |is_call| if is_call { &written } else { &remembered };
+    are_calls.into_iter().map(|is_call| outcome(is_call).as_ref().map_err(HandleError::retry).copied()).collect()
+}
+
+/// The call that an event tells of; `None` for other events.
+fn call(envelope: &Envelope) -> Option<(EventId, StaffCall)> {
+    let (Event::StaffCalled(call) | Event::StaffAnswered(call)) = &envelope.event else { return None };
+    Some((envelope.id, call.clone()))
 }
 
 /// The order of a person; `None` for a guest's.
@@ -55,6 +67,8 @@ fn placed(envelope: &Envelope) -> Option<CustomerOrder> {
         | Event::UserDeleted(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => None,
+        | Event::SessionRevoked(_)
+        | Event::StaffCalled(_)
+        | Event::StaffAnswered(_) => None,
     }
 }

@@ -53,6 +53,5 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         .errors(routes::CODES)
         .consume(events::TOPICS, events::handler(&app))
         .background("exports", Box::pin(exports))
-        .background("answers about revoked sessions", Box::pin(answers))
-        .relay())
+        .background("answers about revoked sessions", Box::pin(answers)))
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod api_keys;
+mod audit;
 mod auth;
 pub(crate) mod body;
 mod customer_orders;
@@ -152,6 +153,6 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(api_keys::create_api_key)
         .service(api_keys::get_api_key)
         .service(api_keys::remove_api_key)
-        .service(users::list_audit)
+        .service(audit::list_audit)
         .service(keys::key_set);
 }

@@ -31,6 +31,8 @@ use crate::domain::{Session, User};
 
 const USERS: &str = "users";
 const SESSIONS: &str = "sessions";
+/// Whose inbox rows are ours.
+const GROUP: &str = "identity";
 
 const FIRST_ADMIN_INDEX: &str = "first_admin";
 

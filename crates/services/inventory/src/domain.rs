@@ -146,7 +146,9 @@ impl Command {
             | Event::UserDeleted(_)
             | Event::PasswordForgotten(_)
             | Event::EmailEntered(_)
-            | Event::SessionRevoked(_) => return None,
+            | Event::SessionRevoked(_)
+            | Event::StaffCalled(_)
+            | Event::StaffAnswered(_) => return None,
         })
     }
 }

@@ -35,6 +35,5 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         .errors(routes::CODES)
         .grpc(Routes::new(rpc::server(&app)))
         .prepare("collections", prepare)
-        .consume(events::TOPICS, events::handler(&app))
-        .relay())
+        .consume(events::TOPICS, events::handler(&app)))
 }

@@ -48,7 +48,9 @@ async fn handle(app: Arc<App>, envelope: Envelope) -> Result<(), HandleError> {
         | Event::UserCreated(_)
         | Event::PasswordForgotten(_)
         | Event::EmailEntered(_)
-        | Event::SessionRevoked(_) => {
+        | Event::SessionRevoked(_)
+        | Event::StaffCalled(_)
+        | Event::StaffAnswered(_) => {
             return Err(HandleError::Poison("order listens to payments and deleted accounts alone".into()));
         }
     };

@@ -50,7 +50,6 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         .errors(routes::CODES)
         .grpc(Routes::new(rpc::server(&app)))
         .consume(events::TOPICS, events::handler(&app))
-        .relay()
         .background("recovery of orders", Box::pin(recovery))
         .background("forgetting of people", Box::pin(forgetting))
         .background("count of stuck orders", Box::pin(count)))

@@ -43,7 +43,6 @@ pub async fn service(config: &Config) -> anyhow::Result<Service> {
         .grpc(rpc::servers(&app))
         .prepare("collections", prepare)
         .consume(events::TOPICS, events::handler(&app))
-        .relay()
         .background("driver", driver)
         .background("reconciliation", reconciliation))
 }

@@ -52,7 +52,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         ],
         aliases: &["/user", "/users", "/auth", "/api/auth"],
         peers: &["order", "cart", "payment"],
-        consumes: &["order.created"],
+        consumes: &["order.created", "staff.called", "staff.answered"],
         stores: &[Store::MongoDb, Store::Redis],
     },
     ServiceSpec {

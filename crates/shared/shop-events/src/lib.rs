@@ -1,12 +1,14 @@
 //! Events from one service's database to another's, at least once on the wire and once in effect.
 //!
 //! What belongs here: the relay that carries outbox rows into a stream, the consumer that hands a stream's events to a
-//! service, the letters that nobody could deliver, and how every pod hears of revoked sessions: where MongoDB meets Redis.
+//! service, the letters that nobody could deliver, the writes of staff on their way to the audit log, and how every pod hears
+//! of revoked sessions: where MongoDB meets Redis.
 //! What does not: rows and inbox (shop-mongo), streams (shop-redis), and what an event means (the services).
 //!
 //! Redis may lose anything at any time. An outbox row is the event until every consuming service has durably handled it;
 //! the inbox makes the second delivery of an event do nothing.
 
+mod audit;
 mod consumer;
 mod dead_letters;
 mod each;
@@ -18,6 +20,7 @@ mod routes;
 
 use shop_mongo::Setup;
 
+pub use audit::OutboxTrail;
 pub use consumer::spawn_consumer;
 pub use dead_letters::{DeadLetter, DeadLetters, LetterError, LetterPage};
 pub use each::each;

@@ -23,12 +23,15 @@ pub(crate) fn streams_of(service: &str, topics: &[Topic]) -> Result<BTreeMap<&'s
         if !spec.consumes.contains(&topic.name()) {
             return Err(format!("the service table does not say that {service} consumes {}", topic.name()));
         }
-        streams.entry(topic.producer()).or_default().push(*topic);
+        for producer in topic.producers() {
+            streams.entry(*producer).or_default().push(*topic);
+        }
     }
-    let left_out = |name: &&&str| {
-        Topic::from_name(name)
-            .is_none_or(|topic| streams.get(topic.producer()).is_some_and(|topics| !topics.contains(&topic)))
+    let lacks = |topic: Topic| {
+        let mut own = topic.producers().iter().filter_map(|producer| streams.get(producer));
+        own.any(|topics| !topics.contains(&topic))
     };
+    let left_out = |name: &&&str| Topic::from_name(name).is_none_or(lacks);
     if let Some(name) = spec.consumes.iter().find(left_out) {
         return Err(format!("{service} consumes {name} by another consumer of the same stream, or nobody knows it"));
     }
@@ -36,7 +39,7 @@ pub(crate) fn streams_of(service: &str, topics: &[Topic]) -> Result<BTreeMap<&'s
 }
 
 fn produced_by(name: &str, producer: &str) -> bool {
-    Topic::from_name(name).is_some_and(|topic| topic.producer() == producer)
+    Topic::from_name(name).is_some_and(|topic| topic.producers().contains(&producer))
 }
 
 #[cfg(test)]
@@ -48,17 +51,21 @@ mod tests {
         for spec in SERVICES {
             for name in spec.consumes {
                 let topic = Topic::from_name(name).unwrap();
-                assert!(consumers_of(topic.producer()).contains(&spec.name), "{name}");
+                for producer in topic.producers() {
+                    assert!(consumers_of(producer).contains(&spec.name), "{name}");
+                }
             }
         }
-        assert_eq!(consumers_of("cart"), [""; 0]);
+        assert_eq!(consumers_of("cart"), ["identity"]);
+        assert_eq!(consumers_of("edge"), [""; 0]);
     }
 
     #[test]
     fn a_consumer_takes_all_topics_of_a_stream_or_none() {
         let spec = SERVICES.iter().find(|spec| spec.name == "inventory").unwrap();
         let all: Vec<Topic> = spec.consumes.iter().filter_map(|name| Topic::from_name(name)).collect();
-        let (of_orders, others): (Vec<Topic>, Vec<Topic>) = all.iter().partition(|topic| topic.producer() == "order");
+        let (of_orders, others): (Vec<Topic>, Vec<Topic>) =
+            all.iter().partition(|topic| topic.producers() == ["order"]);
         assert!(of_orders.len() > 1 && !others.is_empty(), "the table has what this test needs: {all:?}");
 
         let whole = streams_of("inventory", &of_orders).unwrap();
@@ -68,5 +75,19 @@ mod tests {
         assert!(streams_of("inventory", &of_orders[1..]).unwrap_err().contains(of_orders[0].name()));
         assert!(streams_of("inventory", &[Topic::UserCreated]).unwrap_err().contains("user.created"));
         assert!(streams_of("nobody", &[]).is_err());
+    }
+
+    #[test]
+    fn a_topic_of_many_services_is_heard_in_all_their_streams() {
+        let spec = SERVICES.iter().find(|spec| spec.name == "identity").unwrap();
+        let all: Vec<Topic> = spec.consumes.iter().filter_map(|name| Topic::from_name(name)).collect();
+        let streams = streams_of("identity", &all).unwrap();
+        assert_eq!(streams.keys().copied().collect::<Vec<_>>(), {
+            let mut producers = Topic::StaffCalled.producers().to_vec();
+            producers.sort_unstable();
+            producers
+        });
+        assert_eq!(streams["order"].len(), 3);
+        assert!(streams_of("identity", &[Topic::StaffCalled]).is_err(), "order.created comes in the same stream");
     }
 }

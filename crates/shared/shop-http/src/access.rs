@@ -12,18 +12,20 @@ use crate::limit::Kind;
 
 /// Which kinds of caller a route lets in. Whose data they then see, the service decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Access(u8);
+pub struct Access(u16);
 
 impl Access {
-    const ANYBODY: u8 = 1;
-    const GUESTS: u8 = 2;
-    const CUSTOMERS: u8 = 4;
-    const STAFF_ROLE: u8 = 8;
-    const ADMINS: u8 = 16;
-    const SERVICES: u8 = 32;
+    const ANYBODY: u16 = 1;
+    const GUESTS: u16 = 2;
+    const CUSTOMERS: u16 = 4;
+    const STAFF_ROLE: u16 = 8;
+    const ADMINS: u16 = 16;
+    const SERVICES: u16 = 32;
     /// Not a caller: under which limit requests are counted.
-    const GUESSED: u8 = 64;
-    const UNCOUNTED: u8 = 128;
+    const GUESSED: u16 = 64;
+    const UNCOUNTED: u16 = 128;
+    /// Not a caller, either: whether it only reads, whatever its method.
+    const READS: u16 = 256;
 
     /// Everybody, with or without a token. A bad token is refused all the same.
     pub const PUBLIC: Self = Self(63);
@@ -54,6 +56,17 @@ impl Access {
     #[must_use]
     pub const fn uncounted(self) -> Self {
         Self(self.0 | Self::UNCOUNTED)
+    }
+
+    /// The same, for a route that changes nothing although its method is one of those that do: the audit log leaves it out.
+    #[must_use]
+    pub const fn reads(self) -> Self {
+        Self(self.0 | Self::READS)
+    }
+
+    /// Whether nothing changes by it, whatever its method.
+    pub(crate) const fn only_reads(self) -> bool {
+        self.0 & Self::READS != 0
     }
 
     /// Under which limit its requests are counted, if they are.

@@ -1,5 +1,5 @@
 //! What every request passes before and after its handler, in one fixed order: request id, token, access table, trace,
-//! rate limit, overload, deadline, panic, error body, security headers, CORS, gzip, metrics.
+//! rate limit, overload, deadline, audit log, panic, error body, security headers, CORS, gzip, metrics.
 //!
 //! What does not belong here: what a caller may see (the service decides) and anything that only one service needs.
 
@@ -7,6 +7,7 @@ mod answer;
 mod gzip;
 mod load;
 mod observe;
+mod record;
 mod request;
 
 use std::any::Any;
@@ -33,6 +34,7 @@ use self::gzip::Wish;
 pub(crate) use self::gzip::takes_gzip;
 use self::load::{Load, key_of};
 use self::observe::{Observation, Recorders};
+use self::record::{Record, Trails};
 use self::request::{Credentials, Facts};
 use crate::access::{Found, Verdict};
 use crate::limit::{Client, Kind};
@@ -56,6 +58,7 @@ struct Inner {
     limiter: Limiter,
     cors: Cors,
     load: Arc<Load>,
+    trails: Trails,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
 }
@@ -102,7 +105,8 @@ impl Guard {
         let aliases = mounts.iter().flat_map(Mount::names);
         let successors = aliases.map(|alias| ((alias.method.as_str(), alias.template), alias.successor)).collect();
         let table = AccessTable::new(&routes);
-        Ok(Self(Arc::new(Inner { table, successors, recorders, limiter, cors, load, verifier, clock })))
+        let trails = Trails::of(mounts);
+        Ok(Self(Arc::new(Inner { table, successors, recorders, limiter, cors, load, trails, verifier, clock })))
     }
 
     /// Takes one request through.
@@ -128,7 +132,8 @@ impl Guard {
             Admission::Serve(credentials) => {
                 match self.0.load.enter(key_of(facts.method(), template.unwrap_or_default())) {
                     Some(mut permit) => {
-                        let serving = serve(&facts, credentials, request, next);
+                        let record = self.0.trails.record(&facts, credentials.user(), template, &*self.0.clock);
+                        let serving = attend(record, &facts, credentials, request, next);
                         let (served, waited) = context::with_waits(serving).instrument(span.clone()).await;
                         permit.excuse(waited);
                         served
@@ -235,26 +240,44 @@ impl Guard {
     }
 }
 
-/// Runs the handler within the context of its request.
-async fn serve<B: MessageBody + 'static>(
+/// Serves a request within its context and its time, and has it written down before and after where it must be.
+async fn attend<B: MessageBody + 'static>(
+    record: Option<Record>,
     facts: &Facts,
     credentials: Credentials,
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, HttpError> {
+    let deadline = Instant::now() + REQUEST_DEADLINE;
     let context = Context {
         request_id: facts.request_id(),
-        deadline: Some(Instant::now() + REQUEST_DEADLINE),
+        deadline: Some(deadline),
         authorization: credentials.authorization(),
         guest_token: credentials.guest_token(),
     };
+    let until = deadline + GRACE;
     credentials.attach(&request);
+    let Some(record) = record else { return serve(context, until, facts, request, next).await };
+    context::scope(context.clone(), record.begin(until)).await?;
+    let served = serve(context, until, facts, request, next).await;
+    record.end(served.as_ref().map_or_else(HttpError::status, ServiceResponse::status)).await;
+    served
+}
+
+/// Runs the handler.
+async fn serve<B: MessageBody + 'static>(
+    context: Context,
+    until: Instant,
+    facts: &Facts,
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, HttpError> {
     // actix-web would route HEAD apart from GET; the connection still knows, and leaves the body out.
     if facts.method() == "HEAD" {
         request.head_mut().method = actix_web::http::Method::GET;
     }
     let call = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind();
-    match tokio::time::timeout(REQUEST_DEADLINE + GRACE, context::scope(context, call)).await {
+    match tokio::time::timeout_at(until, context::scope(context, call)).await {
         Ok(Ok(Ok(response))) => Ok(response.map_into_boxed_body()),
         Ok(Ok(Err(error))) => Err(answer::foreign(&error)),
         Ok(Err(panic)) => Err(HttpError::internal(format!("the handler panicked: {}", panic_text(&*panic)))),

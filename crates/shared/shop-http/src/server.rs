@@ -12,6 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpServer};
 use shop_telemetry::metrics::Metrics;
+use shop_types::AuditTrail;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -37,6 +38,8 @@ pub struct Mount {
     access: Arc<[Route]>,
     /// What its routes are other names of, if they are.
     aliases: &'static [Alias],
+    /// Where writes of staff are kept.
+    trail: Option<Arc<dyn AuditTrail>>,
     configure: Configure,
 }
 
@@ -60,7 +63,7 @@ impl Mount {
             config.app_data(data.clone());
             configure(config);
         });
-        Self { service, metrics, access: access.into(), aliases: &[], configure }
+        Self { service, metrics, access: access.into(), aliases: &[], trail: None, configure }
     }
 
     /// The same for aliases. `is_open` lets callers without a token use those that say so.
@@ -73,6 +76,13 @@ impl Mount {
     ) -> Self {
         let access = aliases.iter().map(|alias| alias.route(is_open)).collect();
         Self { access, aliases, ..Self::new(service, metrics, app, &[], configure) }
+    }
+
+    /// The same, with every write of staff, an admin or a program written down before it is carried out. A write that cannot
+    /// be written down is refused (503), and nothing is done.
+    #[must_use]
+    pub fn recorded(self, trail: Arc<dyn AuditTrail>) -> Self {
+        Self { trail: Some(trail), ..self }
     }
 
     /// The service that owns the routes.
@@ -91,6 +101,10 @@ impl Mount {
     #[must_use]
     pub fn names(&self) -> &'static [Alias] {
         self.aliases
+    }
+
+    pub(crate) fn trail(&self) -> Option<&Arc<dyn AuditTrail>> {
+        self.trail.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -15,7 +15,7 @@ use shop_proto::pod::{
     ListDeadLettersRequest, OpenApiReply, OpenApiRequest, RetryDeadLetterReply, RetryDeadLetterRequest,
 };
 use shop_redis::Redis;
-use shop_types::Clock;
+use shop_types::{AuditTrail, Clock};
 use tonic::{Request, Response, Status};
 
 /// How long a part that is asked after may take: what takes longer is not there for anybody.
@@ -30,6 +30,8 @@ pub(crate) struct PodInfo {
     pub(crate) redis: Vec<Redis>,
     /// Of each service that consumes events.
     pub(crate) letters: BTreeMap<&'static str, DeadLetters>,
+    /// Where each service keeps what admins do with them.
+    pub(crate) trails: BTreeMap<&'static str, Arc<dyn AuditTrail>>,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) clock: Arc<dyn Clock>,
 }

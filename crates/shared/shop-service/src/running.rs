@@ -100,7 +100,7 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
         tokio::net::TcpListener::bind(config.grpc).await.with_context(|| format!("failed to bind {}", config.grpc))?;
     let addresses = (http.local_addr()?, grpc.local_addr()?, admin_listener.local_addr()?);
 
-    let mounts: Vec<_> = services.iter().flat_map(|service| service.mounts.iter().cloned()).collect();
+    let mounts: Vec<_> = services.iter().flat_map(Service::recorded_mounts).collect();
     let codes: Vec<_> = services.iter().flat_map(|service| service.codes.iter().copied()).collect();
     let document = openapi::collect(name, &mounts, &codes)?;
     for service in &services {
@@ -116,6 +116,7 @@ pub async fn launch(services: Vec<Service>) -> anyhow::Result<Running> {
             mongo: services.iter().filter_map(|service| service.mongo.clone()).collect(),
             redis: services.iter().filter_map(|service| service.redis.clone()).collect(),
             letters: services.iter().filter_map(Service::dead_letters).collect(),
+            trails: services.iter().filter_map(|service| Some((service.spec.name, service.trail()?))).collect(),
             verifier: std::sync::Arc::clone(&verifier),
             clock: std::sync::Arc::clone(&clock),
         }

@@ -7,13 +7,13 @@ use futures::future::BoxFuture;
 use prometheus::IntGauge;
 use shop_auth::Verifier;
 use shop_config::{Aliases, Config, ServiceSpec, Store};
-use shop_events::{DeadLetters, Handler};
+use shop_events::{DeadLetters, Handler, OutboxTrail};
 use shop_http::{Alias, Code, Mount, Route};
 use shop_mesh::Mesh;
 use shop_mongo::Mongo;
 use shop_redis::Redis;
 use shop_telemetry::metrics::Metrics;
-use shop_types::{Clock, Topic};
+use shop_types::{AuditTrail, Clock, Topic};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -40,7 +40,6 @@ pub struct Service {
     pub(crate) grpc: Option<Routes>,
     pub(crate) prepare: Vec<(&'static str, Prepare)>,
     pub(crate) consumers: Vec<(&'static [Topic], Handler)>,
-    pub(crate) relays: bool,
     pub(crate) background: Vec<(&'static str, BoxFuture<'static, ()>)>,
 }
 
@@ -78,6 +77,13 @@ impl Service {
             None
         };
         let mesh = Mesh::new(spec.name, config, &metrics).context("failed to make the clients of other services")?;
+        let outbox = mongo.clone().map(|mongo| -> (&'static str, Prepare) {
+            let ensure = move || -> BoxFuture<'static, anyhow::Result<()>> {
+                let mongo = mongo.clone();
+                Box::pin(async move { Ok(mongo.ensure(&shop_events::relay_setup()).await?) })
+            };
+            ("outbox", Arc::new(ensure))
+        });
         Ok(Self {
             spec,
             config: config.clone(),
@@ -92,9 +98,8 @@ impl Service {
             codes: &[],
             document: Arc::default(),
             grpc: None,
-            prepare: Vec::new(),
+            prepare: outbox.into_iter().collect(),
             consumers: Vec::new(),
-            relays: false,
             background: Vec::new(),
         })
     }
@@ -221,13 +226,6 @@ impl Service {
         self
     }
 
-    /// Publishes what the service writes to its outbox.
-    #[must_use]
-    pub fn relay(mut self) -> Self {
-        self.relays = true;
-        self
-    }
-
     /// Runs a task from readiness until [`Self::stop`] is cancelled; it must end soon after that.
     #[must_use]
     pub fn background(mut self, name: &'static str, task: BoxFuture<'static, ()>) -> Self {
@@ -262,6 +260,22 @@ impl Service {
         Some((self.mongo.clone()?, gauge, self.stop()))
     }
 
+    /// Where the writes of staff are kept; `None` for a service without a database, which changes nothing itself.
+    pub(crate) fn trail(&self) -> Option<Arc<dyn AuditTrail>> {
+        let trail = OutboxTrail::new(self.mongo.clone()?, self.clock());
+        Some(Arc::new(trail))
+    }
+
+    /// Its routes, as they are served.
+    pub(crate) fn recorded_mounts(&self) -> Vec<Mount> {
+        let trail = self.trail();
+        let recorded = |mount: Mount| match &trail {
+            Some(trail) => mount.recorded(Arc::clone(trail)),
+            None => mount,
+        };
+        self.mounts.iter().cloned().map(recorded).collect()
+    }
+
     /// The events that this service has given up; `None` for one that consumes nothing.
     pub(crate) fn dead_letters(&self) -> Option<(&'static str, DeadLetters)> {
         let mongo = self.mongo.clone().filter(|_| !self.consumers.is_empty())?;
@@ -275,7 +289,7 @@ pub(crate) type Work = (String, BoxFuture<'static, anyhow::Result<()>>);
 impl Service {
     /// Starts what runs beside the requests: consumers, the relay, background tasks, the watch on keys.
     pub(crate) fn start_work(self) -> Vec<Work> {
-        let Self { spec, metrics, verifier, mongo, redis, clock, stop, consumers, relays, background, .. } = self;
+        let Self { spec, metrics, verifier, mongo, redis, clock, stop, consumers, background, .. } = self;
         let mut work: Vec<Work> = Vec::new();
         let joined = |handle: tokio::task::JoinHandle<()>| -> BoxFuture<'static, anyhow::Result<()>> {
             Box::pin(async move { handle.await.context("panicked") })
@@ -304,10 +318,9 @@ impl Service {
                 );
                 work.push((format!("consumer of {}", spec.name), joined(consumer)));
             }
-            if relays {
-                let relay = shop_events::spawn_relay(spec.name, mongo.clone(), redis.clone(), &metrics, stop.clone());
-                work.push((format!("relay of {}", spec.name), joined(relay)));
-            }
+            // Also of a service that tells of nothing itself: its outbox holds what staff has changed.
+            let relay = shop_events::spawn_relay(spec.name, mongo.clone(), redis.clone(), &metrics, stop.clone());
+            work.push((format!("relay of {}", spec.name), joined(relay)));
         }
         for (name, task) in background {
             work.push((

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::letter::{LetterFact, LetterSecret};
 pub use self::topic::{Audience, Topic};
+use crate::audit::StaffCall;
 use crate::{CartId, EventId, Money, OrderId, Quantity, SessionId, Sku, UserId};
 
 /// One line of an order, as far as other services care.
@@ -180,6 +181,12 @@ pub enum Event {
     /// See [`Topic::SessionRevoked`].
     #[serde(rename = "session.revoked")]
     SessionRevoked(RevocationFact),
+    /// See [`Topic::StaffCalled`].
+    #[serde(rename = "staff.called")]
+    StaffCalled(StaffCall),
+    /// See [`Topic::StaffAnswered`].
+    #[serde(rename = "staff.answered")]
+    StaffAnswered(StaffCall),
 }
 
 impl Event {
@@ -209,6 +216,8 @@ impl Event {
             Self::PasswordForgotten(_) => Topic::PasswordForgotten,
             Self::EmailEntered(_) => Topic::EmailEntered,
             Self::SessionRevoked(_) => Topic::SessionRevoked,
+            Self::StaffCalled(_) => Topic::StaffCalled,
+            Self::StaffAnswered(_) => Topic::StaffAnswered,
         }
     }
 }

@@ -36,6 +36,9 @@ pub enum SessionKind {}
 /// Marks an [`Id`] as one of an event.
 #[derive(Debug)]
 pub enum EventKind {}
+/// Marks an [`Id`] as one of a call by staff or a program.
+#[derive(Debug)]
+pub enum CallKind {}
 
 /// Names an order.
 pub type OrderId = Id<OrderKind>;
@@ -55,6 +58,8 @@ pub type UserId = Id<UserKind>;
 pub type SessionId = Id<SessionKind>;
 /// Names an event.
 pub type EventId = Id<EventKind>;
+/// Names a call by staff or a program.
+pub type CallId = Id<CallKind>;
 
 /// A UUID that names one `K`; written as lower-case hyphenated text everywhere.
 pub struct Id<K>(Uuid, PhantomData<fn() -> K>);

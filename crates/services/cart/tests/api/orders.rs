@@ -101,7 +101,7 @@ async fn confirm(shop: &TestShop, cart: Option<CartFact>, times: usize) {
 async fn deliver(shop: &TestShop, envelope: &Envelope, times: usize) {
     let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
     let topic = envelope.event.topic();
-    let stream = redis.stream(topic.producer());
+    let stream = redis.stream(topic.producers()[0]);
     let entry = Entry {
         event_id: envelope.id.to_string(),
         topic: topic.name().into(),

@@ -8,7 +8,7 @@ use super::{App, Error, new_secret};
 use crate::domain::audit::{Action, AuditId, Entry};
 use crate::domain::letter::Purpose;
 use crate::domain::{Change, Name, Password, Search, User};
-use crate::store::{Account, AccountChange, AuditFilter, Changed, Details, Edited, Opening};
+use crate::store::{Account, AccountChange, Changed, Details, Edited, Opening};
 
 /// An account to open for somebody.
 #[derive(Debug)]
@@ -194,14 +194,5 @@ impl App {
     /// What is written down about something that an admin does now.
     pub(super) fn entry(&self, admin: UserId, user: UserId, action: Action) -> Entry {
         Entry { id: AuditId::from_uuid(self.clock.new_id()), at: self.now(), actor: admin, user, action }
-    }
-
-    /// A page of what was done to accounts, the latest first.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub(crate) async fn audit(&self, filter: AuditFilter, (number, size): (u32, u32)) -> Result<Page<Entry>, Error> {
-        let (entries, total) = self.store.audit_page(filter, number, size).await?;
-        Ok(Page::new(entries, number, size, total))
     }
 }

@@ -1,13 +1,26 @@
-//! What is written down when somebody changes another person's or a program's account. Entries are never changed or removed.
+//! What is written down: what somebody did to another person's or a program's account, and which writes staff and programs asked
+//! for in all services. Entries are never removed, and only a call gets something added: its status.
 
 use jiff::Timestamp;
-use shop_types::{Id, OrderId, Role, UserId};
+use shop_types::{Id, OrderId, Role, StaffCall, UserId};
 
 /// Marks an [`Id`] as one of an entry.
 #[derive(Debug)]
 pub(crate) enum AuditKind {}
 /// Names an entry.
 pub(crate) type AuditId = Id<AuditKind>;
+
+/// The word of a call in the store and in answers.
+pub(crate) const CALL: &str = "call";
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// What was done to an account.
+    Entry(Entry),
+    /// What a service was asked to do.
+    Call(StaffCall),
+}
 
 /// Who did what to whom, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +79,19 @@ impl Action {
         }
     }
 
+    /// All words, in the order in which they are told.
+    pub(crate) const WORDS: [&str; 9] = [
+        "created",
+        "details_changed",
+        "role_changed",
+        "deactivated",
+        "activated",
+        "deleted",
+        "api_key_created",
+        "api_key_removed",
+        "order_linked",
+    ];
+
     /// What it is about.
     pub(crate) const fn about(self) -> About {
         match self {
@@ -98,6 +124,17 @@ impl Action {
     }
 }
 
+/// The word of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(pub(crate) &'static str);
+
+impl Word {
+    /// The word that a text is; `None` for a text that is none.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Action::WORDS.into_iter().chain([CALL]).find(|word| *word == text).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,8 +155,11 @@ mod tests {
             Action::OrderLinked(None),
         ] {
             assert_eq!(Action::from_stored(action.word(), action.about()), Some(action));
+            assert_eq!(Word::parse(action.word()), Some(Word(action.word())));
         }
         assert_eq!(Action::from_stored("role_changed", About::default()), None);
         assert_eq!(Action::from_stored("forgotten", About::default()), None);
+        assert_eq!(Action::from_stored(CALL, About::default()), None);
+        assert_eq!((Word::parse(CALL), Word::parse("forgotten")), (Some(Word(CALL)), None));
     }
 }

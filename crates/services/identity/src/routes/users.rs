@@ -1,10 +1,9 @@
-//! Other people's accounts, for staff and admins, and what was done to them.
+//! Other people's accounts, for staff and admins.
 
 use std::str::FromStr;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
-use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use shop_http::{
@@ -13,15 +12,13 @@ use shop_http::{
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::id::UserKind;
-use shop_types::{Email, Id, OrderId, Page, Role, UserId};
+use shop_types::{Email, Page, Role};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{UserBody, name};
 use super::{said_before, unsorted};
 use crate::app::{App, NewUser};
-use crate::domain::audit::{About, AuditKind, Entry};
 use crate::domain::{Name, Search, User};
-use crate::store::AuditFilter;
 
 /// An account as staff reads it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,19 +48,6 @@ pub(crate) struct UserFilter {
     #[serde(default, deserialize_with = "search")]
     #[param(value_type = Option<String>, max_length = 254)]
     search: Option<Search>,
-}
-
-/// Which entries of the audit log a list shows.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct EntryFilter {
-    /// What was done to this account or API key.
-    #[param(value_type = Option<String>)]
-    user_id: Option<UserId>,
-    /// What was done by this account.
-    #[param(value_type = Option<String>)]
-    actor_id: Option<UserId>,
 }
 
 /// The role that an account gets.
@@ -106,41 +90,6 @@ pub(crate) struct UserChangeBody {
     #[serde(default, deserialize_with = "maybe_email")]
     #[schema(value_type = Option<String>, nullable = false)]
     email: Option<Email>,
-}
-
-/// One entry of the audit log.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct EntryBody {
-    #[schema(value_type = String)]
-    id: Id<AuditKind>,
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// Who did it.
-    actor_id: UserId,
-    /// Whose account, or which API key, it was done to.
-    user_id: UserId,
-    /// `created`, `details_changed`, `role_changed`, `deactivated`, `activated`, `deleted`, `api_key_created`, `api_key_removed` or
-    /// `order_linked`.
-    action: &'static str,
-    /// The role before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<Role>,
-    /// The role after.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<Role>,
-    /// The order that a program told of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    order_id: Option<OrderId>,
-}
-
-impl From<Entry> for EntryBody {
-    fn from(entry: Entry) -> Self {
-        let Entry { id, at, actor, user, action } = entry;
-        let About { roles, order } = action.about();
-        let (from, to) = roles.unzip();
-        Self { id, at, actor_id: actor, user_id: user, action: action.word(), from, to, order_id: order }
-    }
 }
 
 /// The role of a person: programs get theirs by an API key.
@@ -328,18 +277,4 @@ pub(crate) async fn activate_user(
 ) -> Result<HttpResponse, HttpError> {
     let user = app.activate(admin, id.0).await?;
     Ok(reply::with_etag(user.version, &AccountBody::from(user)))
-}
-
-/// Lists what was done to accounts, the latest first.
-#[utoipa::path(tag = "identity", params(PageQuery, EntryFilter), responses(
-    (status = 200, description = "A page of entries", body = Page<EntryBody>),
-    (status = 403, description = "Not an admin", body = ErrorBody),
-    (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
-))]
-#[get("/api/v1/audit")]
-pub(crate) async fn list_audit(app: Data<App>, list: Paged<EntryFilter>) -> Result<HttpResponse, HttpError> {
-    let Paged(page, EntryFilter { user_id, actor_id }) = list;
-    unsorted(&page)?;
-    let entries = app.audit(AuditFilter { user: user_id, actor: actor_id }, (page.page, page.size)).await?;
-    Ok(reply::ok(&entries.map(EntryBody::from)))
 }

@@ -1,15 +1,19 @@
-//! What was done to accounts, in MongoDB: written in the transaction of the change, never changed, never removed.
+//! The audit log in MongoDB. What was done to accounts is written in the transaction of the change and never changed. Calls of
+//! staff and programs come by events, of which either may be first: each writes the whole call under its id, and the one that
+//! knows the status sets it. Nothing is ever removed.
+
+use std::sync::Arc;
 
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
 use shop_mongo::options::IndexOptions;
-use shop_mongo::{Bson, Collection, Document, Error, IndexModel, Setup, doc};
-use shop_types::{Role, UserId};
+use shop_mongo::{Bson, Collection, Document, Error, IndexModel, Setup, UpdateOp, doc, inbox};
+use shop_types::{EventId, Role, StaffCall, UserId};
 
 use super::documents::Unreadable;
 use super::users::corrupt;
-use super::{Store, pages};
-use crate::domain::audit::{About, Action, Entry};
+use super::{GROUP, Store, pages};
+use crate::domain::audit::{About, Action, CALL, Entry, Line, Word};
 
 pub(super) const AUDIT: &str = "audit";
 
@@ -20,6 +24,8 @@ pub(crate) struct AuditFilter {
     pub(crate) user: Option<UserId>,
     /// Done by this one.
     pub(crate) actor: Option<UserId>,
+    /// With this word.
+    pub(crate) action: Option<Word>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,7 +34,9 @@ struct AuditDocument {
     id: String,
     at: DateTime,
     actor: String,
-    user: String,
+    /// Whose account it was; none for a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
     action: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<Role>,
@@ -36,6 +44,20 @@ struct AuditDocument {
     to: Option<Role>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     order: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    call: Option<CallDocument>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct CallDocument {
+    service: String,
+    role: Role,
+    method: String,
+    route: String,
+    path: String,
+    request: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
 }
 
 pub(super) fn setup() -> Setup {
@@ -44,18 +66,19 @@ pub(super) fn setup() -> Setup {
         keys.extend(doc! { "at": -1, "_id": -1 });
         IndexModel::builder().keys(keys).options(IndexOptions::default()).build()
     };
-    Setup::new(AUDIT, [latest_first(None), latest_first(Some("user")), latest_first(Some("actor"))]).validated(
-        doc! { "$jsonSchema": {
-            "required": ["_id", "at", "actor", "user", "action"],
-            "properties": {
-                "_id": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
-                "at": { "bsonType": "date" },
-                "actor": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
-                "user": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
-                "action": { "bsonType": "string" },
-            },
-        } },
-    )
+    let indexes = [None, Some("user"), Some("actor"), Some("action")].map(latest_first);
+    Setup::new(AUDIT, indexes).validated(doc! { "$jsonSchema": {
+        "required": ["_id", "at", "actor", "action"],
+        "properties": {
+            "_id": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
+            "at": { "bsonType": "date" },
+            "actor": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
+            "user": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
+            "action": { "bsonType": "string" },
+            "call": { "bsonType": "object", "required": ["service", "role", "method", "route", "path", "request"] },
+        },
+        "anyOf": [{ "required": ["user"] }, { "required": ["call"] }],
+    } })
 }
 
 /// An entry as it is stored.
@@ -67,26 +90,68 @@ pub(super) fn document(what: &'static str, entry: &Entry) -> Result<Document, Er
         id: id.to_string(),
         at: (*at).into(),
         actor: actor.to_string(),
-        user: user.to_string(),
+        user: Some(user.to_string()),
         action: action.word().to_owned(),
         from,
         to,
         order: order.map(|order| order.to_string()),
+        call: None,
     };
     bson::serialize_to_document(&document).map_err(|error| corrupt(what, error))
 }
 
+/// What an event says about a call. Nothing of it changes what another has said.
+fn told(call: &StaffCall) -> UpdateOp {
+    let StaffCall { id, at, service, actor, role, method, route, path, request_id, status } = call;
+    let first = doc! {
+        "at": DateTime::from(*at),
+        "actor": actor.to_string(),
+        "action": CALL,
+        "call.service": service,
+        "call.role": role.as_str(),
+        "call.method": method,
+        "call.route": route,
+        "call.path": path,
+        "call.request": request_id,
+    };
+    let mut change = doc! { "$setOnInsert": first };
+    if let Some(status) = status {
+        change.insert("$set", doc! { "call.status": i32::from(*status) });
+    }
+    UpdateOp::new(doc! { "_id": id.to_string() }, change).upsert()
+}
+
 impl Store {
+    /// Writes calls down, as events tell of them, each event once.
+    pub(crate) async fn write_calls(&self, told_by: Vec<(EventId, StaffCall)>) -> Result<(), Error> {
+        let shared = Arc::new(told_by);
+        let written = self.mongo.transact("write calls", move |txn| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let events: Vec<EventId> = shared.iter().map(|(event, _)| *event).collect();
+                let seen = inbox::claim(txn, GROUP, &events).await?;
+                let new = shared.iter().filter(|(event, _)| !seen.contains(event));
+                txn.update_many_ops(AUDIT, new.map(|(_, call)| told(call)).collect()).await.map(drop)
+            })
+        });
+        written.await
+    }
+
     /// A page of what was done, the latest first, and how much there is.
     pub(crate) async fn audit_page(
         &self,
         filter: AuditFilter,
         number: u32,
         size: u32,
-    ) -> Result<(Vec<Entry>, u64), Error> {
+    ) -> Result<(Vec<Line>, u64), Error> {
         const WHAT: &str = "list audit";
-        let fields = [("user", filter.user), ("actor", filter.actor)];
-        let filter = fields.into_iter().filter_map(|(field, id)| Some((field.to_owned(), id?.to_string().into())));
+        let AuditFilter { user, actor, action } = filter;
+        let fields = [
+            ("user", user.map(|id| id.to_string())),
+            ("actor", actor.map(|id| id.to_string())),
+            ("action", action.map(|Word(word)| word.to_owned())),
+        ];
+        let filter = fields.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?.into())));
         let entries: Collection<AuditDocument> = self.mongo.collection(AUDIT);
         let latest_first = pages::options(doc! { "at": -1, "_id": -1 }, number, size);
         let (found, total) = self.page(WHAT, entries, filter.collect(), latest_first).await?;
@@ -95,18 +160,35 @@ impl Store {
     }
 }
 
-impl TryFrom<AuditDocument> for Entry {
+impl TryFrom<AuditDocument> for Line {
     type Error = Unreadable;
 
     fn try_from(stored: AuditDocument) -> Result<Self, Unreadable> {
-        let order = stored.order.map(|order| order.parse()).transpose().map_err(|_| Unreadable("order"))?;
-        let about = About { roles: stored.from.zip(stored.to), order };
-        Ok(Self {
-            id: stored.id.parse().map_err(|_| Unreadable("_id"))?,
-            at: stored.at.to_jiff(),
-            actor: stored.actor.parse().map_err(|_| Unreadable("actor"))?,
-            user: stored.user.parse().map_err(|_| Unreadable("user"))?,
-            action: Action::from_stored(&stored.action, about).ok_or(Unreadable("action"))?,
-        })
+        let AuditDocument { id, at, actor, user, action, from, to, order, call } = stored;
+        let (at, actor) = (at.to_jiff(), actor.parse().map_err(|_| Unreadable("actor"))?);
+        if let Some(CallDocument { service, role, method, route, path, request, status }) = call {
+            let id = id.parse().map_err(|_| Unreadable("_id"))?;
+            return Ok(Self::Call(StaffCall {
+                id,
+                at,
+                service,
+                actor,
+                role,
+                method,
+                route,
+                path,
+                request_id: request,
+                status,
+            }));
+        }
+        let order = order.map(|order| order.parse()).transpose().map_err(|_| Unreadable("order"))?;
+        let about = About { roles: from.zip(to), order };
+        Ok(Self::Entry(Entry {
+            id: id.parse().map_err(|_| Unreadable("_id"))?,
+            at,
+            actor,
+            user: user.and_then(|user| user.parse().ok()).ok_or(Unreadable("user"))?,
+            action: Action::from_stored(&action, about).ok_or(Unreadable("action"))?,
+        }))
     }
 }

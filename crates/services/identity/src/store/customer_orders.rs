@@ -12,14 +12,11 @@ use shop_types::{EventId, UserId};
 use super::audit::{self, AUDIT};
 use super::documents::Unreadable;
 use super::users::{corrupt, touch};
-use super::{Store, USERS, pages};
+use super::{GROUP, Store, USERS, pages};
 use crate::domain::CustomerOrder;
 use crate::domain::audit::Entry;
 
 pub(super) const CUSTOMER_ORDERS: &str = "customer_orders";
-
-/// Whose inbox rows are ours.
-const GROUP: &str = "identity";
 
 /// What became of the word of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -145,7 +145,7 @@ async fn an_account_is_deleted_by_its_owners_password_or_by_an_admin_and_by_nobo
         call(&shop, Method::DELETE, path, &admin).await.must_be(404, "not_found");
     }
     call(&shop, Method::DELETE, &path(&boss, "id"), &admin).await.must_be(409, "own_account");
-    let log = call(&shop, Method::GET, "/api/v1/audit", &admin).await;
+    let log = call(&shop, Method::GET, "/api/v1/audit?action=deleted", &admin).await;
     assert_eq!((&log.body["page"]["total"], &log.body["items"][0]["action"]), (&json!(1), &json!("deleted")));
     assert_eq!(log.body["items"][0]["userId"], bob.body["user"]["id"]);
 }

@@ -274,7 +274,7 @@ async fn only_who_is_an_admin_now_makes_and_removes_keys() {
     call(&shop, Method::DELETE, &path, &stranger).await.must_be(403, "forbidden");
     token(&shop, &key).await;
     let mongo = shop.mongo("identity").await;
-    assert_eq!(documents(&mongo, "audit", doc! {}).await.len(), 1);
+    assert_eq!(documents(&mongo, "audit", doc! { "action": "api_key_created" }).await.len(), 1);
     for (body, status, code) in [
         (json!({ "name": "x", "role": "admin" }), 422, "invalid_field"),
         (json!({ "name": "x", "role": "customer" }), 422, "invalid_field"),

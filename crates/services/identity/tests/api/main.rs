@@ -6,6 +6,7 @@ mod accounts;
 mod addresses;
 mod aliases;
 mod api_keys;
+mod audit;
 mod callers;
 mod customer_orders;
 mod deletions;

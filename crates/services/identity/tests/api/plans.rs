@@ -35,6 +35,7 @@ async fn every_query_uses_an_index() {
         (Method::GET, "/api/v1/audit".into(), &admin),
         (Method::GET, format!("/api/v1/audit?userId={id}"), &admin),
         (Method::GET, format!("/api/v1/audit?actorId={id}"), &admin),
+        (Method::GET, "/api/v1/audit?action=call".into(), &admin),
     ];
     for (method, path, token) in calls {
         let answer = call(&shop, method, &path, token).await;
@@ -68,6 +69,7 @@ async fn every_query_uses_an_index() {
         "IXSCAN { at: -1, _id: -1 }",
         "IXSCAN { user: 1, at: -1, _id: -1 }",
         "IXSCAN { actor: 1, at: -1, _id: -1 }",
+        "IXSCAN { action: 1, at: -1, _id: -1 }",
     ] {
         // A search for what is absent looks twice, for null and for undefined.
         assert!(plans.iter().any(|plan| plan.starts_with(index)), "{index} is not used: {plans:#?}");

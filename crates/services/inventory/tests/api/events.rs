@@ -46,7 +46,7 @@ impl Producers {
     }
 
     fn stream(&self, event: &Event) -> Stream {
-        self.redis.stream(event.topic().producer())
+        self.redis.stream(event.topic().producers()[0])
     }
 
     /// Publishes an event so many times and waits until inventory has acknowledged everything.

@@ -108,7 +108,7 @@ async fn nothing_is_confirmed_before_every_group_of_the_table_is_there() {
 #[tokio::test]
 async fn events_that_nobody_consumes_are_mirrored_and_confirmed_once_published() {
     // Nobody listens to this service.
-    with_shop("cart", |shop| async move {
+    with_shop("edge", |shop| async move {
         let redis = shop.redis();
         let mut mirror = redis.subscribe("user.created");
         assert_eq!(mirror.next().await, Some(Notice::Lost));

@@ -82,7 +82,9 @@ where
     let clock = Arc::new(TestClock(AtomicU64::new(random())));
     let server = Server::start();
     let shop = Shop { server, metrics: Metrics::new("test"), prefix: prefix.clone(), producer, outbox, clock };
+    let identity = shop.identity().await;
     let ended = AssertUnwindSafe(test(Arc::new(shop))).catch_unwind().await;
+    identity.kill().await;
     for service in ["inventory", "catalog", "identity"] {
         let mongo = connect_mongo(&prefix, service, &Metrics::new("test")).await;
         mongo.database().drop().await.unwrap();
@@ -132,6 +134,17 @@ impl Shop {
         Running { stop, task }
     }
 
+    /// Identity listens to everybody, for the writes of staff; here it hears nothing of its own, and is never in the way.
+    async fn identity(&self) -> Running {
+        let stop = CancellationToken::new();
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        let (mongo, metrics) = (self.mongo("identity").await, Metrics::new("identity"));
+        let topics = [Topic::OrderCreated, Topic::StaffCalled, Topic::StaffAnswered];
+        let handler = each(|_| std::future::ready(Ok(())));
+        let task = spawn_consumer("identity", &topics, mongo, self.redis(), handler, clock, &metrics, stop.clone());
+        Running { stop, task }
+    }
+
     /// What a service does that takes every event once: remembers it, with its inbox row.
     pub(crate) async fn remembering(&self) -> Handler {
         let mongo = self.mongo("catalog").await;
@@ -157,6 +170,15 @@ impl Shop {
         let version = i64::try_from(id.as_uuid().as_u128() & 0xffff_ffff).unwrap();
         let occurred_at = self.clock.now();
         Envelope { id, aggregate: "mug".into(), version, occurred_at, traceparent: None, event }
+    }
+
+    /// The producer's own database.
+    pub(crate) fn outbox(&self) -> &Mongo {
+        &self.outbox
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as _
     }
 
     /// Writes events to the producer's outbox.

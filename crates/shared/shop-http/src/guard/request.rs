@@ -146,6 +146,11 @@ impl Credentials {
         }
     }
 
+    /// Who is logged in.
+    pub(super) fn user(&self) -> Option<&Caller> {
+        self.user.as_ref().map(|(caller, _)| caller)
+    }
+
     pub(super) fn authorization(&self) -> Option<Arc<str>> {
         self.user.as_ref().map(|(_, header)| Arc::clone(header))
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helps a test fails as a test does")]
 
 mod answers;
+mod audit;
 mod bodies;
 mod callers;
 mod cors;

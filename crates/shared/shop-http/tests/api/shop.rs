@@ -12,7 +12,7 @@ use shop_auth::{Signer, Verifier};
 use shop_config::AuthConfig;
 use shop_http::{Cors, Guard, Limiter, Limits, Mount, Route, server};
 use shop_telemetry::metrics::{self, Metrics};
-use shop_types::{Clock, Rate, Role, SessionId, UserId};
+use shop_types::{AuditTrail, Clock, Rate, Role, SessionId, UserId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -75,15 +75,25 @@ impl Shop {
 
     /// Starts it with limits that this process counts alone.
     pub(crate) async fn start_limited(access: &'static [Route], limits: Limits) -> Self {
-        Self::start_fully(access, limits, Cors::new(Vec::new(), false, 0)).await
+        Self::start_fully(access, limits, Cors::new(Vec::new(), false, 0), None).await
     }
 
     /// Starts it for pages of other origins.
     pub(crate) async fn start_for_pages(cors: Cors) -> Self {
-        Self::start_fully(ACCESS, unlimited(), cors).await
+        Self::start_fully(ACCESS, unlimited(), cors, None).await
     }
 
-    async fn start_fully(access: &'static [Route], limits: Limits, cors: Cors) -> Self {
+    /// Starts it with somewhere to write calls down.
+    pub(crate) async fn start_recorded(access: &'static [Route], trail: Arc<dyn AuditTrail>) -> Self {
+        Self::start_fully(access, unlimited(), Cors::new(Vec::new(), false, 0), Some(trail)).await
+    }
+
+    async fn start_fully(
+        access: &'static [Route],
+        limits: Limits,
+        cors: Cors,
+        trail: Option<Arc<dyn AuditTrail>>,
+    ) -> Self {
         let keys = tempfile::NamedTempFile::new().unwrap();
         let auth = AuthConfig {
             key_set_file: keys.path().to_owned(),
@@ -97,7 +107,11 @@ impl Shop {
 
         let app = Arc::new(App::default());
         let metrics = Metrics::new("sample");
-        let mounts = vec![Mount::new("sample", metrics.clone(), &app, access, configure)];
+        let mount = Mount::new("sample", metrics.clone(), &app, access, configure);
+        let mounts = vec![match trail {
+            Some(trail) => mount.recorded(trail),
+            None => mount,
+        }];
         let limiter = Limiter::new(limits, None, &metrics).unwrap();
         let guard = Guard::new(&mounts, limiter, cors, Arc::clone(&verifier), Arc::new(StillClock::default())).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();

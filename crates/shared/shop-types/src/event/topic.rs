@@ -71,9 +71,18 @@ pub enum Topic {
     /// A session ended before its tokens expired (ruling 26).
     #[serde(rename = "session.revoked")]
     SessionRevoked,
+    /// Staff, an admin or a program is about to change something.
+    #[serde(rename = "staff.called")]
+    StaffCalled,
+    /// What they were answered.
+    #[serde(rename = "staff.answered")]
+    StaffAnswered,
 }
 
-/// The service that emits a topic, and whether anybody inside listens.
+/// Every service that has a database: where staff and programs can change something.
+const KEEPERS: &[&str] = &["identity", "catalog", "inventory", "cart", "payment", "order"];
+
+/// Whether anybody inside listens to a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// At least one service consumes it from the stream.
@@ -84,7 +93,7 @@ pub enum Audience {
 
 impl Topic {
     /// Every topic there is.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::OrderCreated,
         Self::OrderConfirmed,
         Self::OrderRejected,
@@ -107,6 +116,8 @@ impl Topic {
         Self::PasswordForgotten,
         Self::EmailEntered,
         Self::SessionRevoked,
+        Self::StaffCalled,
+        Self::StaffAnswered,
     ];
 
     /// The word on the wire, in metrics and in logs.
@@ -135,6 +146,8 @@ impl Topic {
             Self::PasswordForgotten => "password.forgotten",
             Self::EmailEntered => "email.entered",
             Self::SessionRevoked => "session.revoked",
+            Self::StaffCalled => "staff.called",
+            Self::StaffAnswered => "staff.answered",
         }
     }
 
@@ -144,9 +157,9 @@ impl Topic {
         Self::ALL.into_iter().find(|topic| topic.name() == name)
     }
 
-    /// The service that emits it: the stream it travels in.
+    /// The services that emit it: the streams it travels in.
     #[must_use]
-    pub const fn producer(self) -> &'static str {
+    pub const fn producers(self) -> &'static [&'static str] {
         match self {
             Self::OrderCreated
             | Self::OrderConfirmed
@@ -157,19 +170,20 @@ impl Topic {
             | Self::OrderShipped
             | Self::OrderDelivered
             | Self::OrderReturning
-            | Self::OrderReturned => "order",
+            | Self::OrderReturned => &["order"],
             Self::PaymentAuthorized
             | Self::PaymentDeclined
             | Self::PaymentCaptured
             | Self::PaymentVoided
             | Self::PaymentRefunded
-            | Self::PaymentFailed => "payment",
-            Self::StockChanged => "inventory",
+            | Self::PaymentFailed => &["payment"],
+            Self::StockChanged => &["inventory"],
             Self::UserCreated
             | Self::UserDeleted
             | Self::PasswordForgotten
             | Self::EmailEntered
-            | Self::SessionRevoked => "identity",
+            | Self::SessionRevoked => &["identity"],
+            Self::StaffCalled | Self::StaffAnswered => KEEPERS,
         }
     }
 
@@ -198,7 +212,9 @@ impl Topic {
             | Self::PaymentRefunded
             | Self::PaymentFailed
             | Self::StockChanged
-            | Self::UserDeleted => Audience::Inward,
+            | Self::UserDeleted
+            | Self::StaffCalled
+            | Self::StaffAnswered => Audience::Inward,
         }
     }
 }

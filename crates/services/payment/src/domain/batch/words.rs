@@ -145,7 +145,9 @@ impl Outcome {
             | Event::UserDeleted(_)
             | Event::PasswordForgotten(_)
             | Event::EmailEntered(_)
-            | Event::SessionRevoked(_) => None,
+            | Event::SessionRevoked(_)
+            | Event::StaffCalled(_)
+            | Event::StaffAnswered(_) => None,
         }
     }
 }
