@@ -2,6 +2,7 @@
 //! with a payment provider that is a stranger to them. People call public routes only.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod audit;
 mod buy;
 mod cancel;
 mod collector;
