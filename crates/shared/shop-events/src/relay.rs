@@ -32,7 +32,6 @@ use shop_mongo::bson::oid::ObjectId;
 use shop_mongo::outbox::{self, Row, StreamId, Wire};
 use shop_redis::{Entry, Mark, Redis, Stream};
 use shop_telemetry::metrics::Metrics;
-use shop_types::event::Audience;
 use shop_types::{EventId, Topic};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -304,12 +303,12 @@ async fn keep(lease: &mut Lease) -> Result<(), Error> {
 }
 
 fn entry(row: &Row) -> Entry {
-    let outward = Topic::from_name(&row.topic).is_some_and(|topic| topic.audience() == Audience::Outward);
+    let mirrored = Topic::from_name(&row.topic).is_some_and(Topic::is_mirrored);
     Entry {
         event_id: row.id.to_string(),
         topic: row.topic.clone(),
         json: row.body.clone(),
-        mirror: outward.then(|| row.topic.clone()),
+        mirror: mirrored.then(|| row.topic.clone()),
     }
 }
 

@@ -127,6 +127,27 @@ async fn events_that_nobody_consumes_are_mirrored_and_confirmed_once_published()
 }
 
 #[tokio::test]
+async fn a_deleted_account_is_mirrored_for_outsiders_and_stays_in_the_stream_for_its_consumers() {
+    with_shop("identity", |shop| async move {
+        let redis = shop.redis();
+        let mut mirror = redis.subscribe("user.deleted");
+        assert_eq!(mirror.next().await, Some(Notice::Lost));
+        let relay = shop.relay().await;
+        let user_id = UserId::from_uuid(Uuid::from_u128(7));
+        let event = shop.event(Event::UserDeleted(UserFact { user_id, number: 1 }));
+
+        shop.tell(vec![event.clone()]).await;
+
+        let told = tokio::time::timeout(SOON, mirror.next()).await;
+        let Ok(Some(Notice::Message(json))) = told else { panic!("nothing was mirrored: {told:?}") };
+        assert_eq!(serde_json::from_str::<shop_types::Envelope>(&json).unwrap(), event);
+        assert_eq!((shop.length(), shop.unconfirmed().await), (1, 1), "cart and order have not had it");
+        relay.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_pod_relays_at_a_time_and_another_takes_over() {
     with_shop("inventory", |shop| async move {
         let consumer = shop.consumer(shop.remembering().await).await;

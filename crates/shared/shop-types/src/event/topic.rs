@@ -82,12 +82,12 @@ pub enum Topic {
 /// Every service that has a database: where staff and programs can change something.
 const KEEPERS: &[&str] = &["identity", "catalog", "inventory", "cart", "payment", "order"];
 
-/// Whether anybody inside listens to a topic.
+/// Whether anybody inside listens. What outsiders hear is another question: [`Topic::is_mirrored`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// At least one service consumes it from the stream.
     Inward,
-    /// For others: mirrored on Pub/Sub; nobody inside consumes it from the stream yet (ruling 7).
+    /// For others (ruling 7); nobody inside consumes it from the stream yet.
     Outward,
 }
 
@@ -217,6 +217,16 @@ impl Topic {
             | Self::StaffAnswered => Audience::Inward,
         }
     }
+
+    /// Whether the relay mirrors it on the Pub/Sub channel of its name, for listeners outside. All that is outward is, and what
+    /// they and we hear both: that an account was deleted.
+    #[must_use]
+    pub const fn is_mirrored(self) -> bool {
+        match self.audience() {
+            Audience::Outward => true,
+            Audience::Inward => matches!(self, Self::UserDeleted),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -231,5 +241,11 @@ mod tests {
             assert_eq!(topic.name().split('.').count(), 2);
         }
         assert_eq!(Topic::from_name("order.unheard_of"), None);
+    }
+
+    #[test]
+    fn outsiders_hear_of_accounts_that_come_and_go() {
+        assert!(Topic::UserCreated.is_mirrored() && Topic::UserDeleted.is_mirrored());
+        assert!(!Topic::StockChanged.is_mirrored());
     }
 }
