@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use bytes::BytesMut;
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shop_types::Fingerprint;
@@ -99,6 +100,33 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             let json = read_json(&bytes)?;
             let value = decode(&json)?;
             Ok(Self { value, json })
+        })
+    }
+}
+
+/// Nothing to say: no body, or an empty object. For calls that take none, so that what somebody says there (an amount, say, or
+/// a reason) is not overlooked: 422 `unknown_field`. What is no JSON object is refused as [`Body`] refuses it.
+#[derive(Debug, Clone, Copy)]
+pub struct NoBody;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Empty {}
+
+impl FromRequest for NoBody {
+    type Error = HttpError;
+    type Future = LocalBoxFuture<'static, Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let acceptable = check_head(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            let bytes = collect_in_time(payload).await?;
+            if !bytes.is_empty() {
+                acceptable?;
+                let Empty {} = decode(&read_json(&bytes)?)?;
+            }
+            Ok(Self)
         })
     }
 }

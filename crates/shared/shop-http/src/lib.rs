@@ -22,7 +22,7 @@ mod strict;
 
 pub use access::{Access, AccessTable, Method, Refused, Route};
 pub use alias::Alias;
-pub use body::{Body, fingerprint};
+pub use body::{Body, NoBody, fingerprint};
 pub use codes::{CODES, Code};
 pub use cors::Cors;
 pub use error::{ErrorBody, HttpError, Problem};

@@ -154,3 +154,25 @@ async fn a_body_that_does_not_arrive_is_given_up() {
     let took = started.elapsed();
     assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(10), "{took:?}");
 }
+
+#[tokio::test]
+async fn a_call_that_takes_no_body_overlooks_nothing_in_one() {
+    let shop = Shop::start().await;
+    let rest = || shop.request("POST", "/api/v1/rest");
+    let json = |body: &'static str| rest().header("Content-Type", "application/json").body(body);
+    for nothing in [rest(), rest().body(""), rest().header("Content-Type", "text/plain"), json(""), json(" {} ")] {
+        assert_eq!(answer(nothing).await.0, 204);
+    }
+    for (body, status, code, field) in [
+        (r#"{"amount":100}"#, 422, "unknown_field", "amount"),
+        ("[]", 400, "malformed_body", "body"),
+        ("{", 400, "malformed_body", "body"),
+        ("null", 400, "malformed_body", "body"),
+    ] {
+        assert_eq!(refusal(json(body)).await, (status, code.to_owned(), field.to_owned()), "{body}");
+    }
+    assert_eq!(refusal(rest().body("a=1")).await.1, "unsupported_media_type");
+    let chunks = "POST /api/v1/rest HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\
+        Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n";
+    assert!(raw(&shop, chunks).await.starts_with("HTTP/1.1 422"));
+}

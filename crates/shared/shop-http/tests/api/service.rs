@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shop_http::{
-    Access, Body, ErrorBody, HttpError, IfMatch, Key, LoggedIn, MaybeGuest, MaybeIfNoneMatch, MaybeKey, Method,
+    Access, Body, ErrorBody, HttpError, IfMatch, Key, LoggedIn, MaybeGuest, MaybeIfNoneMatch, MaybeKey, Method, NoBody,
     PageQuery, Paged, PathId, PathText, Query, Route, Who, packed, reply,
 };
 use shop_telemetry::context;
@@ -38,6 +38,8 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/picture", Access::PUBLIC),
     (Method::Get, "/api/v1/stream", Access::PUBLIC),
     (Method::Get, "/api/v1/packed", Access::PUBLIC),
+    (Method::Get, "/api/v1/names/{name}", Access::PUBLIC),
+    (Method::Post, "/api/v1/rest", Access::PUBLIC),
 ];
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -311,6 +313,19 @@ async fn get_packed(request: HttpRequest) -> HttpResponse {
     }
 }
 
+#[utoipa::path(tag = "catalog", responses((status = 200)))]
+#[get("/api/v1/names/{name}")]
+async fn get_name(request: HttpRequest, name: PathText<String>) -> Result<HttpResponse, HttpError> {
+    let same: String = shop_http::extract::path_parameter(&request, "name")?;
+    Ok(reply::ok(&json!([name.0, same])))
+}
+
+#[utoipa::path(tag = "catalog", responses((status = 204)))]
+#[post("/api/v1/rest")]
+async fn rest(_: NoBody) -> HttpResponse {
+    reply::no_content()
+}
+
 /// The URL table.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -331,5 +346,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_long)
         .service(get_picture)
         .service(stream_lines)
-        .service(get_packed);
+        .service(get_packed)
+        .service(get_name)
+        .service(rest);
 }
