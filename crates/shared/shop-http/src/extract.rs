@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use percent_encoding::percent_decode_str;
 use shop_types::caller::{GuestToken, Role};
 use shop_types::{Caller, Id, IdempotencyKey, SessionId, UserId};
 
@@ -80,7 +81,7 @@ impl<K: 'static> FromRequest for PathId<K> {
     }
 }
 
-/// The only parameter of the path, read as `T`: a SKU, a slug, a number. One that `T` refuses names nothing: 404
+/// The only parameter of the path, decoded and read as `T`: a SKU, a slug, a name. One that `T` refuses names nothing: 404
 /// `not_found`.
 #[derive(Debug, Clone)]
 pub struct PathText<T>(pub T);
@@ -94,7 +95,7 @@ impl<T: FromStr + 'static> FromRequest for PathText<T> {
     }
 }
 
-/// Reads one parameter of the path, by its name; for routes that have several.
+/// Reads one parameter of the path, by its name, decoded; for routes that have several.
 ///
 /// # Errors
 /// 404 `not_found` when `T` refuses it; 500 when the route has no such parameter.
@@ -110,6 +111,8 @@ fn segment<T: FromStr>(request: &HttpRequest, name: Option<&str>) -> Result<T, H
     };
     let text =
         text.ok_or_else(|| HttpError::internal("a handler asks for a path parameter that its route does not have"))?;
+    // actix-web leaves `%2B`, `%2F` and `%25` as they were sent, so that a slash in a name does not part the path.
+    let text = percent_decode_str(text).decode_utf8().map_err(|_| HttpError::not_found())?;
     text.parse().map_err(|_| HttpError::not_found())
 }
 

@@ -99,6 +99,26 @@ fn the_table_is_compared_with_what_is_served() {
     assert!(differences.contains(&"POST /api/v1/products is served but not in the access table".to_owned()));
 }
 
+#[tokio::test]
+async fn names_in_paths_are_what_was_meant_and_not_how_it_was_sent() {
+    let shop = Shop::start().await;
+    for (sent, meant) in [
+        ("C%2B%2B", "C++"),
+        ("C++", "C++"),
+        ("50%25", "50%"),
+        ("50%", "50%"),
+        ("50%2525", "50%25"),
+        ("salt%2Fpepper", "salt/pepper"),
+        ("%2E%2E%2Fetc", "../etc"),
+        ("Caf%C3%A9%20%26%20bar", "Caf\u{e9} & bar"),
+    ] {
+        let request = format!("GET /api/v1/names/{sent} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+        let answer = raw(&shop, &request).await;
+        let body = serde_json::json!([meant, meant]).to_string();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(&body), "{sent}: {answer}");
+    }
+}
+
 #[test]
 fn handlers_with_our_extractors_are_documented() {
     let app = std::sync::Arc::new(App::default());
