@@ -49,6 +49,11 @@ async fn the_three_shapes_of_an_order_place_one_each() {
         ("/orders/create", json!({ "user_id": 12, "product_id": MUG, "quantity": 2 })),
         ("/orders", json!({ "userId": ada.id, "items": [{ "productId": MUG, "quantity": 2 }] })),
         ("/api/orders", json!({ "items": [{ "sku": "mug", "quantity": 2 }], "total": 1, "status": "delivered" })),
+        ("/api/orders", json!({
+            "items": [{ "sku": "mug", "quantity": 2, "price": 9.5 }],
+            "payment": { "method": "tok_visa", "currency": "EUR" },
+            "address": { "name": "Ada", "line1": "1 Way", "city": "York", "postal_code": "YO1", "country": "GB", "isHome": true },
+        })),
     ];
     let mut orders = Vec::new();
     for (path, body) in shapes {
@@ -64,7 +69,7 @@ async fn the_three_shapes_of_an_order_place_one_each() {
     }
     // The first two name one cart at one version.
     assert_eq!(orders[0], orders[1]);
-    assert_eq!(given.orders().await, 4);
+    assert_eq!(given.orders().await, 5);
     let raw = given.shop.client().get(given.shop.url(&format!("/api/orders/{}", orders[0])));
     let raw = raw.header(buyer.0, &buyer.1).send().await.unwrap().text().await.unwrap();
     assert!(raw.contains("\"totalAmount\":10.00"), "a price has its places: {raw}");

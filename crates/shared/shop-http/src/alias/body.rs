@@ -16,8 +16,9 @@ use crate::strict::parse::{NotJson, parse};
 use crate::strict::{Fault, Kind};
 use crate::{HttpError, fingerprint, strict};
 
-/// A JSON body in either spelling. `T` names its fields in camelCase and does not deny unknown ones. Refuses what
-/// [`crate::Body`] refuses, but for unknown fields; and a field in both spellings with two values.
+/// A JSON body in either spelling. `T` names its fields in camelCase; unknown ones are passed over at every depth, also where
+/// a part of it denies them. Refuses what [`crate::Body`] refuses, but for unknown fields; and a field in both spellings with
+/// two values.
 #[derive(Debug, Clone)]
 pub struct LooseBody<T, const PRICED: bool = false> {
     value: T,

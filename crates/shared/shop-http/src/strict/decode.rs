@@ -18,7 +18,8 @@ pub(crate) fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
     T::deserialize(Strict { value, unknown: Unknown::Refused })
 }
 
-/// The same, but passes over fields that the type does not know, unless it denies them.
+/// The same, but passes over fields that a type does not know, at every depth and also where it denies them: what the
+/// canonical routes take strictly, the aliases take loosely.
 pub(crate) fn decode_loosely<T: DeserializeOwned>(value: &Value) -> Result<T, Fault> {
     T::deserialize(Strict { value, unknown: Unknown::Ignored })
 }
@@ -101,7 +102,7 @@ impl<'de> Deserializer<'de> for Strict<'de> {
                 }
             }
             Value::Object(object) => {
-                visitor.visit_map(Fields { rest: object.iter(), value: None, unknown: self.unknown })
+                visitor.visit_map(Fields { rest: object.iter(), value: None, unknown: self.unknown, known: None })
             }
         }
     }
@@ -118,13 +119,16 @@ impl<'de> Deserializer<'de> for Strict<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        if self.value.is_object() {
-            self.deserialize_any(visitor)
-        } else {
-            Err(Fault::invalid_type(self.unexpected(), &visitor))
+        match (self.value, self.unknown) {
+            (Value::Object(object), Unknown::Ignored) => {
+                let known = Some(fields);
+                visitor.visit_map(Fields { rest: object.iter(), value: None, unknown: self.unknown, known })
+            }
+            (Value::Object(_), Unknown::Refused) => self.deserialize_any(visitor),
+            _ => Err(Fault::invalid_type(self.unexpected(), &visitor)),
         }
     }
 
@@ -189,13 +193,17 @@ struct Fields<'de> {
     rest: serde_json::map::Iter<'de>,
     value: Option<(&'de str, &'de Value)>,
     unknown: Unknown,
+    /// The only fields that the type is shown; all when absent.
+    known: Option<&'static [&'static str]>,
 }
 
 impl<'de> MapAccess<'de> for Fields<'de> {
     type Error = Fault;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
-        let Some((key, value)) = self.rest.next() else { return Ok(None) };
+        let known = self.known;
+        let is_shown = |key: &str| known.is_none_or(|known| known.contains(&key));
+        let Some((key, value)) = self.rest.find(|(key, _)| is_shown(key)) else { return Ok(None) };
         self.value = Some((key, value));
         let key = without_nul(key).map_err(|fault| fault.inside(&key.replace('\0', "\u{fffd}")))?;
         let name: StrDeserializer<'de, Fault> = key.into_deserializer();

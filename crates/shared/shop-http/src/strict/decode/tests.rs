@@ -230,3 +230,14 @@ fn what_the_client_wrote_is_not_repeated_at_length() {
     assert!(place.chars().count() <= 201 && words.chars().count() <= 201, "{} {}", place.len(), words.len());
     assert!(!fault("email", json!("secret@")).2.contains("secret"));
 }
+
+#[test]
+fn loosely_unknown_fields_are_passed_over_at_every_depth_also_where_they_are_denied() {
+    let loose = |value: Value| decode_loosely::<Order>(&value);
+    let order = json!({"sku": "mug", "lines": [{"quantity": 1}]});
+    let more = json!({"sku": "mug", "gift": {"wrap": [1]}, "lines": [{"quantity": 1, "note": "soon"}]});
+    assert_eq!(loose(more).unwrap(), decode::<Order>(&order).unwrap());
+    let fault = loose(json!({"sku": "mug", "lines": [{"note": "soon"}]})).unwrap_err();
+    assert_eq!((fault.kind, fault.field("body").as_str()), (Kind::Missing, "lines[0].quantity"));
+    assert_eq!(loose(json!({"sku": "mug", "lines": [[1]]})).unwrap_err().kind, Kind::Type);
+}
