@@ -56,8 +56,8 @@ pub(crate) struct App {
 /// Whose payment may be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// Staff: everybody's.
-    Staff,
+    /// Staff and programs: everybody's.
+    All,
     /// Somebody: their own.
     Owner(UserId),
 }
@@ -98,7 +98,7 @@ impl App {
     /// [`Error::NotFound`] when there is none, or none that the reader may see.
     pub(crate) async fn payment(&self, id: PaymentId, reader: Reader) -> Result<Payment, Error> {
         let found = match reader {
-            Reader::Staff => self.store.find(id).await?,
+            Reader::All => self.store.find(id).await?,
             Reader::Owner(owner) => self.store.find_of(id, owner).await?,
         };
         found.ok_or(Error::NotFound)

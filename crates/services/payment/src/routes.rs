@@ -5,17 +5,13 @@ mod reconciliation;
 mod refunds;
 mod webhooks;
 
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, get, post};
-use futures::FutureExt;
-use futures::future::LocalBoxFuture;
-use serde::Deserialize;
+use actix_web::{HttpResponse, get, post};
 use shop_http::{
-    Access, Body, Code, ErrorBody, HttpError, LoggedIn, MaybeIfNoneMatch, Method, PathText, Route, Who, reply,
+    Access, Code, ErrorBody, HttpError, LoggedIn, MaybeIfNoneMatch, Method, NoBody, PathText, Route, Who, reply,
 };
+use shop_types::Role;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::{App, Reader};
@@ -26,10 +22,10 @@ pub(crate) use body::PaymentBody;
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/payments/reconciliation", Access::STAFF),
     (Method::Post, "/api/v1/payments/webhooks/{provider}", Access::PUBLIC.uncounted()),
-    (Method::Get, "/api/v1/payments/{id}", Access::CUSTOMER),
-    (Method::Post, "/api/v1/payments/{id}/capture", Access::STAFF),
-    (Method::Post, "/api/v1/payments/{id}/void", Access::STAFF),
-    (Method::Post, "/api/v1/payments/{id}/refunds", Access::STAFF),
+    (Method::Get, "/api/v1/payments/{id}", Access::LOGGED_IN),
+    (Method::Post, "/api/v1/payments/{id}/capture", Access::STAFF_OR_SERVICE),
+    (Method::Post, "/api/v1/payments/{id}/void", Access::STAFF_OR_SERVICE),
+    (Method::Post, "/api/v1/payments/{id}/refunds", Access::STAFF_OR_SERVICE),
 ];
 
 /// The error codes of this service alone.
@@ -44,34 +40,7 @@ pub(crate) const CODES: &[Code] = &[
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
 ];
 
-/// Nothing to say: no body, or an empty object. Anything in it (say, an amount) must not be overlooked.
-#[derive(Debug)]
-pub(crate) struct NoBody;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Empty {}
-
-impl FromRequest for NoBody {
-    type Error = HttpError;
-    type Future = LocalBoxFuture<'static, Result<Self, HttpError>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let headers = request.headers();
-        let empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
-        if empty && !headers.contains_key(TRANSFER_ENCODING) {
-            return async { Ok(Self) }.boxed_local();
-        }
-        let body = Body::<Empty>::from_request(request, payload);
-        async move {
-            let Empty {} = body.await?.into_inner();
-            Ok(Self)
-        }
-        .boxed_local()
-    }
-}
-
-/// Reads a payment: staff any, customers their own.
+/// Reads a payment: staff and programs any, customers their own.
 #[utoipa::path(tag = "payment", params(("id" = String, Path)), responses(
     (status = 200, description = "The payment", body = PaymentBody),
     (status = 304, description = "The version in If-None-Match is the present one"),
@@ -81,11 +50,11 @@ impl FromRequest for NoBody {
 pub(crate) async fn get_payment(
     app: Data<App>,
     Who(caller): Who,
-    LoggedIn(user, ..): LoggedIn,
+    LoggedIn(user, role, _): LoggedIn,
     id: PathText<PaymentId>,
     known: MaybeIfNoneMatch,
 ) -> Result<HttpResponse, HttpError> {
-    let reader = if caller.is_staff() { Reader::Staff } else { Reader::Owner(user) };
+    let reader = if caller.is_staff() || role == Role::Service { Reader::All } else { Reader::Owner(user) };
     let payment = app.payment(id.0, reader).await?;
     if known.matches(payment.version) {
         return Ok(reply::not_modified(payment.version));

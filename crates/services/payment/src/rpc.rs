@@ -69,7 +69,7 @@ impl PaymentRpc for Rpc {
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentReply>, Status> {
         let read = async {
             let id: PaymentId = request.get_ref().payment_id.parse().map_err(|_| Error::NotFound)?;
-            self.app.payment(id, Reader::Staff).await
+            self.app.payment(id, Reader::All).await
         };
         let payment = read.await.map_err(|error| shop_mesh::status(&error))?;
         Ok(Response::new(reply(&payment)))

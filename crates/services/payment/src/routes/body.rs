@@ -32,7 +32,7 @@ pub(crate) struct PaymentBody {
     reason: Option<String>,
     /// Where the buyer confirms, while the status is `REQUIRES_ACTION`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_action_url: Option<String>,
+    next_action: Option<NextActionBody>,
     /// What was given back, or shall be.
     refunds: Vec<RefundBody>,
     /// Grows with every change.
@@ -47,6 +47,8 @@ pub(crate) struct PaymentBody {
 
 impl From<&Payment> for PaymentBody {
     fn from(payment: &Payment) -> Self {
+        let next_action = payment.state.next_action();
+        let next_action = next_action.map(|url| NextActionBody { kind: "redirect", url: url.to_owned() });
         Self {
             id: payment.id.to_string(),
             order_id: payment.id.order,
@@ -54,13 +56,23 @@ impl From<&Payment> for PaymentBody {
             status: payment.state.kind().word(),
             amount: payment.amount,
             reason: payment.state.reason().map(str::to_owned),
-            next_action_url: payment.state.next_action().map(str::to_owned),
+            next_action,
             refunds: payment.refunds.iter().map(|refund| RefundBody::of(payment, refund)).collect(),
             version: payment.version,
             created_at: payment.created,
             updated_at: payment.since,
         }
     }
+}
+
+/// Something that only the buyer can do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NextActionBody {
+    /// redirect: send the buyer to `url`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// A page of the payment provider or the buyer's bank.
+    url: String,
 }
 
 /// Captured money on its way back.

@@ -1,5 +1,6 @@
 //! Holds that the buyer has to confirm at the provider (3-D Secure).
 
+use serde_json::json;
 use shop_mongo::bson::DateTime;
 use shop_mongo::{Document, doc};
 use shop_proto::payment::{AuthorizeReply, AuthorizeRequest, PaymentState};
@@ -36,7 +37,9 @@ async fn the_caller_is_told_where_the_buyer_confirms_and_asks_as_often_as_it_lik
     assert_eq!((first.state(), &first), (PaymentState::RequiresAction, &again));
     assert!(first.next_action_url.starts_with("http://127.0.0.1:"), "{}", first.next_action_url);
     let (_, shown) = given.http("GET", &format!("/api/v1/payments/{order}:1"), Some(&owner)).await;
-    assert_eq!((&shown["status"], &shown["nextActionUrl"]), (&"REQUIRES_ACTION".into(), &first.next_action_url.into()));
+    let next = json!({ "type": "redirect", "url": first.next_action_url });
+    assert_eq!((&shown["status"], &shown["nextAction"]), (&"REQUIRES_ACTION".into(), &next));
+    assert!(shown.get("nextActionUrl").is_none(), "{shown}");
     assert_eq!(given.ledger_kinds(order).await, ["requires_action"]);
     assert!(given.told(order).await.is_empty());
 }
