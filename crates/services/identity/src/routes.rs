@@ -14,7 +14,7 @@ mod users;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use shop_http::{Access, Code, HttpError, Method, PageQuery, Route};
+use shop_http::{Access, Code, HttpError, Method, Route};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 #[cfg(doc)]
@@ -105,11 +105,6 @@ pub(crate) fn refusal(error: Error) -> HttpError {
         Some(seconds) => refused.with_header(RETRY_AFTER, HeaderValue::from(seconds)),
         None => refused,
     }
-}
-
-/// These lists have one sequence each.
-fn unsorted(page: &PageQuery) -> Result<(), HttpError> {
-    if page.sort.is_some() { Err(Error::Sort.into()) } else { Ok(()) }
 }
 
 /// Mounts the routes.

@@ -30,5 +30,5 @@ pub use extract::{IfMatch, Key, LoggedIn, MaybeGuest, MaybeIfNoneMatch, MaybeKey
 pub use form::FormFields;
 pub use guard::Guard;
 pub use limit::{Limiter, Limits};
-pub use query::{PageQuery, Paged, Query};
+pub use query::{PageQuery, Paged, PlainPageQuery, PlainPaged, Query};
 pub use server::Mount;

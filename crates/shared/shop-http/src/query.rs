@@ -26,6 +26,11 @@ pub struct Query<T>(pub T);
 #[derive(Debug, Clone)]
 pub struct Paged<F>(pub PageQuery, pub F);
 
+/// The parameters of a list that has one sequence, and those of its filter `F`. Document both with
+/// `params(PlainPageQuery, F)`.
+#[derive(Debug, Clone)]
+pub struct PlainPaged<F>(pub PlainPageQuery, pub F);
+
 /// Which page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +47,21 @@ pub struct PageQuery {
     /// How to sort; each list says which words it knows.
     #[serde(default)]
     pub sort: Option<String>,
+}
+
+/// Which page of a list that has one sequence: as [`PageQuery`], but a `sort` is refused as any unknown parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PlainPageQuery {
+    /// The page, from 1.
+    #[serde(default = "first_page", deserialize_with = "page_number")]
+    #[param(default = 1, minimum = 1, maximum = 2_147_483_647, required = false)]
+    pub page: u32,
+    /// Items per page.
+    #[serde(default = "usual_size", deserialize_with = "page_size")]
+    #[param(default = 20, minimum = 1, maximum = 100, required = false)]
+    pub size: u32,
 }
 
 impl PageQuery {
@@ -107,13 +127,28 @@ impl<F: DeserializeOwned> FromRequest for Paged<F> {
     type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = |pairs: Pairs| {
-            let (page, filter): (Pairs, Pairs) =
-                pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "page" | "size" | "sort"));
-            let page = parameters::decode(&page, Unknown::Refused).map_err(|fault| refused(&fault))?;
-            let filter = parameters::decode(&filter, Unknown::Refused).map_err(|fault| refused(&fault))?;
-            Ok(Self(page, filter))
-        };
-        ready(pairs(request).and_then(read))
+        ready(page_and_filter(request, &["page", "size", "sort"]).map(|(page, filter)| Self(page, filter)))
     }
+}
+
+impl<F: DeserializeOwned> FromRequest for PlainPaged<F> {
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(page_and_filter(request, &["page", "size"]).map(|(page, filter)| Self(page, filter)))
+    }
+}
+
+/// The parameters of these names as one struct, the rest as another.
+fn page_and_filter<P, F>(request: &HttpRequest, names: &[&str]) -> Result<(P, F), HttpError>
+where
+    P: DeserializeOwned,
+    F: DeserializeOwned,
+{
+    let (page, filter): (Pairs, Pairs) =
+        pairs(request)?.into_iter().partition(|(name, _)| names.contains(&name.as_str()));
+    let page = parameters::decode(&page, Unknown::Refused).map_err(|fault| refused(&fault))?;
+    let filter = parameters::decode(&filter, Unknown::Refused).map_err(|fault| refused(&fault))?;
+    Ok((page, filter))
 }

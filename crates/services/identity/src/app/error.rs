@@ -60,8 +60,6 @@ pub(crate) enum Error {
     OwnAccount,
     #[error("your account is not an admin's any more")]
     NoLongerAdmin,
-    #[error("this list is not sorted like that")]
-    Sort,
     #[error("the version sent is not the present one, which is {current}")]
     Stale { current: i64 },
     #[error("failed to hash a password")]
@@ -82,7 +80,7 @@ impl ServiceError for Error {
             }
             Self::WrongPassword | Self::Deactivated | Self::NoLongerAdmin => ErrorKind::Forbidden,
             Self::TooManyMisses { .. } => ErrorKind::RateLimited,
-            Self::Sort | Self::KeyReused | Self::PastExpiry => ErrorKind::Invalid,
+            Self::KeyReused | Self::PastExpiry => ErrorKind::Invalid,
             Self::Token(Refused::Parameter(_) | Refused::Grant | Refused::Scope) => ErrorKind::Malformed,
             Self::SpentToken | Self::ExportFailed => ErrorKind::Gone,
             Self::Peer(error) if error.kind == ErrorKind::Unavailable => ErrorKind::Unavailable,
@@ -125,7 +123,6 @@ impl ServiceError for Error {
             Self::KeyReused => "idempotency_key_reused",
             Self::OwnAccount => "own_account",
             Self::NoLongerAdmin => "forbidden",
-            Self::Sort => "invalid_parameter",
             Self::Stale { .. } => "version_conflict",
             Self::Busy | Self::Hashing(hashing::Error::Busy) => "busy",
             Self::SpentToken => "token_spent",
@@ -143,7 +140,6 @@ impl ServiceError for Error {
         match self {
             Self::EmailTaken => vec![Detail::new("email", "is taken")],
             Self::Stale { .. } => vec![Detail::new("If-Match", "must be the ETag of the present version")],
-            Self::Sort => vec![Detail::new("sort", "must be left out")],
             Self::PastExpiry => vec![Detail::new("expiresAt", "must lie in the future")],
             Self::WrongCredentials
             | Self::SpentToken

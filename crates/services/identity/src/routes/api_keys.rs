@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use jiff::Timestamp;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
-use shop_http::{Body, ErrorBody, FormFields, HttpError, LoggedIn, MaybeKey, PageQuery, PathId, Query, reply};
+use shop_http::{Body, ErrorBody, FormFields, HttpError, LoggedIn, MaybeKey, PathId, PlainPageQuery, Query, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::id::UserKind;
@@ -14,7 +14,7 @@ use shop_types::{Page, Role, UserId};
 use utoipa::ToSchema;
 
 use super::body::name;
-use super::{said_before, unsorted};
+use super::said_before;
 use crate::app::{App, Error, Grant, NewKey};
 use crate::domain::secret::Secret;
 use crate::domain::token_request::TokenRequest;
@@ -155,14 +155,16 @@ pub(crate) async fn exchange_api_key(app: Data<App>, FormFields(form): FormField
 }
 
 /// Lists the API keys that were not removed, the newest first.
-#[utoipa::path(tag = "identity", params(PageQuery), responses(
+#[utoipa::path(tag = "identity", params(PlainPageQuery), responses(
     (status = 200, description = "A page of API keys", body = Page<KeyBody>),
     (status = 403, description = "Not an admin", body = ErrorBody),
     (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
 ))]
 #[get("/api/v1/api-keys")]
-pub(crate) async fn list_api_keys(app: Data<App>, Query(page): Query<PageQuery>) -> Result<HttpResponse, HttpError> {
-    unsorted(&page)?;
+pub(crate) async fn list_api_keys(
+    app: Data<App>,
+    Query(page): Query<PlainPageQuery>,
+) -> Result<HttpResponse, HttpError> {
     Ok(reply::ok(&app.api_keys(page.page, page.size).await?.map(KeyBody::from)))
 }
 

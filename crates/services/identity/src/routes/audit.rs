@@ -5,11 +5,10 @@ use actix_web::{HttpResponse, get};
 use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use shop_http::{ErrorBody, HttpError, PageQuery, Paged, reply};
+use shop_http::{ErrorBody, HttpError, PlainPageQuery, PlainPaged, reply};
 use shop_types::{OrderId, Page, Role, StaffCall, UserId};
 use utoipa::{IntoParams, ToSchema};
 
-use super::unsorted;
 use crate::app::App;
 use crate::domain::audit::{About, CALL, Entry, Line, Word};
 use crate::store::AuditFilter;
@@ -132,15 +131,14 @@ impl From<Line> for EntryBody {
 
 /// Lists what was written down, the latest first: writes of staff, admins and programs in all services, and what was done to
 /// accounts. A call is in the list some moments after it was made.
-#[utoipa::path(tag = "identity", params(PageQuery, EntryFilter), responses(
+#[utoipa::path(tag = "identity", params(PlainPageQuery, EntryFilter), responses(
     (status = 200, description = "A page of entries", body = Page<EntryBody>),
     (status = 403, description = "Not an admin", body = ErrorBody),
     (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
 ))]
 #[get("/api/v1/audit")]
-pub(crate) async fn list_audit(app: Data<App>, list: Paged<EntryFilter>) -> Result<HttpResponse, HttpError> {
-    let Paged(page, EntryFilter { user_id, actor_id, action }) = list;
-    unsorted(&page)?;
+pub(crate) async fn list_audit(app: Data<App>, list: PlainPaged<EntryFilter>) -> Result<HttpResponse, HttpError> {
+    let PlainPaged(page, EntryFilter { user_id, actor_id, action }) = list;
     let filter = AuditFilter { user: user_id, actor: actor_id, action };
     let entries = app.audit(filter, (page.page, page.size)).await?;
     Ok(reply::ok(&entries.map(EntryBody::from)))

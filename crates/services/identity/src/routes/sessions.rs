@@ -4,12 +4,11 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, get};
 use jiff::Timestamp;
 use serde::Serialize;
-use shop_http::{ErrorBody, HttpError, LoggedIn, PageQuery, PathId, Query, reply};
+use shop_http::{ErrorBody, HttpError, LoggedIn, PathId, PlainPageQuery, Query, reply};
 use shop_types::id::SessionKind;
 use shop_types::{Page, SessionId};
 use utoipa::ToSchema;
 
-use super::unsorted;
 use crate::app::App;
 use crate::domain::Session;
 
@@ -36,7 +35,7 @@ impl SessionItemBody {
 }
 
 /// Lists one's own sessions that can go on, the last used first.
-#[utoipa::path(tag = "identity", params(PageQuery), responses(
+#[utoipa::path(tag = "identity", params(PlainPageQuery), responses(
     (status = 200, description = "A page of sessions", body = Page<SessionItemBody>),
     (status = 401, description = "No token, or one that does not hold", body = ErrorBody),
     (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
@@ -45,9 +44,8 @@ impl SessionItemBody {
 pub(crate) async fn list_sessions(
     app: Data<App>,
     LoggedIn(id, _, here): LoggedIn,
-    Query(page): Query<PageQuery>,
+    Query(page): Query<PlainPageQuery>,
 ) -> Result<HttpResponse, HttpError> {
-    unsorted(&page)?;
     let sessions = app.sessions(id, page.page, page.size).await?;
     Ok(reply::ok(&sessions.map(|session| SessionItemBody::new(&session, here))))
 }

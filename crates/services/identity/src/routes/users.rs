@@ -7,7 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use shop_http::{
-    Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, MaybeKey, PageQuery, Paged, PathId, reply,
+    Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, MaybeKey, NoBody, PathId, PlainPageQuery,
+    PlainPaged, reply,
 };
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
@@ -16,7 +17,7 @@ use shop_types::{Email, Page, Role};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{UserBody, name};
-use super::{said_before, unsorted};
+use super::said_before;
 use crate::app::{App, NewUser};
 use crate::domain::{Name, Search, User};
 
@@ -121,15 +122,14 @@ fn search<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Search>, 
 }
 
 /// Lists accounts, newest first, or finds them by name, in the order of names.
-#[utoipa::path(tag = "identity", params(PageQuery, UserFilter), responses(
+#[utoipa::path(tag = "identity", params(PlainPageQuery, UserFilter), responses(
     (status = 200, description = "A page of accounts", body = Page<AccountBody>),
     (status = 403, description = "Not an admin", body = ErrorBody),
     (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
 ))]
 #[get("/api/v1/users")]
-pub(crate) async fn list_users(app: Data<App>, list: Paged<UserFilter>) -> Result<HttpResponse, HttpError> {
-    let Paged(page, UserFilter { role, search }) = list;
-    unsorted(&page)?;
+pub(crate) async fn list_users(app: Data<App>, list: PlainPaged<UserFilter>) -> Result<HttpResponse, HttpError> {
+    let PlainPaged(page, UserFilter { role, search }) = list;
     let users = app.users(role, search.as_ref(), (page.page, page.size)).await?;
     Ok(reply::ok(&users.map(AccountBody::from)))
 }

@@ -285,7 +285,7 @@ async fn only_who_is_an_admin_now_makes_and_removes_keys() {
     ] {
         make(&shop, &boss.text("token"), &body).await.must_be(status, code);
     }
-    call(&shop, Method::GET, &format!("{KEYS}?sort=name"), &boss.text("token")).await.must_be(422, "invalid_parameter");
+    call(&shop, Method::GET, &format!("{KEYS}?sort=name"), &boss.text("token")).await.must_be(422, "unknown_parameter");
     let pod = another_pod(shop.config()).await;
     token(&pod, &key).await;
 }

@@ -112,7 +112,7 @@ async fn customers_see_their_own_orders_and_staff_all() {
     unknown.must_be(404, "not_found");
     assert_eq!(others.body["error"], unknown.body["error"]);
     list(&shop, nobody, &boss.text("token"), "").await.must_be(404, "not_found");
-    list(&shop, user(&ada), &ada.text("token"), "?sort=number").await.must_be(422, "invalid_parameter");
+    list(&shop, user(&ada), &ada.text("token"), "?sort=number").await.must_be(422, "unknown_parameter");
     call(&shop, Method::GET, "/api/v1/customers/7/orders", &boss.text("token")).await.must_be(404, "not_found");
 }
 
