@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use shop_http::access::{Access, Method, Route};
 use shop_http::{
-    Body, Code, ErrorBody, HttpError, IfMatch, Key, MaybeIfNoneMatch, PageQuery, Paged, PathId, Who, reply,
+    Body, Code, ErrorBody, HttpError, IfMatch, Key, MaybeIfNoneMatch, NoBody, PageQuery, Paged, PathId, Who, reply,
 };
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
@@ -224,7 +224,12 @@ pub(crate) async fn get_order(
     (status = 409, description = "Too late", body = ErrorBody),
 ))]
 #[post("/api/v1/orders/{id}/cancel")]
-pub(crate) async fn cancel_order(app: Data<App>, who: Who, id: PathId<OrderKind>) -> Result<HttpResponse, HttpError> {
+pub(crate) async fn cancel_order(
+    app: Data<App>,
+    who: Who,
+    id: PathId<OrderKind>,
+    _: NoBody,
+) -> Result<HttpResponse, HttpError> {
     let order = app.cancel(&viewer(who.0)?, id.0).await?;
     Ok(reply::with_etag(order.version, &OrderBody::from(order)))
 }

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
 use shop_http::extract::path_parameter;
-use shop_http::{ErrorBody, HttpError, Query, reply};
+use shop_http::{ErrorBody, HttpError, NoBody, Query, reply};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
@@ -98,7 +98,11 @@ pub(crate) async fn list_dead_letters(app: Data<App>, query: Query<LetterQuery>)
     (status = 503, description = "Something it needs is away, or it is still at work", body = ErrorBody),
 ))]
 #[post("/api/v1/admin/dead-letters/{service}/{id}/retry")]
-pub(crate) async fn retry_dead_letter(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+pub(crate) async fn retry_dead_letter(
+    app: Data<App>,
+    request: HttpRequest,
+    _: NoBody,
+) -> Result<HttpResponse, HttpError> {
     let (service, id) = names(&request)?;
     app.retry_letter(&service, id).await?;
     Ok(reply::no_content())

@@ -143,6 +143,16 @@ async fn what_a_pod_says_is_what_the_admin_reads() {
 }
 
 #[tokio::test]
+async fn what_is_said_to_a_retry_is_refused_and_not_overlooked() {
+    let (shop, pods) = edge_service().await;
+    let admin = shop.callers().admin().bearer();
+    let request = shop.client().post(shop.url(RETRY)).header("Authorization", &admin).json(&json!({ "times": 3 }));
+    let refused: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!((&refused["code"], &refused["details"][0]["field"]), (&json!("unknown_field"), &json!("times")));
+    assert_eq!(pods.admins().await, []);
+}
+
+#[tokio::test]
 async fn services_that_consume_nothing_have_no_letters() {
     let (shop, pods) = edge_service().await;
     let admin = shop.callers().admin().bearer();

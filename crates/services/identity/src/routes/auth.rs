@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
-use shop_http::{Body, ErrorBody, HttpError, LoggedIn, MaybeKey, reply};
+use shop_http::{Body, ErrorBody, HttpError, LoggedIn, MaybeKey, NoBody, reply};
 
 use super::body::{
     ForgottenBody, LoginBody, RefreshBody, RegisterBody, ResetBody, SessionBody, TokensBody, VerificationBody,
@@ -64,7 +64,7 @@ pub(crate) async fn refresh(app: Data<App>, body: Body<RefreshBody>) -> Result<H
     (status = 409, description = "The token is one of an API key", body = ErrorBody),
 ))]
 #[post("/api/v1/auth/logout")]
-pub(crate) async fn logout(app: Data<App>, caller: LoggedIn) -> Result<HttpResponse, HttpError> {
+pub(crate) async fn logout(app: Data<App>, caller: LoggedIn, _: NoBody) -> Result<HttpResponse, HttpError> {
     let LoggedIn(user, _, session) = caller;
     app.logout(user, session).await?;
     Ok(reply::no_content())

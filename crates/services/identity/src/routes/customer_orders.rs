@@ -68,6 +68,7 @@ pub(crate) async fn link_order(
     LoggedIn(program, ..): LoggedIn,
     id: PathId<UserKind>,
     request: HttpRequest,
+    _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
     let order: OrderId = path_parameter(&request, "orderId")?;
     app.link_order(program, id.0, order).await?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use shop_http::extract::path_parameter;
-use shop_http::{ErrorBody, HttpError, LoggedIn, MaybeKey, fingerprint, reply};
+use shop_http::{ErrorBody, HttpError, LoggedIn, MaybeKey, NoBody, fingerprint, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use utoipa::ToSchema;
@@ -55,6 +55,7 @@ pub(crate) async fn begin_export(
     LoggedIn(user, ..): LoggedIn,
     MaybeKey(key): MaybeKey,
     request: HttpRequest,
+    _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
     let fingerprint = fingerprint(&request, &Value::Null);
     let claim = key.map(|key| Claim::new(Subject::User(user), "begin_export", &key, fingerprint));

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, get, patch, post, put};
-use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, reply};
+use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, NoBody, reply};
 
 use super::body::{DeletionBody, EmailChangeBody, MeChangeBody, PasswordChangeBody, UserBody};
 use super::refusal;
@@ -119,7 +119,11 @@ pub(crate) async fn change_email(
     (status = 404, description = "The account is gone", body = ErrorBody),
 ))]
 #[post("/api/v1/me/email/verification")]
-pub(crate) async fn verify_again(app: Data<App>, LoggedIn(id, ..): LoggedIn) -> Result<HttpResponse, HttpError> {
+pub(crate) async fn verify_again(
+    app: Data<App>,
+    LoggedIn(id, ..): LoggedIn,
+    _: NoBody,
+) -> Result<HttpResponse, HttpError> {
     app.verify_again(id).await?;
     Ok(HttpResponse::Accepted().finish())
 }

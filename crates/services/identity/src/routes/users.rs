@@ -257,6 +257,7 @@ pub(crate) async fn deactivate_user(
     app: Data<App>,
     LoggedIn(admin, ..): LoggedIn,
     id: PathId<UserKind>,
+    _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
     let user = app.deactivate(admin, id.0).await?;
     Ok(reply::with_etag(user.version, &AccountBody::from(user)))
@@ -274,6 +275,7 @@ pub(crate) async fn activate_user(
     app: Data<App>,
     LoggedIn(admin, ..): LoggedIn,
     id: PathId<UserKind>,
+    _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
     let user = app.activate(admin, id.0).await?;
     Ok(reply::with_etag(user.version, &AccountBody::from(user)))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shop_mongo::doc;
 use shop_testkit::TestShop;
 
-use crate::given::{Answer, PASSWORD, documents, identity, me, post, register, request};
+use crate::given::{Answer, PASSWORD, documents, identity, identity_with_admin, login, me, post, register, request};
 
 const REGISTER: &str = "/api/v1/auth/register";
 const LOGIN: &str = "/api/v1/auth/login";
@@ -160,4 +160,31 @@ async fn of_ones_own_account_only_the_name_can_be_set() {
         assert_eq!(answer.body["details"][0]["field"], field, "{body} gave {answer:?}");
     }
     assert_eq!(me(&shop, &token).await.body, registered.body["user"]);
+}
+
+#[tokio::test]
+async fn calls_that_take_no_body_overlook_nothing_in_one_and_aliases_pass_over_it() {
+    let (shop, boss) = identity_with_admin().await;
+    let ada = register(&shop, "ada@example.org").await;
+    let (id, order) = (ada.body["user"]["id"].as_str().unwrap(), "00000000-0000-0000-0000-000000000007");
+    let program = shop.callers().service().token;
+    let send = async |method, path: &str, token: &str, body: Value| {
+        Answer::of(request(&shop, method, path).bearer_auth(token).json(&body).send().await.unwrap()).await
+    };
+    for (method, path, token, done) in [
+        (Method::POST, format!("/api/v1/users/{id}/deactivate"), boss.text("token"), 200),
+        (Method::POST, format!("/api/v1/users/{id}/activate"), boss.text("token"), 200),
+        (Method::PUT, format!("/api/v1/customers/{id}/orders/{order}"), program, 204),
+    ] {
+        send(method.clone(), &path, &token, json!({ "reason": "x" })).await.must_be(422, "unknown_field");
+        assert_eq!(send(method, &path, &token, json!({})).await.status, done, "{path}");
+    }
+    let token = login(&shop, "ada@example.org", PASSWORD).await.text("token");
+    for (path, done) in [("me/export", 202), ("me/email/verification", 202), ("auth/logout", 204)] {
+        let path = format!("/api/v1/{path}");
+        send(Method::POST, &path, &token, json!({ "refreshToken": "x" })).await.must_be(422, "unknown_field");
+        assert_eq!(send(Method::POST, &path, &token, json!({})).await.status, done, "{path}");
+    }
+    let token = login(&shop, "ada@example.org", PASSWORD).await.text("token");
+    assert_eq!(send(Method::POST, "/auth/logout", &token, json!({ "refreshToken": "x" })).await.status, 200);
 }

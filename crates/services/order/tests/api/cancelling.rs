@@ -6,7 +6,7 @@ use shop_mongo::{Document, doc};
 use shop_types::Event;
 
 use crate::fakes::{Mood, Peer};
-use crate::given::{Buyer, Given, mugs};
+use crate::given::{Buyer, Given, answer, mugs};
 
 #[tokio::test]
 async fn a_declined_order_is_rejected_at_once() {
@@ -20,6 +20,25 @@ async fn a_declined_order_is_rejected_at_once() {
     assert_eq!(cancelled.body["reason"], "requested");
     assert_eq!(given.cancel(&buyer, &order).await, cancelled, "twice is once");
     assert_eq!(given.told(&order).await, ["order.created", "order.rejected"]);
+}
+
+#[tokio::test]
+async fn what_is_said_to_a_cancellation_is_refused_and_not_overlooked() {
+    let given = Given::new().await;
+    let buyer = given.customer();
+    let order = given.place(&buyer, "k", &mugs(1, "tok_visa")).await.order();
+    let cancel = async |path: String, method: Method, body: serde_json::Value| {
+        let request = given.shop.client().request(method, given.shop.url(&path)).header(buyer.0, &buyer.1);
+        answer(request.json(&body)).await
+    };
+    let path = format!("/api/v1/orders/{order}/cancel");
+
+    let refused = cancel(path.clone(), Method::POST, json!({ "reason": "too late" })).await;
+    assert_eq!((refused.status, refused.code()), (422, "unknown_field"), "{}", refused.body);
+    assert_eq!(given.show(&buyer, &order).await.state(), "confirmed");
+    assert_eq!(cancel(path, Method::POST, json!({})).await.state(), "cancelling");
+    let by_older_name = cancel(format!("/orders/{order}"), Method::DELETE, json!({ "reason": "again" })).await;
+    assert_eq!(by_older_name.status, 200, "{}", by_older_name.body);
 }
 
 #[tokio::test]
