@@ -66,6 +66,7 @@ pub(crate) struct App {
     peers: Peers,
     /// Tells this pod that an export was wished for.
     exports: Notify,
+    registrations: IntCounterVec,
     logins: IntCounterVec,
     revoked: IntCounterVec,
 }
@@ -107,6 +108,7 @@ impl App {
             letters: Arc::new(Semaphore::new(LETTERS)),
             peers: Peers::new(service.mesh()),
             exports: Notify::new(),
+            registrations: metrics.counter("registrations_total", "Accounts that people have opened", &[])?,
             logins: metrics.counter("logins_total", "Attempts to log in", &["result"])?,
             revoked: metrics.counter("sessions_revoked_total", "Sessions ended before their time", &["reason"])?,
         })
@@ -139,6 +141,7 @@ impl App {
         let account = Account::of_person(user.clone(), hash, registration.clone());
         match self.store.create_user(&Newcomer { account, event, letter, session: Some(session) }).await? {
             Created::Done => {
+                self.registrations.with_label_values::<&str>(&[]).inc();
                 tracing::info!(user.id = %user.id, "Opened account {}", user.id);
                 Ok((user, tokens))
             }
