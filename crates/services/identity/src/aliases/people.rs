@@ -84,26 +84,29 @@ pub(crate) async fn get_user(
     Ok(reply::ok(&UserAlias::from(visible(&app, &who.0, named.0).await?)))
 }
 
-/// Changes the name of one's own account.
+/// Changes the name of an account: one's own, or as an admin somebody else's, which is written down.
 #[utoipa::path(tag = "identity", request_body = ProfileChangeAlias, params(("id" = String, Path)), responses(
     (status = 200, description = "The account after the change", body = UserAlias),
+    (status = 403, description = "Not an admin any more", body = ErrorBody),
     (status = 404, description = "No such account, or not yours", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]
 #[put("/{id}")]
 pub(crate) async fn change_user(
     app: Data<App>,
-    LoggedIn(own, ..): LoggedIn,
+    LoggedIn(caller, role, _): LoggedIn,
     who: Who,
     named: PathText<Named<UserKind>>,
     sent: LooseBody<ProfileChangeAlias>,
 ) -> Result<HttpResponse, HttpError> {
     let user = visible(&app, &who.0, named.0).await?;
-    // Nobody else changes what somebody is called, also staff.
-    if user.id != own {
-        return Err(HttpError::not_found());
-    }
-    let user = app.rename_present(own, &sent.into_inner().name).await?;
+    let name = sent.into_inner().name;
+    let user = match role {
+        _ if user.id == caller => app.rename_present(caller, &name).await?,
+        Role::Admin => app.rename_other(caller, user.id, &name).await?,
+        // Staff sees everybody, and changes nobody else.
+        Role::Customer | Role::Staff | Role::Service => return Err(HttpError::not_found()),
+    };
     Ok(reply::ok(&UserAlias::from(user)))
 }
 

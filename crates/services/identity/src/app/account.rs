@@ -10,7 +10,7 @@ use crate::domain::{Name, Password, Search, User};
 use crate::store::{Account, EmailChanged, PasswordChange};
 
 /// How often a change that was outrun is tried again.
-const TURNS: u32 = 5;
+pub(super) const TURNS: u32 = 5;
 
 impl App {
     /// One's own account.

@@ -3,6 +3,7 @@
 use shop_mongo::Claim;
 use shop_types::{Email, Page, Role, UserId};
 
+use super::account::TURNS;
 use super::sessions::{Ending, Reason};
 use super::{App, Error, new_secret};
 use crate::domain::audit::{Action, AuditId, Entry};
@@ -102,6 +103,22 @@ impl App {
             Edited::Missed => Err(Error::Stale { current: self.user(id).await?.version }),
             Edited::NoLongerAdmin => Err(Error::NoLongerAdmin),
         }
+    }
+
+    /// Gives somebody else's account another name at whichever version it is.
+    ///
+    /// # Errors
+    /// As [`Self::change_details`].
+    pub(crate) async fn rename_other(&self, admin: UserId, id: UserId, name: &Name) -> Result<User, Error> {
+        for _ in 1..TURNS {
+            let version = self.user(id).await?.version;
+            match self.change_details(admin, (id, version), Some(name.clone()), None).await {
+                Err(Error::Stale { .. }) => {}
+                done => return done,
+            }
+        }
+        let version = self.user(id).await?.version;
+        self.change_details(admin, (id, version), Some(name.clone()), None).await
     }
 
     /// A page of all accounts, newest first, or of those found by name, in the order of names.

@@ -84,9 +84,29 @@ async fn one_sees_and_changes_oneself_and_staff_see_everybody() {
     }
     let renamed = put(&shop, &format!("/user/{number}"), &token, &json!({ "name": "Ada King" })).await;
     assert_eq!((renamed.status, &renamed.body["name"]), (200, &json!("Ada King")), "{renamed:?}");
-    for other in [bob.text("token"), boss.text("token")] {
+    for other in [bob.text("token"), callers.staff().token] {
         put(&shop, &format!("/user/{id}"), &other, &json!({ "name": "Eve" })).await.must_be(404, "not_found");
     }
+    // A token of the role alone does not do: the account must have it, too.
+    put(&shop, &format!("/user/{id}"), &callers.admin().token, &json!({ "name": "Eve" }))
+        .await
+        .must_be(403, "forbidden");
+    assert_eq!(call(&shop, Method::GET, &format!("/user/{id}"), &token).await.body["name"], "Ada King");
+    let named = put(&shop, &format!("/user/{number}"), &boss.text("token"), &json!({ "name": "A. King" })).await;
+    assert_eq!((named.status, &named.body["name"]), (200, &json!("A. King")), "{named:?}");
+    let log = call(&shop, Method::GET, "/api/v1/audit", &boss.text("token")).await;
+    assert_eq!(
+        (&log.body["items"][0]["action"], &log.body["items"][0]["userId"]),
+        (&json!("details_changed"), &json!(id))
+    );
+    let own = put(
+        &shop,
+        &format!("/user/{}", boss.body["user"]["id"].as_str().unwrap()),
+        &boss.text("token"),
+        &json!({ "name": "Boss" }),
+    )
+    .await;
+    assert_eq!((own.status, &own.body["name"]), (200, &json!("Boss")), "{own:?}");
     let list = call(&shop, Method::GET, "/users?limit=2", &boss.text("token")).await;
     assert_eq!((list.status, &list.body["pagination"]["total"]), (200, &json!(3)), "{list:?}");
     assert_eq!(list.body["users"].as_array().map(Vec::len), Some(2));
