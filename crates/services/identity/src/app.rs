@@ -179,7 +179,18 @@ impl App {
     async fn new_user(&self, email: Email, name: Name, role: Role) -> Result<User, Error> {
         let id = UserId::from_uuid(self.clock.new_id());
         let (number, created_at) = (self.numbers.next().await?, self.now());
-        Ok(User { id, number, email, name, role, version: 1, created_at, is_verified: false, deactivated_at: None })
+        Ok(User {
+            id,
+            number,
+            email,
+            name,
+            role,
+            version: 1,
+            created_at,
+            updated_at: created_at,
+            is_verified: false,
+            deactivated_at: None,
+        })
     }
 
     /// The public keys of access tokens, for verifiers outside of the shop.

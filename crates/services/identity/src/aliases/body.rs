@@ -62,12 +62,15 @@ pub(crate) struct UserAlias {
     role: Role,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When anything of it was changed last.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
 }
 
 impl From<User> for UserAlias {
     fn from(user: User) -> Self {
-        let User { id, number, email, name, role, created_at, version: _, is_verified: _, deactivated_at: _ } = user;
-        Self { ids: Ids::new(&id, number), email, name: name.as_str().to_owned(), role, created_at }
+        let User { id, number, email, name, role, created_at, updated_at, .. } = user;
+        Self { ids: Ids::new(&id, number), email, name: name.as_str().to_owned(), role, created_at, updated_at }
     }
 }
 

@@ -102,9 +102,10 @@ impl App {
         if user.email == email {
             return Ok(user);
         }
-        let changed = User { email, is_verified: false, version: expected.saturating_add(1), ..user };
+        let (now, version) = (self.now(), expected.saturating_add(1));
+        let changed = User { email, is_verified: false, version, updated_at: now, ..user };
         let letter = self.posted(&changed, Purpose::Verification)?;
-        match self.store.change_email(changed, letter, self.now()).await? {
+        match self.store.change_email(changed, letter, now).await? {
             EmailChanged::Done(user) => {
                 tracing::info!(user.id = %id, "Changed the address of account {id}");
                 Ok(user)

@@ -176,10 +176,11 @@ fn record(kind: &str, data: &Value) -> Record {
 }
 
 fn account(user: &User) -> Value {
-    let User { id, number, email, name, role, version: _, created_at, is_verified, deactivated_at: _ } = user;
+    let User { id, number, email, name, role, version: _, created_at, updated_at, is_verified, deactivated_at: _ } =
+        user;
     json!({
         "id": id, "number": number, "email": email, "emailVerified": is_verified, "name": name.as_str(), "role": role,
-        "createdAt": created_at,
+        "createdAt": created_at, "updatedAt": updated_at,
     })
 }
 

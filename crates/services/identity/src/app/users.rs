@@ -91,9 +91,9 @@ impl App {
         }
         let (is_other_address, version) = (email != user.email, expected.saturating_add(1));
         let is_verified = user.is_verified && !is_other_address;
-        let changed = User { email, name, version, is_verified, ..user };
-        let letter = if is_other_address { Some(self.posted(&changed, Purpose::Verification)?) } else { None };
         let entry = self.entry(admin, id, Action::DetailsChanged);
+        let changed = User { email, name, version, is_verified, updated_at: entry.at, ..user };
+        let letter = if is_other_address { Some(self.posted(&changed, Purpose::Verification)?) } else { None };
         match self.store.change_details(Details { entry, changed: changed.clone(), letter }).await? {
             Edited::Done => {
                 tracing::info!(user.id = %id, admin.id = %admin, "Changed account {id} ({})", entry.action.word());

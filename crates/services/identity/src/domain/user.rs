@@ -20,6 +20,8 @@ pub(crate) struct User {
     /// Grows with every change; also the `ETag`.
     pub(crate) version: i64,
     pub(crate) created_at: Timestamp,
+    /// When anything of it was changed last.
+    pub(crate) updated_at: Timestamp,
     /// Whether somebody proved that they read the address.
     pub(crate) is_verified: bool,
     /// Since when an admin keeps it closed.

@@ -174,6 +174,9 @@ pub(crate) struct UserBody {
     version: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When anything of it was changed last.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
 }
 
 impl From<Tokens> for TokensBody {
@@ -191,7 +194,8 @@ impl From<(User, Tokens)> for SessionBody {
 
 impl From<User> for UserBody {
     fn from(user: User) -> Self {
-        let User { id, number, email, name, role, version, created_at, is_verified, deactivated_at: _ } = user;
+        let User { id, number, email, name, role, version, created_at, updated_at, is_verified, deactivated_at: _ } =
+            user;
         Self {
             id,
             number,
@@ -201,6 +205,7 @@ impl From<User> for UserBody {
             role,
             version,
             created_at,
+            updated_at,
         }
     }
 }

@@ -28,7 +28,9 @@ pub(super) struct UserDocument {
     password: Secret,
     version: i64,
     created_at: DateTime,
-    updated_at: DateTime,
+    /// Those of before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    updated_at: Option<DateTime>,
     /// Whether somebody proved that they read the address.
     #[serde(default)]
     email_verified: bool,
@@ -77,7 +79,7 @@ pub(super) fn user_rules() -> Document {
 impl UserDocument {
     pub(super) fn new(account: &Account) -> Self {
         let Account { user, hash, registration, is_first_admin, shops } = account;
-        let User { id, number, email, name, role, version, created_at, is_verified, deactivated_at } = user;
+        let User { id, number, email, name, role, version, created_at, updated_at, is_verified, deactivated_at } = user;
         Self {
             id: id.to_string(),
             number: *number,
@@ -87,7 +89,7 @@ impl UserDocument {
             password: Secret(hash.as_str().to_owned()),
             version: *version,
             created_at: (*created_at).into(),
-            updated_at: (*created_at).into(),
+            updated_at: Some((*updated_at).into()),
             email_verified: *is_verified,
             deactivated_at: deactivated_at.map(DateTime::from),
             first_admin: is_first_admin.then_some(true),
@@ -105,6 +107,7 @@ impl UserDocument {
             role: self.role,
             version: self.version,
             created_at: self.created_at.to_jiff(),
+            updated_at: self.updated_at.unwrap_or(self.created_at).to_jiff(),
             is_verified: self.email_verified,
             deactivated_at: self.deactivated_at.map(DateTime::to_jiff),
         };

@@ -232,5 +232,8 @@ async fn an_account_that_did_not_change_is_not_sent_again() {
     assert_eq!(known.send().await.unwrap().status(), 304);
     let read = call(&shop, Method::GET, &path, &service).await;
     let fields: Vec<_> = read.body.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(fields, ["id", "number", "email", "emailVerified", "name", "role", "version", "createdAt", "active"]);
+    assert_eq!(
+        fields,
+        ["id", "number", "email", "emailVerified", "name", "role", "version", "createdAt", "updatedAt", "active"]
+    );
 }

@@ -3,11 +3,12 @@
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shop_mongo::doc;
+use shop_mongo::{Document, doc};
 use shop_testkit::TestShop;
 
 use crate::given::{
-    Answer, PASSWORD, call, change, documents, events, identity_with_admin, login, me, post, register, request,
+    Answer, PASSWORD, call, change, counted, documents, events, identity, identity_with_admin, login, me, post,
+    register, request,
 };
 
 const USERS: &str = "/api/v1/users";
@@ -149,4 +150,38 @@ async fn only_who_is_an_admin_now_opens_and_edits_accounts() {
     change(&shop, Method::PATCH, (&path, 1), &stranger, &json!({ "name": "X" })).await.must_be(403, "forbidden");
     assert_eq!(me(&shop, &ada.text("token")).await.body["name"], "Ada");
     assert_eq!(documents(&shop.mongo("identity").await, "users", doc! {}).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_account_says_when_it_was_changed_last_also_one_of_before_that_was_kept() {
+    let shop = identity().await;
+    let ada = register(&shop, "ada@example.org").await;
+    let (token, user) = (ada.text("token"), &ada.body["user"]);
+    assert_eq!(user["updatedAt"], user["createdAt"], "{user}");
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+
+    let rename = json!({ "name": "Ada King" });
+    let renamed = change(&shop, Method::PATCH, ("/api/v1/me", 1), &token, &rename).await;
+
+    let times = ["createdAt", "updatedAt"].map(|name| renamed.text(name).parse::<jiff::Timestamp>().unwrap());
+    assert!(times[0] < times[1], "{renamed:?}");
+    assert_eq!(me(&shop, &token).await.body, renamed.body);
+    let alias = call(&shop, Method::GET, "/auth/profile", &token).await;
+    assert_eq!(alias.body["user"]["updatedAt"], renamed.body["updatedAt"], "{alias:?}");
+
+    let users = shop.mongo("identity").await.collection::<Document>("users");
+    let options = shop_mongo::options::UpdateOptions::builder().bypass_document_validation(true).build();
+    let unset = users.update_one(doc! { "email": "ada@example.org" }, doc! { "$unset": { "updated_at": "" } });
+    assert_eq!(unset.with_options(options).await.unwrap().modified_count, 1);
+    let old = me(&shop, &token).await;
+    assert_eq!((old.status, &old.body["updatedAt"]), (200, &renamed.body["createdAt"]), "{old:?}");
+}
+
+#[tokio::test]
+async fn registrations_are_counted_once_each() {
+    let shop = identity().await;
+    register(&shop, "ada@example.org").await;
+    let again = json!({ "email": "ada@example.org", "password": PASSWORD, "name": "Ada" });
+    post(&shop, "/api/v1/auth/register", &again).await.must_be(409, "email_taken");
+    assert_eq!(counted(&shop, "registrations_total", "").await, 1);
 }
