@@ -20,7 +20,7 @@ use crate::peers::Peer;
 pub(crate) use error::Error;
 
 /// Health is asked at most once a second, however many ask us.
-const HEALTH_LIFE: Duration = Duration::from_secs(1);
+pub(crate) const HEALTH_LIFE: Duration = Duration::from_secs(1);
 /// Documents change with a roll-out only.
 const DOCUMENTS_LIFE: Duration = Duration::from_secs(15);
 /// A service that did not give its document may be back at any moment.

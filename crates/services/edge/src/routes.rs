@@ -3,7 +3,7 @@
 mod dead_letters;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use jiff::Timestamp;
@@ -11,10 +11,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shop_http::access::{Access, Method, Route};
 use shop_http::{Code, reply};
+use shop_telemetry::metrics::resident_bytes;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::app::App;
+use crate::app::{App, HEALTH_LIFE};
 use crate::domain::{self, ServiceHealth};
 
 /// Who may call each route (api 1).
@@ -54,7 +55,17 @@ pub(crate) struct HealthBody {
     timestamp: Timestamp,
     /// Seconds since this process started.
     uptime: u64,
+    /// Absent where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<MemoryBody>,
     services: Vec<ServiceBody>,
+}
+
+/// What the process that answers takes of its machine.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MemoryBody {
+    /// Bytes of memory in use.
+    rss: u64,
 }
 
 /// How one service is.
@@ -120,7 +131,8 @@ fn page(page: &'static str) -> HttpResponse {
 /// Tells how the shop is: every service, and every store that it needs.
 #[utoipa::path(tag = "edge", responses(
     (status = 200, description = "All is well", body = HealthBody),
-    (status = 503, description = "A service or one of its stores does not answer", body = HealthBody),
+    (status = 503, description = "A service or one of its stores does not answer", body = HealthBody,
+        headers(("Retry-After" = u64, description = "Seconds until the services are asked again"))),
 ))]
 #[get("/health")]
 pub(crate) async fn get_health(app: Data<App>) -> HttpResponse {
@@ -132,10 +144,15 @@ pub(crate) async fn get_health(app: Data<App>) -> HttpResponse {
         version: shop_service::version(),
         timestamp: app.now(),
         uptime: app.uptime_seconds(),
+        memory: resident_bytes().map(|rss| MemoryBody { rss }),
         services: services.iter().map(ServiceBody::from).collect(),
     };
-    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    reply::with_status(status, None, &body)
+    if well {
+        return reply::ok(&body);
+    }
+    let mut response = reply::with_status(StatusCode::SERVICE_UNAVAILABLE, None, &body);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(HEALTH_LIFE.as_secs()));
+    response
 }
 
 /// Lists the calls of all services.

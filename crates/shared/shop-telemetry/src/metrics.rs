@@ -166,6 +166,21 @@ pub fn render(all: &[Metrics]) -> String {
     text
 }
 
+/// Bytes of memory that this process has in use, as the metric `process_resident_memory_bytes` says; `None` where the system
+/// does not tell.
+#[must_use]
+pub fn resident_bytes() -> Option<u64> {
+    let families = prometheus::gather();
+    let family = families.iter().find(|family| family.name() == "process_resident_memory_bytes")?;
+    let bytes = family.get_metric().first()?.get_gauge().get_value();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number of pages, far below 2^53"
+    )]
+    (bytes > 0.0).then_some(bytes as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,8 @@ async fn a_shop_whose_pods_and_stores_answer_is_well() {
     assert_eq!(body["services"][0]["dependencies"], json!({ "mongodb": "reachable", "redis": "reachable" }));
     assert_eq!((&body["services"][0]["version"], &body["services"][0]["uptime"]), (&json!("9.9.9"), &json!(42)));
     assert!(body["timestamp"].is_string() && body["uptime"].is_u64() && body["version"].is_string(), "{body}");
+    let bytes = body["memory"]["rss"].as_u64().unwrap();
+    assert!((1_000_000..1_000_000_000_000).contains(&bytes), "no process of this kind has so many bytes: {body}");
 }
 
 #[tokio::test]
@@ -38,6 +40,14 @@ async fn a_lost_store_degrades_the_shop() {
     assert_eq!((status, &body["status"]), (503, &json!("DEGRADED")), "{body}");
     assert_eq!(states(&body), all("DEGRADED"));
     assert_eq!(body["services"][0]["dependencies"]["redis"], "unreachable");
+}
+
+#[tokio::test]
+async fn an_unwell_shop_says_when_to_ask_again() {
+    let (shop, pods) = edge_service().await;
+    pods.lose_redis().await;
+    let reply = shop.client().get(shop.url("/health")).send().await.unwrap();
+    assert_eq!((reply.status().as_u16(), reply.headers()["retry-after"].to_str().unwrap()), (503, "1"));
 }
 
 #[tokio::test]
