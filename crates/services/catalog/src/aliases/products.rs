@@ -46,8 +46,10 @@ pub(super) fn wrapped(routes: &mut ServiceConfig<'_>) {
 pub(crate) struct Narrowed {
     /// Words that name or description must hold, all of them.
     search: Option<String>,
-    /// The name of a category, or its id.
+    /// The name of a category, or its id; none when empty.
     category: Option<String>,
+    /// So many products are left out, 10,000 at most; counts without `page`, or beside `page=1`.
+    offset: Option<u32>,
 }
 
 async fn names(app: &App) -> Result<Names, HttpError> {
@@ -69,14 +71,19 @@ async fn found(app: &App, segment: String) -> Result<FoundProductAlias, HttpErro
 /// A page of products; of a category that is not there, an empty one.
 async fn page(app: &App, limits: Limits, asked: &Narrowed) -> Result<ProductsAlias, HttpError> {
     let (names, (number, size)) = (names(app).await?, limits.at_most(100));
-    let category = asked.category.as_deref().map(|word| category_of(word, &names));
+    let place = match asked.offset {
+        Some(offset) if number == 1 => Place::Beyond(offset),
+        Some(_) | None => Place::Page(number),
+    };
+    let named = asked.category.as_deref().filter(|word| !word.trim().is_empty());
+    let category = named.map(|word| category_of(word, &names));
     if category == Some(None) {
-        let pagination = (&Page::<()>::new(Vec::new(), number, size, 0).page).into();
+        let pagination = (&Page::<()>::new(Vec::new(), place.number(size), size, 0).page).into();
         return Ok(ProductsAlias { products: Vec::new(), category: None, pagination, cached: false });
     }
     let words = asked.search.clone().filter(|words| !words.trim().is_empty());
     let search = Search { words, categories: category.flatten().into_iter().collect(), ..Search::default() };
-    let found = find_products(app, &search, &Place::Page(number), size).await?;
+    let found = find_products(app, &search, &place, size).await?;
     let (products, pagination) = body::products(found.representation.bytes(), &names)?;
     Ok(ProductsAlias { products, category: None, pagination, cached: found.is_kept() })
 }
@@ -224,7 +231,11 @@ pub(crate) async fn list_products(
 }
 
 /// Lists the products of a category and of all below it, newest first.
-#[utoipa::path(tag = "catalog", params(Limits, ("category" = String, Path, description = "Name or id")), responses(
+#[utoipa::path(tag = "catalog", params(
+    Limits,
+    ("category" = String, Path, description = "Name or id"),
+    ("offset" = Option<u32>, Query, description = "So many products are left out, 10,000 at most; counts without `page`, or beside `page=1`"),
+), responses(
     (status = 200, description = "A page of products; an empty one for a category that is not there", body = ProductsAlias),
 ))]
 #[get("/category/{category}")]
@@ -233,7 +244,7 @@ pub(crate) async fn list_of_category(
     category: PathText<String>,
     limits: LooseQuery<Limits>,
 ) -> Result<HttpResponse, HttpError> {
-    let asked = Narrowed { search: None, category: Some(category.0.clone()) };
+    let asked = Narrowed { search: None, category: Some(category.0.clone()), offset: asked.0.offset };
     let page = page(&app, limits.0, &asked).await?;
     Ok(reply::ok(&ProductsAlias { category: Some(category.0), ..page }))
 }
@@ -247,6 +258,7 @@ pub(crate) async fn list_of_category(
 #[post("")]
 pub(crate) async fn create_product(
     app: Data<App>,
+    asked: LooseQuery<Narrowed>,
     who: Who,
     key: MaybeKey,
     request: HttpRequest,

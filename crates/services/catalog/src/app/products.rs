@@ -118,9 +118,10 @@ impl App {
         size: u32,
     ) -> Result<(Page<Listing>, Facets), Error> {
         let mut search = search.check()?;
-        let number = place.number();
+        let number = place.number(size);
         let start = match place {
             Place::Page(number) => Start::Skip(search::items_before(number, size)?),
+            Place::Beyond(count) => Start::Skip(search::offset(count)?),
             Place::After(cursor) => Start::After(cursor),
         };
         if let [category] = search.categories.as_slice() {

@@ -77,6 +77,8 @@ pub(crate) struct Search {
 pub(crate) enum Place {
     /// At a page of this number, from 1.
     Page(u32),
+    /// After so many products, for older clients that count them.
+    Beyond(u32),
     /// After a product.
     After(Cursor),
 }
@@ -94,10 +96,14 @@ impl Place {
         }
     }
 
-    /// The number of the page.
-    pub(crate) const fn number(&self) -> u32 {
+    /// The number of the page, of so many products each, or of the one in which it begins.
+    pub(crate) const fn number(&self, size: u32) -> u32 {
         match self {
             Self::Page(number) => *number,
+            Self::Beyond(count) => match count.checked_div(size) {
+                Some(before) => before.saturating_add(1),
+                None => 1,
+            },
             Self::After(cursor) => cursor.page,
         }
     }
@@ -143,6 +149,14 @@ pub(crate) fn terms(words: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
+/// So many items before a page, if they are not too many.
+pub(crate) fn offset(count: u32) -> Result<u64, Error> {
+    match u64::from(count) {
+        count @ 0..=MOST_SKIPPED => Ok(count),
+        _ => Err(Error::parameter("offset", "must be at most 10000; narrow the list")),
+    }
+}
+
 /// Items before a page. Only so many can be skipped, since each costs the database a step.
 pub(crate) fn items_before(page: u32, size: u32) -> Result<u64, Error> {
     let before = u64::from(page.saturating_sub(1)) * u64::from(size);
@@ -172,7 +186,7 @@ mod tests {
     #[test]
     fn a_cursor_goes_with_neither_a_page_nor_another_sort() {
         let cursor: Cursor = "price.3.00000000-0000-0000-0000-000000000007.1".parse().unwrap();
-        assert_eq!(Place::new(1, Some(cursor.clone()), None).map(|place| place.number()), Ok(3));
+        assert_eq!(Place::new(1, Some(cursor.clone()), None).map(|place| place.number(20)), Ok(3));
         assert!(Place::new(1, Some(cursor.clone()), Some(Sort::Cheapest)).is_ok());
         assert!(Place::new(1, Some(cursor.clone()), Some(Sort::Dearest)).is_err());
         assert!(Place::new(2, Some(cursor), None).is_err());
@@ -203,6 +217,13 @@ mod tests {
             let search = Search { words: Some(nothing.to_owned()), ..Search::default() };
             assert!(matches!(search.check(), Err(Error::Parameter { name: "search", .. })), "{nothing}");
         }
+    }
+
+    #[test]
+    fn a_place_beyond_so_many_products_is_in_a_page() {
+        let numbers = [0, 19, 20, 39, 40].map(|count| Place::Beyond(count).number(20));
+        assert_eq!(numbers, [1, 1, 2, 2, 3]);
+        assert_eq!((offset(10_000), offset(10_001).is_err()), (Ok(10_000), true));
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl ListQuery {
         let cursor: Option<Cursor> = cursor.as_deref().map(str::parse).transpose()?;
         let place = Place::new(page, cursor, sort)?;
         let sort = match &place {
-            Place::Page(_) => sort.unwrap_or_default(),
+            Place::Page(_) | Place::Beyond(_) => sort.unwrap_or_default(),
             Place::After(cursor) => cursor.sort,
         };
         let (attributes, categories) = (self.attributes, category.into_iter().collect());
