@@ -125,6 +125,8 @@ pub enum Subject {
     User(UserId),
     /// The holder of a guest cart.
     Cart(CartId),
+    /// Whoever calls without a token, where that is open: all of them are one.
+    Anybody,
 }
 
 impl std::fmt::Display for Subject {
@@ -132,6 +134,7 @@ impl std::fmt::Display for Subject {
         match self {
             Self::User(id) => write!(f, "user:{id}"),
             Self::Cart(id) => write!(f, "cart:{id}"),
+            Self::Anybody => f.write_str("anybody"),
         }
     }
 }
