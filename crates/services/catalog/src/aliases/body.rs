@@ -186,14 +186,16 @@ struct Product {
     price: Option<Money>,
     sku: Option<Sku>,
     stock: Option<i64>,
+    status: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
 impl Product {
-    fn shown(self, names: &Names) -> ProductAlias {
-        let Self { id, name, description, category_id, price, sku, stock, created_at, updated_at } = self;
-        ProductAlias {
+    /// `None` for one that is archived: by older names it is gone.
+    fn shown(self, names: &Names) -> Option<ProductAlias> {
+        let Self { id, name, description, category_id, price, sku, stock, status, created_at, updated_at } = self;
+        (status.as_deref() != Some("archived")).then(|| ProductAlias {
             ids: Ids::new(&id, None),
             name,
             description,
@@ -203,7 +205,7 @@ impl Product {
             sku,
             created_at,
             updated_at,
-        }
+        })
     }
 }
 
@@ -248,8 +250,8 @@ fn read<'b, T: Deserialize<'b>>(bytes: &'b Bytes) -> Result<T, HttpError> {
     serde_json::from_slice(bytes).map_err(HttpError::internal)
 }
 
-/// A product from its canonical form.
-pub(crate) fn product(bytes: &Bytes, names: &Names) -> Result<ProductAlias, HttpError> {
+/// A product from its canonical form; `None` for one that is archived.
+pub(crate) fn product(bytes: &Bytes, names: &Names) -> Result<Option<ProductAlias>, HttpError> {
     read::<Product>(bytes).map(|product| product.shown(names))
 }
 
@@ -257,7 +259,7 @@ pub(crate) fn product(bytes: &Bytes, names: &Names) -> Result<ProductAlias, Http
 pub(crate) fn products(bytes: &Bytes, names: &Names) -> Result<(Vec<ProductAlias>, Pagination), HttpError> {
     let ProductPage { items, page: PageParts { number, size, total, pages } } = read(bytes)?;
     let page = PageInfo { number, size, total, pages, next_cursor: None };
-    Ok((items.into_iter().map(|product| product.shown(names)).collect(), Pagination::from(&page)))
+    Ok((items.into_iter().filter_map(|product| product.shown(names)).collect(), Pagination::from(&page)))
 }
 
 /// A category from its canonical form.

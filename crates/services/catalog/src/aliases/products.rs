@@ -20,8 +20,8 @@ use super::body::{
     WrittenProductAlias, money,
 };
 use super::seen;
-use crate::app::{App, Error};
-use crate::domain::{Listing, NewProduct, Place, ProductChange, Search, check_stock};
+use crate::app::{App, Error, ProductKey};
+use crate::domain::{self, Listing, NewProduct, Place, ProductChange, Search, Status, check_stock};
 use crate::routes::categories::find_categories;
 use crate::routes::products::{find_product, find_products, key_of, represent};
 
@@ -57,15 +57,30 @@ async fn names(app: &App) -> Result<Names, HttpError> {
 }
 
 fn shown(listing: Listing, names: &Names) -> Result<ProductAlias, HttpError> {
-    body::product(represent(listing)?.bytes(), names)
+    body::product(represent(listing)?.bytes(), names)?.ok_or_else(|| Error::NoSuchProduct.into())
 }
 
+/// A product for sale: by older names, what was deleted is gone.
 async fn found(app: &App, segment: String) -> Result<FoundProductAlias, HttpError> {
     let found = find_product(app, &key_of(segment)).await?;
-    Ok(FoundProductAlias {
-        product: body::product(found.representation.bytes(), &names(app).await?)?,
-        cached: found.is_kept(),
-    })
+    let product = body::product(found.representation.bytes(), &names(app).await?)?;
+    Ok(FoundProductAlias { product: product.ok_or(Error::NoSuchProduct)?, cached: found.is_kept() })
+}
+
+/// Refuses what was deleted, before anything of the change is done.
+async fn for_sale(app: &App, id: ProductId) -> Result<(), Error> {
+    match app.product(&ProductKey::Id(id)).await?.product.status {
+        Status::Active => Ok(()),
+        Status::Draft | Status::Archived => Err(Error::NoSuchProduct),
+    }
+}
+
+/// What was deleted in the meantime is gone as well.
+fn gone(error: Error) -> Error {
+    match error {
+        Error::Domain(domain::Error::Archived) => Error::NoSuchProduct,
+        other => other,
+    }
 }
 
 /// A page of products; of a category that is not there, an empty one.
@@ -134,6 +149,7 @@ async fn changed(
     let seen = seen(request)?;
     let ProductChangeAlias { name, description, price, category, stock } = sent.into_inner();
     check_stock(stock).map_err(Error::from)?;
+    for_sale(app, id).await?;
     let price = price.map(|price| money(&price, app.currency())).transpose()?;
     let category = match category {
         Some(name) => Some(Some(app.category_named(&name).await?)),
@@ -141,9 +157,10 @@ async fn changed(
     };
     let change = ProductChange { name, description, category, attributes: None, price };
     let listing = match seen {
-        Some(version) => app.change_product(id, version, change).await?,
-        None => app.change_present_product(id, change).await?,
+        Some(version) => app.change_product(id, version, change).await,
+        None => app.change_present_product(id, change).await,
     };
+    let listing = listing.map_err(gone)?;
     if let Some(quantity) = stock {
         app.set_stock(&listing, quantity).await?;
     }
@@ -181,8 +198,7 @@ pub(crate) async fn get_bare(app: Data<App>, path: PathText<String>) -> Result<H
 /// Changes a product; what is absent stays. `If-Match` may be sent.
 #[utoipa::path(tag = "catalog", request_body = ProductChangeAlias, params(("id" = String, Path)), responses(
     (status = 200, description = "The product after the change", body = ProductAlias),
-    (status = 404, description = "No such product", body = ErrorBody),
-    (status = 409, description = "The product is archived", body = ErrorBody),
+    (status = 404, description = "No such product, or it was deleted", body = ErrorBody),
 ))]
 #[put("/{id}")]
 pub(crate) async fn change_bare(
@@ -197,8 +213,7 @@ pub(crate) async fn change_bare(
 /// Takes a product off sale; orders go on naming it. `If-Match` may be sent.
 #[utoipa::path(tag = "catalog", params(("id" = String, Path)), responses(
     (status = 200, description = "Archived", body = MessageAlias),
-    (status = 404, description = "No such product", body = ErrorBody),
-    (status = 409, description = "Archived already", body = ErrorBody),
+    (status = 404, description = "No such product, or it was deleted", body = ErrorBody),
 ))]
 #[delete("/{id}")]
 pub(crate) async fn delete_product(
@@ -206,10 +221,13 @@ pub(crate) async fn delete_product(
     id: PathId<ProductKind>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    match seen(&request)? {
-        Some(version) => app.archive_product(id.0, version).await?,
-        None => app.archive_present_product(id.0).await?,
-    }
+    let seen = seen(&request)?;
+    for_sale(&app, id.0).await?;
+    let archived = match seen {
+        Some(version) => app.archive_product(id.0, version).await,
+        None => app.archive_present_product(id.0).await,
+    };
+    archived.map_err(gone)?;
     Ok(reply::ok(&MessageAlias { message: DELETED }))
 }
 
@@ -240,6 +258,7 @@ pub(crate) async fn list_of_category(
     app: Data<App>,
     category: PathText<String>,
     limits: LooseQuery<Limits>,
+    asked: LooseQuery<Narrowed>,
 ) -> Result<HttpResponse, HttpError> {
     let asked = Narrowed { search: None, category: Some(category.0.clone()), offset: asked.0.offset };
     let page = page(&app, limits.0, &asked).await?;
@@ -255,7 +274,6 @@ pub(crate) async fn list_of_category(
 #[post("")]
 pub(crate) async fn create_product(
     app: Data<App>,
-    asked: LooseQuery<Narrowed>,
     who: Who,
     key: MaybeKey,
     request: HttpRequest,
@@ -279,8 +297,7 @@ pub(crate) async fn get_product(app: Data<App>, path: PathText<String>) -> Resul
 /// Changes a product; what is absent stays. `If-Match` may be sent.
 #[utoipa::path(tag = "catalog", request_body = ProductChangeAlias, params(("id" = String, Path)), responses(
     (status = 200, description = "The product after the change", body = WrittenProductAlias),
-    (status = 404, description = "No such product", body = ErrorBody),
-    (status = 409, description = "The product is archived", body = ErrorBody),
+    (status = 404, description = "No such product, or it was deleted", body = ErrorBody),
 ))]
 #[put("/{id}")]
 pub(crate) async fn change_product(

@@ -50,7 +50,6 @@ async fn a_product_is_written_and_read_in_an_envelope_and_bare() {
         assert_eq!((&changed.body["product"]["stock"], &changed.body["product"]["name"]), (&json!(8), &json!("Mug")));
         let gone = answer(staff(&shop, Method::DELETE, &path)).await;
         assert_eq!((gone.status, &gone.body), (200, &json!({ "message": "Product deleted successfully" })));
-        assert_eq!(answer(staff(&shop, Method::DELETE, &path)).await.code(), "product_archived");
     }
     let bare = post(&shop, "/product", &mug()).await;
     assert_eq!((bare.status, &bare.body["name"]), (201, &json!("Mug")), "{}", bare.body);
@@ -100,7 +99,7 @@ async fn lists_are_paged_searched_and_narrowed_by_the_name_of_a_category() {
         products.iter().map(|product| product["name"].as_str().unwrap().to_owned()).collect()
     };
     for prefix in ["/products", "/api/products"] {
-        let list = read(&shop, &format!("{prefix}?page=2&limit=2&offset=7")).await;
+        let list = read(&shop, &format!("{prefix}?page=2&limit=2&order=7")).await;
         assert_eq!((list.status, names(&list)), (200, vec!["Blue mug".to_owned()]), "{}", list.body);
         assert_eq!(list.body["pagination"], json!({ "page": 2, "limit": 2, "total": 3, "pages": 2 }));
         assert_eq!(names(&read(&shop, &format!("{prefix}?search=red")).await), ["Red mug"]);

@@ -14,6 +14,7 @@ mod images;
 mod imports;
 mod inventory;
 mod lists;
+mod old_names;
 mod options;
 mod plans;
 mod products;
