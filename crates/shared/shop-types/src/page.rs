@@ -36,9 +36,28 @@ impl<T> Page<T> {
         Self { items, page: PageInfo { number, size, total, pages, next_cursor: None } }
     }
 
+    /// A list that is always told as a whole: its one page.
+    #[must_use]
+    pub fn whole(items: Vec<T>) -> Self {
+        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        Self::new(items, 1, count, count.into())
+    }
+
     /// The same page of other items.
     #[must_use]
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(change).collect(), page: self.page }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_list_is_one_page_and_an_empty_one_none() {
+        let page = Page::whole(vec!['a', 'b', 'c']).page;
+        assert_eq!(page, PageInfo { number: 1, size: 3, total: 3, pages: 1, next_cursor: None });
+        assert_eq!(Page::whole(Vec::<char>::new()).page.pages, 0);
     }
 }

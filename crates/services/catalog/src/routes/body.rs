@@ -12,10 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shop_types::{CategoryId, Money, ProductId, Sku};
 use utoipa::ToSchema;
 
-pub(super) use self::image::{ImageBody, ImageChangeBody, ImageList};
+pub(super) use self::image::{ImageBody, ImageChangeBody};
 pub(super) use self::import::ImportBody;
 pub(super) use self::list::{BatchGetBody, OfferList, ProductList};
-pub(super) use self::variant::{NewVariantBody, VariantBody, VariantChangeBody, VariantList};
+pub(super) use self::variant::{NewVariantBody, VariantBody, VariantChangeBody};
 use crate::domain::{
     Above, Category, CategoryChange, Listing, NewCategory, NewProduct, NewVariant, Placed, ProductChange, Status,
 };

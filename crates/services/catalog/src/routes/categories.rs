@@ -2,14 +2,12 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use serde::Serialize;
 use shop_http::extract::{LoggedIn, MaybeKey, PathId};
 use shop_http::{Body, ErrorBody, HttpError, reply};
 use shop_mongo::Claim;
-use shop_types::CategoryId;
 use shop_types::caller::Subject;
 use shop_types::id::CategoryKind;
-use utoipa::ToSchema;
+use shop_types::{CategoryId, Page};
 
 use super::body::{CategoryBody, CategoryChangeBody, NewCategoryBody};
 use super::kept::{self, Found};
@@ -21,15 +19,9 @@ pub(crate) fn represent(placed: Placed) -> Result<Representation, HttpError> {
     Representation::of(placed.category.version, &CategoryBody::from(placed))
 }
 
-/// All categories, by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CategoryList {
-    items: Vec<CategoryBody>,
-}
-
 /// Lists all categories by name, at most 1,000; `parentId` makes the tree, `path` tells those above.
 #[utoipa::path(tag = "catalog", responses(
-    (status = 200, description = "All categories", body = CategoryList),
+    (status = 200, description = "All categories, in one page", body = Page<CategoryBody>),
     (status = 304, description = "If-None-Match names what would be answered"),
 ))]
 #[get("/api/v1/categories")]
@@ -41,7 +33,7 @@ pub(crate) async fn list_categories(app: Data<App>, request: HttpRequest) -> Res
 pub(crate) async fn find_categories(app: &App) -> Result<Found, HttpError> {
     let load = async || {
         let items = app.categories().await?.into_iter().map(CategoryBody::from).collect();
-        Representation::of_list(&CategoryList { items })
+        Representation::of_list(&Page::whole(items))
     };
     kept::find(app, Reading::Categories, load).await
 }

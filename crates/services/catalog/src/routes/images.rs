@@ -13,14 +13,14 @@ use sha2::{Digest as _, Sha256};
 use shop_http::extract::{LoggedIn, MaybeKey, PathId, path_parameter};
 use shop_http::{Body, ErrorBody, HttpError, Query, reply};
 use shop_mongo::Claim;
-use shop_types::ImageId;
 use shop_types::caller::Subject;
 use shop_types::id::ProductKind;
 use shop_types::idempotency::hex;
+use shop_types::{ImageId, Page};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
-use super::body::{ImageBody, ImageChangeBody, ImageList};
+use super::body::{ImageBody, ImageChangeBody};
 use super::products::key_of;
 use super::representation::{ReadVersion, Representation};
 use super::uploads::{drain, header, is_announced_beyond, is_plain};
@@ -55,14 +55,14 @@ fn represent(Listing { product, .. }: Listing, image: ImageId) -> Result<Represe
 
 /// Lists the images of a product in their order.
 #[utoipa::path(tag = "catalog", params(("id" = String, Path, description = "Id or slug of the product")), responses(
-    (status = 200, description = "All images, at most 20", body = ImageList),
+    (status = 200, description = "All images, at most 20, in one page", body = Page<ImageBody>),
     (status = 304, description = "If-None-Match names what would be answered"),
     (status = 404, description = "No such product", body = ErrorBody),
 ))]
 #[get("/api/v1/products/{id}/images")]
 pub(crate) async fn list_images(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let listing = app.product(&key_of(path_parameter(&request, "id")?)).await?;
-    Ok(Representation::of(listing.product.version, &ImageList::of(&listing.product))?.read(&request))
+    Ok(Representation::of(listing.product.version, &Page::whole(ImageBody::all(&listing.product)))?.read(&request))
 }
 
 /// Adds an image to a product: the body is its bytes, PNG, JPEG or WebP, at most 5 MiB.

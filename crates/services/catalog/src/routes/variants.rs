@@ -7,9 +7,9 @@ use shop_http::{Body, ErrorBody, HttpError, reply};
 use shop_mongo::Claim;
 use shop_types::caller::Subject;
 use shop_types::id::ProductKind;
-use shop_types::{ProductId, Sku};
+use shop_types::{Page, ProductId, Sku};
 
-use super::body::{NewVariantBody, ProductBody, VariantBody, VariantChangeBody, VariantList};
+use super::body::{NewVariantBody, ProductBody, VariantBody, VariantChangeBody};
 use super::products::key_of;
 use super::representation::{ReadVersion, Representation};
 use crate::app::App;
@@ -23,7 +23,7 @@ fn represent(listing: Listing, sku: &Sku) -> Result<Representation, HttpError> {
 
 /// Lists the variants of a product, the default one first.
 #[utoipa::path(tag = "catalog", params(("id" = String, Path, description = "Id or slug of the product")), responses(
-    (status = 200, description = "All variants, at most 100", body = VariantList),
+    (status = 200, description = "All variants, at most 100, in one page", body = Page<VariantBody>),
     (status = 304, description = "If-None-Match names what would be answered"),
     (status = 404, description = "No such product", body = ErrorBody),
 ))]
@@ -31,7 +31,7 @@ fn represent(listing: Listing, sku: &Sku) -> Result<Representation, HttpError> {
 pub(crate) async fn list_variants(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let listing = app.product(&key_of(path_parameter(&request, "id")?)).await?;
     let version = listing.product.version;
-    Ok(Representation::of(version, &VariantList::from(ProductBody::from(listing)))?.read(&request))
+    Ok(Representation::of(version, &Page::whole(ProductBody::from(listing).into_variants()))?.read(&request))
 }
 
 /// Adds a variant to a product.

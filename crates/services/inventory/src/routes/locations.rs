@@ -5,6 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use shop_http::{Body, ErrorBody, HttpError, IfMatch, LoggedIn, MaybeIfNoneMatch, MaybeKey, PathText, reply};
 use shop_mongo::Claim;
+use shop_types::Page;
 use shop_types::caller::Subject;
 
 use crate::app::App;
@@ -27,13 +28,6 @@ impl From<&Location> for LocationReply {
     fn from(Location { id, name, version }: &Location) -> Self {
         Self { id: id.to_string(), name: name.as_str().to_owned(), version: *version }
     }
-}
-
-/// All locations.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-struct LocationList {
-    /// By id; at most 100.
-    items: Vec<LocationReply>,
 }
 
 /// A location to add.
@@ -73,13 +67,13 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocationName, D::E
 #[utoipa::path(
     tag = "inventory",
     responses(
-        (status = 200, body = LocationList), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 200, description = "All locations by id, at most 100, in one page", body = Page<LocationReply>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     ),
 )]
 #[get("/api/v1/locations")]
 pub(super) async fn list_locations(app: web::Data<App>) -> Result<HttpResponse, HttpError> {
     let items = app.locations().await?.iter().map(LocationReply::from).collect();
-    Ok(reply::ok(&LocationList { items }))
+    Ok(reply::ok(&Page::whole(items)))
 }
 
 /// Adds a location. With an Idempotency-Key a repeated call gets it as it is then.

@@ -4,7 +4,7 @@ mod address;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de};
-use shop_types::{CartId, Money, OrderId, ProductId, Quantity, Sku, UserId};
+use shop_types::{CartId, Money, OrderId, Page, ProductId, Quantity, Sku, UserId};
 use utoipa::ToSchema;
 
 pub(crate) use self::address::{OrderAddressBody, OrderChangeBody};
@@ -281,27 +281,13 @@ impl From<Entry> for EntryBody {
 }
 
 /// All lines of an order, at most 100.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct LineList {
-    items: Vec<LineBody>,
-}
-
-impl From<Order> for LineList {
-    fn from(order: Order) -> Self {
-        Self { items: order.lines.into_iter().map(LineBody::from).collect() }
-    }
+pub(crate) fn lines(order: Order) -> Page<LineBody> {
+    Page::whole(order.lines.into_iter().map(LineBody::from).collect())
 }
 
 /// All that became of an order, the oldest first: one entry for each version.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EntryList {
-    items: Vec<EntryBody>,
-}
-
-impl From<Order> for EntryList {
-    fn from(order: Order) -> Self {
-        Self { items: order.history.into_iter().map(EntryBody::from).collect() }
-    }
+pub(crate) fn entries(order: Order) -> Page<EntryBody> {
+    Page::whole(order.history.into_iter().map(EntryBody::from).collect())
 }
 
 impl From<Order> for OrderBody {

@@ -3,15 +3,16 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get, patch};
 use shop_http::{Body, ErrorBody, HttpError, IfMatch, MaybeIfNoneMatch, PathId, Who, reply};
+use shop_types::Page;
 use shop_types::id::OrderKind;
 
-use super::body::{EntryList, LineList, OrderBody, OrderChangeBody};
+use super::body::{EntryBody, LineBody, OrderBody, OrderChangeBody, entries, lines};
 use super::viewer;
 use crate::app::{App, Error};
 
 /// Reads the lines of an order, at most 100; they never change.
 #[utoipa::path(tag = "order", params(("id" = String, Path)), responses(
-    (status = 200, description = "The lines", body = LineList),
+    (status = 200, description = "The lines, in one page", body = Page<LineBody>),
     (status = 304, description = "The version of the order in If-None-Match is the present one"),
     (status = 404, description = "No such order, or not yours", body = ErrorBody),
 ))]
@@ -26,12 +27,12 @@ pub(crate) async fn list_order_items(
     if known.matches(order.version) {
         return Ok(reply::not_modified(order.version));
     }
-    Ok(reply::with_etag(order.version, &LineList::from(order)))
+    Ok(reply::with_etag(order.version, &lines(order)))
 }
 
 /// Reads what became of an order, the oldest first.
 #[utoipa::path(tag = "order", params(("id" = String, Path)), responses(
-    (status = 200, description = "One entry for each version of the order", body = EntryList),
+    (status = 200, description = "One entry for each version of the order, in one page", body = Page<EntryBody>),
     (status = 304, description = "The version of the order in If-None-Match is the present one"),
     (status = 404, description = "No such order, or not yours", body = ErrorBody),
 ))]
@@ -46,7 +47,7 @@ pub(crate) async fn list_order_history(
     if known.matches(order.version) {
         return Ok(reply::not_modified(order.version));
     }
-    Ok(reply::with_etag(order.version, &EntryList::from(order)))
+    Ok(reply::with_etag(order.version, &entries(order)))
 }
 
 /// Sends an order somewhere else, after it was confirmed and before it is shipped.

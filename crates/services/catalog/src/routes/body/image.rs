@@ -60,21 +60,8 @@ impl ImageBody {
     }
 
     /// All images of a product.
-    pub(super) fn all(product: &Product) -> Vec<Self> {
+    pub(crate) fn all(product: &Product) -> Vec<Self> {
         let images = product.images.iter().enumerate();
         images.map(|(position, image)| Self::new(product.id, position, image)).collect()
-    }
-}
-
-/// All images of a product, in their order.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ImageList {
-    items: Vec<ImageBody>,
-}
-
-impl ImageList {
-    /// Those of a product.
-    pub(crate) fn of(product: &Product) -> Self {
-        Self { items: ImageBody::all(product) }
     }
 }

@@ -81,19 +81,12 @@ impl VariantBody {
     }
 }
 
-/// All variants of a product, the default one first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct VariantList {
-    items: Vec<VariantBody>,
-}
-
-impl From<ProductBody> for VariantList {
-    fn from(product: ProductBody) -> Self {
-        Self { items: product.variants }
-    }
-}
-
 impl ProductBody {
+    /// All variants.
+    pub(crate) fn into_variants(self) -> Vec<VariantBody> {
+        self.variants
+    }
+
     /// The variant that is sold under this SKU.
     pub(crate) fn into_variant(self, sku: &Sku) -> Option<VariantBody> {
         self.variants.into_iter().find(|variant| variant.sku == *sku)
