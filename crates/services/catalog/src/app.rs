@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::{Timestamp, Unit};
+use prometheus::IntCounterVec;
 use shop_mongo::Claim;
 use shop_redis::Cache;
 use shop_service::Service;
@@ -33,6 +34,7 @@ pub(crate) struct App {
     store: Store,
     inventory: Inventory,
     cache: Cache,
+    views: IntCounterVec,
     clock: Arc<dyn Clock>,
     currency: Currency,
     /// Wakes whoever works on imports.
@@ -48,6 +50,7 @@ impl App {
             store: Store::new(service.mongo()?, service.stop()),
             inventory: Inventory::new(service.mesh()),
             cache: service.redis()?.cache("catalog", cache::CAPACITY).context("failed to make the cache")?,
+            views: service.metrics().counter("product_views_total", "Answers that showed one product", &[])?,
             clock: service.clock(),
             currency: service.config().currency.parse().context("SHOPMESH_CURRENCY is not a currency")?,
             imports: Notify::new(),
@@ -71,6 +74,11 @@ impl App {
         let shown = self.store.products_with(&skus, &[]).await?;
         self.stale_products(&shown).forget().await;
         Ok(())
+    }
+
+    /// Counts that one product was shown.
+    pub(crate) fn count_view(&self) {
+        self.views.with_label_values::<&str>(&[]).inc();
     }
 
     /// The time, as exact as it is stored: so that what is answered now is what is read later.

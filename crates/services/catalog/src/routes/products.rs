@@ -105,7 +105,9 @@ pub(crate) async fn get_product(
 
 /// One product as it is kept for every reader.
 pub(crate) async fn find_product(app: &App, key: &ProductKey) -> Result<Found, HttpError> {
-    kept::find(app, Reading::Product(key), async || represent(app.product(key).await?)).await
+    let found = kept::find(app, Reading::Product(key), async || represent(app.product(key).await?)).await?;
+    app.count_view();
+    Ok(found)
 }
 
 /// Changes a product; its version must be sent in If-Match.

@@ -157,3 +157,14 @@ async fn what_is_not_there_is_not_found() {
     assert_eq!(patch(&shop, &there, "\"1\"", &json!({ "name": "x" })).await.status, 404);
     assert_eq!(delete(&shop, &there, "\"1\"").await.status, 404);
 }
+
+#[tokio::test]
+async fn each_answer_that_shows_a_product_counts_as_a_view() {
+    let (shop, _) = catalog().await;
+    let made = sold(&shop, &product("Mug", 1)).await;
+    for path in [path(PRODUCTS, &made), path("/products", &made), path(PRODUCTS, &made), format!("{PRODUCTS}/none")] {
+        read(&shop, &path).await;
+    }
+    let text = shop.client().get(shop.admin_url("/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("product_views_total{service=\"catalog\"} 3"), "{text}");
+}

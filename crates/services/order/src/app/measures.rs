@@ -10,6 +10,7 @@ use crate::store::TRANSIENT;
 #[derive(Debug)]
 pub(super) struct Measures {
     changes: IntCounterVec,
+    revenue: IntCounterVec,
     stuck: IntGaugeVec,
 }
 
@@ -21,6 +22,11 @@ impl Measures {
                 "order_outcomes_total",
                 "Orders that have come to something, by what: each step of each order counts once, in the pod that wrote it.",
                 &["outcome"],
+            )?,
+            revenue: metrics.counter(
+                "order_revenue_minor_units_total",
+                "What orders have brought in, in the minor units of their currency: counts once for each order, when it is paid.",
+                &["currency"],
             )?,
             stuck: metrics.gauge(
                 "orders_stuck",
@@ -38,6 +44,10 @@ impl Measures {
             return;
         }
         self.changes.with_label_values(&[outcome(order)]).inc();
+        if was_just_paid(order) {
+            let amount = u64::try_from(order.total.amount).unwrap_or(0);
+            self.revenue.with_label_values(&[order.total.currency.to_string()]).inc_by(amount);
+        }
     }
 
     /// Shows how many orders are stuck; states that are not named have none.
@@ -47,6 +57,12 @@ impl Measures {
             self.stuck.with_label_values(&[state.as_str()]).set(count);
         }
     }
+}
+
+/// Whether its last step is the one that brought its money: an order is paid once, whatever is written to it afterwards.
+fn was_just_paid(order: &Order) -> bool {
+    let paid = order.history.iter().filter(|entry| entry.state == State::Paid && !entry.is_about_address()).count();
+    order.state == State::Paid && paid == 1
 }
 
 /// A word of few: what a provider says about a decline is not among them.

@@ -49,11 +49,14 @@ async fn the_three_shapes_of_an_order_place_one_each() {
         ("/orders/create", json!({ "user_id": 12, "product_id": MUG, "quantity": 2 })),
         ("/orders", json!({ "userId": ada.id, "items": [{ "productId": MUG, "quantity": 2 }] })),
         ("/api/orders", json!({ "items": [{ "sku": "mug", "quantity": 2 }], "total": 1, "status": "delivered" })),
-        ("/api/orders", json!({
-            "items": [{ "sku": "mug", "quantity": 2, "price": 9.5 }],
-            "payment": { "method": "tok_visa", "currency": "EUR" },
-            "address": { "name": "Ada", "line1": "1 Way", "city": "York", "postal_code": "YO1", "country": "GB", "isHome": true },
-        })),
+        (
+            "/api/orders",
+            json!({
+                "items": [{ "sku": "mug", "quantity": 2, "price": 9.5 }],
+                "payment": { "method": "tok_visa", "currency": "EUR" },
+                "address": { "name": "Ada", "line1": "1 Way", "city": "York", "postal_code": "YO1", "country": "GB", "isHome": true },
+            }),
+        ),
     ];
     let mut orders = Vec::new();
     for (path, body) in shapes {

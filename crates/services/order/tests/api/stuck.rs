@@ -1,6 +1,7 @@
 //! What alarms are made of: orders that do not come to rest, and what orders have come to.
 
 use shop_mongo::{Document, bson, doc};
+use shop_types::Event;
 
 use crate::given::{Given, eventually, mugs};
 
@@ -56,4 +57,21 @@ async fn what_orders_have_come_to_is_counted() {
         let line = format!(r#"order_outcomes_total{{outcome="{outcome}",service="order"}} {count}"#);
         assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
     }
+}
+
+#[tokio::test]
+async fn what_paid_orders_bring_in_is_counted_once_by_currency() {
+    let given = Given::new().await;
+    let buyer = given.customer();
+    let placed = given.place(&buyer, "k", &mugs(2, "tok_visa")).await;
+    let (order, total) = (placed.order(), placed.body["total"]["amount"].as_i64().unwrap());
+    given.place(&buyer, "unpaid", &mugs(1, "tok_visa")).await;
+    given.tell(Event::PaymentCaptured, &order, 2).await;
+    given.becomes(&buyer, &order, "paid").await;
+    let line = format!(r#"order_revenue_minor_units_total{{currency="EUR",service="order"}} {total}"#);
+    eventually("the money is counted", || async {
+        let page = given.shop.client().get(given.shop.admin_url("/metrics")).send().await.unwrap();
+        page.text().await.unwrap().lines().any(|found| found == line)
+    })
+    .await;
 }
