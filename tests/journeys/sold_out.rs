@@ -1,16 +1,25 @@
 //! More is wanted than there is.
 
 use futures::future::join_all;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use crate::given::{Shop, order_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_not_sold_and_no_money_is_held() {
     let shop = Shop::open().await;
-    shop.on_sale("mug", 1290, 1).await;
+    shop.on_sale("mug", 1290, 2).await;
     let ada = shop.customer();
     let cart = ada.cart("mug", 2).await;
+    let broken = json!({ "delta": -1, "reason": "broken" });
+    let counted = shop.staff().send(Method::POST, "/api/v1/stock/mug/adjustments", Some("one"), Some(&broken)).await;
+    assert_eq!(counted.status, StatusCode::CREATED, "{counted:?}");
+
+    let item = json!({ "sku": "mug", "quantity": 1 });
+    let full = ada.send(Method::POST, &format!("/api/v1/carts/{cart}/items"), None, Some(&item)).await;
+    assert_eq!((full.status, &full.body["code"]), (StatusCode::CONFLICT, &json!("sold_out")), "{full:?}");
+    assert_eq!(full.body["shortages"], json!([{ "sku": "mug", "requested": 3, "available": 1 }]));
 
     let refused = ada.order(&cart, "tok_visa", "try").await;
 
@@ -26,15 +35,11 @@ async fn of_many_who_want_the_last_pieces_as_many_get_one_as_there_are() {
     let shop = Shop::open().await;
     shop.on_sale("mug", 1290, 3).await;
     let people: Vec<_> = (0..8).map(|_| shop.customer()).collect();
-    let buy = |number: usize| {
-        let person = &people[number];
-        async move {
-            let cart = person.cart("mug", 1).await;
-            person.order(&cart, "tok_visa", "last").await
-        }
-    };
+    // What lies in a cart is nobody's yet.
+    let carts = join_all(people.iter().map(|person| person.cart("mug", 1))).await;
 
-    let answers = join_all((0..people.len()).map(buy)).await;
+    let answers =
+        join_all(people.iter().zip(&carts).map(|(person, cart)| person.order(cart, "tok_visa", "last"))).await;
 
     let mut paid = 0;
     for (person, answer) in people.iter().zip(&answers) {

@@ -102,6 +102,7 @@ impl User {
         let item = json!({ "sku": good.sku, "quantity": 1 });
         let path = format!("/api/v1/carts/{cart}/items");
         let request = Request::post("/api/v1/carts/{id}/items", path, self.key("item"), item);
+        // 409 is an answer, too: there is none left at the moment.
         if self.shop.insist(&self.who, &request, end).await.status == Some(200) {
             self.items += 1;
         }

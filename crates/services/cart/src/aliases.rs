@@ -50,7 +50,7 @@ async fn in_place_of(app: &App, caller: Caller, named: Option<Named<UserKind>>) 
 #[utoipa::path(tag = "cart", request_body = FilledCartAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The whole cart", body = CartAlias),
     (status = 404, description = "No such user, or not you; or it was done before and the cart is gone", body = ErrorBody),
-    (status = 409, description = "Not sold, or too much", body = ErrorBody),
+    (status = 409, description = "Not sold, not in stock, or too much", body = ErrorBody),
     (status = 422, description = "A value breaks its rule, or the key was used for another request", body = ErrorBody),
 ))]
 #[post("")]

@@ -2,6 +2,7 @@
 //! commands to the one group that writes. What does not: rules (`domain`), documents (`store`), transports.
 
 mod error;
+mod items;
 mod merge;
 mod whole;
 
@@ -10,25 +11,22 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use shop_mongo::idempotency::row_id;
-use shop_mongo::{Group, Mongo, Numbers, idempotency};
-use shop_types::caller::{GuestToken, Subject};
+use shop_mongo::{Group, Mongo, Numbers};
+use shop_types::caller::GuestToken;
 use shop_types::event::CartFact;
 use shop_types::idempotency::hex;
-use shop_types::{Caller, CartId, Clock, Currency, EventId, Fingerprint, IdempotencyKey, Quantity, Sku, UserId};
+use shop_types::{Caller, CartId, Clock, Currency, EventId, UserId};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub use self::error::Error;
+pub use self::items::AddItem;
 pub use self::merge::MergeCarts;
 pub(crate) use self::whole::FillCart;
-use crate::domain::batch::{Change, Command, Key};
+use crate::domain::batch::{Change, Command};
 use crate::domain::{self, Cart, Owner};
-use crate::peers::{Catalog, Identity, Item};
+use crate::peers::Peers;
 use crate::store::{self, Member, Settled};
-
-/// Names the operation in idempotency rows.
-const ADD_ITEM: &str = "add_cart_item";
 
 /// Carts over one database.
 #[derive(Debug)]
@@ -36,8 +34,7 @@ pub struct App {
     mongo: Mongo,
     group: Group<Member, Settled>,
     numbers: Numbers,
-    catalog: Catalog,
-    identity: Identity,
+    peers: Peers,
     clock: Arc<dyn Clock>,
     currency: Currency,
 }
@@ -51,19 +48,6 @@ pub enum Opened {
     ForUser(Cart),
     /// The cart that the user had already.
     Present(Cart),
-}
-
-/// A request to put something into a cart.
-#[derive(Debug, Clone)]
-pub struct AddItem {
-    /// Into which cart.
-    pub cart: CartId,
-    /// What.
-    pub item: Item,
-    /// How many.
-    pub quantity: Quantity,
-    /// The caller's name for this request, and its fingerprint.
-    pub key: Option<(IdempotencyKey, Fingerprint)>,
 }
 
 /// Finds whose carts a caller may see: their own.
@@ -87,13 +71,13 @@ impl App {
     #[must_use]
     pub fn new(
         mongo: &Mongo,
-        (catalog, identity): (Catalog, Identity),
+        peers: Peers,
         clock: Arc<dyn Clock>,
         currency: Currency,
         stop: CancellationToken,
     ) -> Self {
         let group = Group::spawn(mongo, "carts", |txn, members| Box::pin(store::settle(txn, members)), stop);
-        Self { mongo: mongo.clone(), group, numbers: Numbers::new(mongo, "carts"), catalog, identity, clock, currency }
+        Self { mongo: mongo.clone(), group, numbers: Numbers::new(mongo, "carts"), peers, clock, currency }
     }
 
     /// Makes collections, validators and indexes.
@@ -177,54 +161,6 @@ impl App {
         Ok(found.filter(|cart| cart.number == number).ok_or(domain::Error::NoCart)?)
     }
 
-    /// Puts pieces into a cart at the price of now. With a key it counts once: a repeated call gets the cart as it is.
-    ///
-    /// # Errors
-    /// [`domain::Error::NotSold`] when the catalog does not sell it, and the other rules of [`Cart::add`];
-    /// [`domain::Error::NoCart`], [`domain::Error::KeyReused`]; [`Error::Catalog`], [`Error::Store`].
-    pub async fn add_item(&self, caller: &Caller, add: AddItem) -> Result<Cart, Error> {
-        let AddItem { cart, item, quantity, key } = add;
-        let owner = owner_of(caller)?;
-        self.cart_as_shown(caller, cart).await?;
-        let key = key.map(|(key, fingerprint)| named(&owner, cart, &key, fingerprint));
-        if let Some(key) = &key
-            && let Some(row) = idempotency::find(&self.mongo, &key.id).await?
-        {
-            // Answered before the catalog is asked: what was done stays done, whatever is sold now. The cart is read
-            // after the row, so that it shows what was done.
-            if !row.fits(&key.fingerprint) {
-                return Err(domain::Error::KeyReused.into());
-            }
-            return self.cart_as_shown(caller, cart).await;
-        }
-        let at = self.clock.now();
-        let variant = self.catalog.variant(&item).await?.ok_or(domain::Error::NotSold)?;
-        self.change(cart, owner, Change::Add { items: vec![(variant, quantity)], at, key }).await
-    }
-
-    /// Changes the quantity of a line of the version that the caller has seen.
-    ///
-    /// # Errors
-    /// [`domain::Error::Stale`], [`domain::Error::NoLine`], [`domain::Error::TooMuch`], [`domain::Error::NoCart`];
-    /// [`Error::Store`].
-    pub async fn set_quantity(
-        &self,
-        caller: &Caller,
-        cart: CartId,
-        seen: i64,
-        (sku, quantity): (Sku, Quantity),
-    ) -> Result<Cart, Error> {
-        self.change(cart, owner_of(caller)?, Change::SetQuantity { seen, sku, quantity }).await
-    }
-
-    /// Takes a line out of the version that the caller has seen.
-    ///
-    /// # Errors
-    /// [`domain::Error::Stale`], [`domain::Error::NoLine`], [`domain::Error::NoCart`]; [`Error::Store`].
-    pub async fn remove_item(&self, caller: &Caller, cart: CartId, seen: i64, sku: Sku) -> Result<Cart, Error> {
-        self.change(cart, owner_of(caller)?, Change::Remove { seen, sku }).await
-    }
-
     /// Throws a cart away.
     ///
     /// # Errors
@@ -265,7 +201,7 @@ impl App {
             return cart;
         }
         let repriced = async {
-            let variants = self.catalog.variants(&stale).await?;
+            let variants = self.peers.catalog.variants(&stale).await?;
             let change = Change::Reprice { seen: cart.version, variants, at: now };
             self.change(cart.id, cart.owner.clone(), change).await
         };
@@ -290,12 +226,6 @@ impl App {
     async fn submit(&self, command: Command, event: Option<EventId>) -> Result<Settled, Error> {
         self.group.submit(Member { command, event }).await.map_err(Error::Store)
     }
-}
-
-/// Whose key it is: a user's, or that of the one cart that a guest token opens (ruling 23).
-fn named(owner: &Owner, cart: CartId, key: &IdempotencyKey, fingerprint: Fingerprint) -> Key {
-    let subject = owner.user().map_or(Subject::Cart(cart), Subject::User);
-    Key { id: row_id(&subject.to_string(), ADD_ITEM, key), fingerprint }
 }
 
 fn new_token() -> Result<GuestToken, Error> {

@@ -5,10 +5,12 @@
 
 pub mod batch;
 pub mod merge;
+pub mod stock;
 
 use jiff::{SignedDuration, Timestamp};
 use merge::Brought;
 use shop_types::{CartId, Currency, Money, ProductId, Quantity, Sku, UserId};
+use stock::Shortage;
 
 /// Most lines of one cart.
 pub const MAX_LINES: usize = 100;
@@ -279,6 +281,12 @@ pub enum Error {
     /// The catalog does not sell it, or no longer.
     #[error("this product is not sold")]
     NotSold,
+    /// There are fewer pieces than a line would have.
+    #[error("there is not enough in stock")]
+    SoldOut {
+        /// The lines.
+        shortages: Vec<Shortage>,
+    },
     /// The key was used for something else.
     #[error("this idempotency key was used for another request")]
     KeyReused,

@@ -18,7 +18,7 @@ use shop_config::Config;
 use shop_service::Service;
 
 use crate::app::App;
-use crate::peers::{Catalog, Identity};
+use crate::peers::Peers;
 
 /// Builds the service.
 ///
@@ -27,7 +27,7 @@ use crate::peers::{Catalog, Identity};
 pub async fn service(config: &Config) -> anyhow::Result<Service> {
     let service = Service::start("cart", config).await?;
     let currency = config.currency.parse().context("the shop's currency is not an ISO 4217 code")?;
-    let peers = (Catalog::new(service.mesh()), Identity::new(service.mesh()));
+    let peers = Peers::new(service.mesh());
     let app = Arc::new(App::new(service.mongo()?, peers, service.clock(), currency, service.stop()));
     let rpc = rpc::servers(&app, service.verifier(), service.clock());
     let prepared = Arc::clone(&app);

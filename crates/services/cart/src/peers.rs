@@ -1,4 +1,6 @@
-//! Other services out: what the catalog sells, and for how much; who has an account.
+//! Other services out: what the catalog sells, and for how much; how much of it there is; who has an account.
+
+use std::time::Duration;
 
 use shop_mesh::convert::money_from_proto;
 use shop_mesh::{Channel, Mesh, PeerError};
@@ -7,13 +9,40 @@ use shop_proto::catalog::{self, GetVariantsRequest};
 use shop_proto::identity::FindUserRequest;
 use shop_proto::identity::find_user_request::User;
 use shop_proto::identity::identity_client::IdentityClient;
+use shop_proto::inventory::GetAvailableRequest;
+use shop_proto::inventory::inventory_client::InventoryClient;
 use shop_types::id::UserKind;
 use shop_types::{ErrorKind, Named, ProductId, Sku, UserId};
+use tonic::Request;
 
+use crate::domain::stock::Stock;
 use crate::domain::{Offer, Variant};
 
 const CATALOG: &str = "catalog";
+const INVENTORY: &str = "inventory";
 const IDENTITY: &str = "identity";
+
+/// How long anybody waits for what is available: it is nice to know, and not needed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The services that carts need.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// What is sold.
+    pub catalog: Catalog,
+    /// How much of it there is.
+    pub inventory: Inventory,
+    /// Who has an account.
+    pub identity: Identity,
+}
+
+impl Peers {
+    /// Uses channels of the mesh.
+    #[must_use]
+    pub fn new(mesh: &Mesh) -> Self {
+        Self { catalog: Catalog::new(mesh), inventory: Inventory::new(mesh), identity: Identity::new(mesh) }
+    }
+}
 
 /// Why a peer gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +75,6 @@ impl Catalog {
     #[must_use]
     pub fn new(mesh: &Mesh) -> Self {
         Self { client: CatalogClient::new(mesh.channel(CATALOG)) }
-    }
-
-    /// Finds one item; `None` when the catalog does not know it.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], [`Error::Unreadable`].
-    pub async fn variant(&self, item: &Item) -> Result<Option<Variant>, Error> {
-        Ok(self.each(std::slice::from_ref(item)).await?.pop().flatten())
     }
 
     /// Finds each of these items, in their order; `None` for one that the catalog does not know.
@@ -93,6 +114,37 @@ impl Catalog {
         let reply = self.client.clone().get_variants(request).await;
         let reply = reply.map_err(|status| PeerError::from_status(CATALOG, status))?;
         Ok(reply.into_inner().variants)
+    }
+}
+
+/// The stock.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    client: InventoryClient<Channel>,
+}
+
+impl Inventory {
+    /// Uses a channel of the mesh.
+    #[must_use]
+    pub fn new(mesh: &Mesh) -> Self {
+        Self { client: InventoryClient::new(mesh.channel(INVENTORY)) }
+    }
+
+    /// Looks how many pieces one line could get now of each of these SKUs, a second long. Of a SKU that was never in
+    /// stock there are none, as orders say, too.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Unreadable`].
+    pub async fn available(&self, skus: &[Sku]) -> Result<Stock, Error> {
+        let mut request = Request::new(GetAvailableRequest { skus: skus.iter().map(ToString::to_string).collect() });
+        request.set_timeout(PATIENCE);
+        let reply = self.client.clone().get_available(request).await;
+        let reply = reply.map_err(|status| PeerError::from_status(INVENTORY, status))?;
+        let mut stock: Stock = skus.iter().map(|sku| (sku.clone(), 0)).collect();
+        for found in reply.into_inner().skus {
+            stock.insert(found.sku.parse().map_err(|_| Error::Unreadable("SKU"))?, found.available);
+        }
+        Ok(stock)
     }
 }
 

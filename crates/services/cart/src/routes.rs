@@ -33,6 +33,7 @@ pub const ACCESS: &[Route] = &[
 /// The codes of this service beside the shared ones.
 pub const CODES: &[Code] = &[
     ("not_sold", 409, "The catalog does not sell this, or no longer."),
+    ("sold_out", 409, "There is not enough in stock; nothing was taken. The body lists the short lines."),
     ("cart_full", 409, "A cart has at most 100 lines."),
     ("quantity_too_large", 409, "A line has at most 1,000,000 pieces."),
     ("total_too_large", 409, "The total would not fit into 64 bits of minor units."),
@@ -119,7 +120,8 @@ async fn discard_cart(app: web::Data<App>, who: Who, id: PathId<CartKind>) -> Re
 }
 
 /// Puts pieces into a cart, at the price of now; a SKU that is there already gets more pieces. `productId` means the
-/// default variant. With an Idempotency-Key it counts once; repeated, it answers the cart as it is then.
+/// default variant. More than there is in stock is refused; nothing is held before the order. With an Idempotency-Key it
+/// counts once; repeated, it answers the cart as it is then.
 #[utoipa::path(
     tag = "cart",
     params(("id" = String, Path, format = Uuid), ("X-Guest-Token" = Option<String>, Header),
@@ -128,7 +130,7 @@ async fn discard_cart(app: web::Data<App>, who: Who, id: PathId<CartKind>) -> Re
     responses(
         (status = 200, body = CartReply, headers(("ETag" = String, description = "The version"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "Not sold, or too much"),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "Not sold, not in stock, or too much"),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
         (status = 503, body = ErrorBody, description = "The catalog is away"),
     ),
@@ -148,7 +150,7 @@ async fn add_cart_item(
     shown(&app.add_item(&who.0, add).await?)
 }
 
-/// Changes the quantity of a line.
+/// Changes the quantity of a line. More than before and than there is in stock is refused; less never is.
 #[utoipa::path(
     tag = "cart",
     params(("id" = String, Path, format = Uuid), ("sku" = shop_types::Sku, Path),
@@ -157,7 +159,8 @@ async fn add_cart_item(
     responses(
         (status = 200, body = CartReply, headers(("ETag" = String, description = "The version"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 412, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "Not in stock, or too much"),
+        (status = 412, body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
         (status = 428, body = ErrorBody),
     ),
@@ -199,7 +202,8 @@ async fn remove_cart_item(
 }
 
 /// Takes a guest's cart over into the caller's own, after login; `X-Guest-Token` proves the guest's. `merge` keeps the
-/// lines of both (pieces of one SKU add up), `keep_guest` and `keep_account` those of one. The guest's cart is gone then,
+/// lines of both (pieces of one SKU add up), `keep_guest` and `keep_account` those of one; whatever is in stock, no line is
+/// lost. The guest's cart is gone then,
 /// so repeating the call is safe with and without an Idempotency-Key: it answers the cart as it is.
 #[utoipa::path(
     tag = "cart",

@@ -3,6 +3,7 @@
 
 mod locations;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shop_mongo::{Group, Mongo};
@@ -83,6 +84,19 @@ impl App {
     /// [`Error::UnknownSku`], [`Error::Store`].
     pub async fn stock(&self, sku: &Sku) -> Result<Stock, Error> {
         store::stock(&self.mongo, sku).await?.ok_or(Error::UnknownSku)
+    }
+
+    /// Looks how many pieces one line of an order could get now, of each of these SKUs that was ever in stock. Holds none
+    /// of them: only an order does.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for more SKUs than an order has lines; [`Error::Store`].
+    pub async fn available(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, i64>, Error> {
+        if skus.len() > domain::MAX_LINES {
+            return Err(Error::Request { field: "skus", message: format!("at most {}", domain::MAX_LINES) });
+        }
+        let shelves = store::shelves_of(&self.mongo, skus).await?;
+        Ok(shelves.into_iter().map(|(sku, shelf)| (sku, shelf.sellable())).collect())
     }
 
     /// Takes stock for all lines of an order, each from one location, or for none (W2). A repeated call gets the reservation as it is now.

@@ -1,4 +1,4 @@
-//! gRPC in: what order and catalog ask for. The contract stands in `inventory.proto`.
+//! gRPC in: what order, catalog and cart ask for. The contract stands in `inventory.proto`.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use serde_json::json;
 use shop_mongo::idempotency::row_id;
 use shop_proto::inventory::inventory_server::{Inventory, InventoryServer};
 use shop_proto::inventory::{
-    CommitReply, CommitRequest, ReleaseReply, ReleaseRequest, ReservationState, ReserveReply, ReserveRequest,
-    SetOnHandReply, SetOnHandRequest, Shortage,
+    Available, CommitReply, CommitRequest, GetAvailableReply, GetAvailableRequest, ReleaseReply, ReleaseRequest,
+    ReservationState, ReserveReply, ReserveRequest, SetOnHandReply, SetOnHandRequest, Shortage,
 };
 use shop_types::{Fingerprint, IdempotencyKey, OrderId, Quantity, Sku};
 use tonic::{Request, Response, Status};
@@ -62,6 +62,19 @@ impl Inventory for Rpc {
         };
         let stock = set.await.map_err(refusal)?;
         Ok(Response::new(SetOnHandReply { available: stock.available }))
+    }
+
+    async fn get_available(
+        &self,
+        request: Request<GetAvailableRequest>,
+    ) -> Result<Response<GetAvailableReply>, Status> {
+        let look = async {
+            let skus = request.get_ref().skus.iter().map(|sku| sku.parse().map_err(|error| unreadable("skus", error)));
+            self.0.available(&skus.collect::<Result<Vec<Sku>, _>>()?).await
+        };
+        let found = look.await.map_err(refusal)?.into_iter();
+        let skus = found.map(|(sku, available)| Available { sku: sku.to_string(), available }).collect();
+        Ok(Response::new(GetAvailableReply { skus }))
     }
 }
 

@@ -11,7 +11,7 @@ mod planted;
 mod reading;
 mod writing;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
@@ -21,7 +21,7 @@ use shop_types::{Clock, EventId, OrderId, Sku};
 
 use crate::domain::batch::decide;
 use crate::domain::location::LocationId;
-use crate::domain::{self, Adjustment, Answer, Command, Key, Stock, Transfer};
+use crate::domain::{self, Adjustment, Answer, Command, Key, Shelf, Stock, Transfer, shelves};
 use documents::StockDocument;
 
 const STOCK: &str = "stock";
@@ -110,6 +110,19 @@ pub async fn stock_everywhere(mongo: &Mongo, sku: &Sku) -> Result<Vec<Stock>, Er
     let finding = async move { stock.find(range).sort(doc! { "_id": 1 }).await?.try_collect::<Vec<_>>().await };
     let found = mongo.run(WHAT, finding).await?.into_iter().map(Stock::try_from);
     found.collect::<Result<_, _>>().map_err(|source| corrupt(WHAT, source))
+}
+
+/// The stock of many SKUs in all locations, by the index of `sku`; those that were never in stock are left out.
+///
+/// # Errors
+/// As [`Error`] says.
+pub async fn shelves_of(mongo: &Mongo, skus: &[Sku]) -> Result<BTreeMap<Sku, Shelf>, Error> {
+    const WHAT: &str = "find what is available";
+    let stock = mongo.collection::<StockDocument>(STOCK);
+    let of_them = doc! { "sku": { "$in": skus.iter().map(Sku::as_str).collect::<Vec<_>>() } };
+    let finding = async move { stock.find(of_them).await?.try_collect::<Vec<_>>().await };
+    let found = mongo.run(WHAT, finding).await?.into_iter().map(Stock::try_from);
+    Ok(shelves(found.collect::<Result<Vec<_>, _>>().map_err(|source| corrupt(WHAT, source))?))
 }
 
 /// Settles a batch inside a transaction: reads what it names, decides, and writes all of it. Run again from the start, it

@@ -78,7 +78,7 @@ pub const SERVICES: &[ServiceSpec] = &[
         summary: "Guest and customer carts",
         routes: &["/api/v1/carts", "/api/v1/me/cart"],
         aliases: &["/cart"],
-        peers: &["identity", "catalog"],
+        peers: &["identity", "catalog", "inventory"],
         consumes: &["order.confirmed", "user.deleted"],
         stores: &[Store::MongoDb, Store::Redis],
     },

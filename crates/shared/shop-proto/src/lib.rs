@@ -73,6 +73,7 @@ pub const IDEMPOTENT_METHODS: &[&str] = &[
     "/shopmesh.inventory.v1.Inventory/Commit",
     "/shopmesh.inventory.v1.Inventory/Release",
     "/shopmesh.inventory.v1.Inventory/SetOnHand",
+    "/shopmesh.inventory.v1.Inventory/GetAvailable",
     "/shopmesh.cart.v1.Cart/GetCart",
     "/shopmesh.identity.v1.Identity/FindUser",
     "/shopmesh.payment.v1.Payment/GetPayment",

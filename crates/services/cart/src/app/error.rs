@@ -1,7 +1,9 @@
 //! How an operation on carts can end badly, and what that means for the caller.
 
+use serde_json::{Map, Value, json};
 use shop_types::{Detail, ErrorKind, ServiceError};
 
+use crate::domain::stock::Shortage;
 use crate::{domain, peers};
 
 /// How an operation can end badly.
@@ -41,9 +43,11 @@ impl ServiceError for Error {
             Self::Rule(rule) => match rule {
                 domain::Error::NoCart | domain::Error::NoLine => ErrorKind::NotFound,
                 domain::Error::Stale => ErrorKind::Stale,
-                domain::Error::Full | domain::Error::TooMany | domain::Error::TooMuch | domain::Error::NotSold => {
-                    ErrorKind::Conflict
-                }
+                domain::Error::Full
+                | domain::Error::TooMany
+                | domain::Error::TooMuch
+                | domain::Error::NotSold
+                | domain::Error::SoldOut { .. } => ErrorKind::Conflict,
                 domain::Error::KeyReused => ErrorKind::Invalid,
                 domain::Error::OtherCurrency { .. } => ErrorKind::Internal,
             },
@@ -66,6 +70,7 @@ impl ServiceError for Error {
                 domain::Error::TooMany => "quantity_too_large",
                 domain::Error::TooMuch => "total_too_large",
                 domain::Error::NotSold => "not_sold",
+                domain::Error::SoldOut { .. } => "sold_out",
                 domain::Error::KeyReused => "idempotency_key_reused",
                 domain::Error::OtherCurrency { .. } => "internal",
             },
@@ -86,6 +91,12 @@ impl ServiceError for Error {
             Self::Rule(domain::Error::Stale) => {
                 vec![Detail::new("If-Match", "must be the ETag of the present version")]
             }
+            Self::Rule(domain::Error::SoldOut { shortages }) => {
+                let short = |Shortage { sku, available, .. }: &Shortage| {
+                    Detail::new("quantity", format!("only {available} of {sku} are left"))
+                };
+                shortages.iter().map(short).collect()
+            }
             Self::Rule(rule @ domain::Error::TooMany) => vec![Detail::new("quantity", rule.to_string())],
             Self::Rule(
                 domain::Error::NoCart
@@ -101,6 +112,13 @@ impl ServiceError for Error {
             | Self::Random(_)
             | Self::Mismatch => Vec::new(),
         }
+    }
+
+    /// The short lines, as orders tell them.
+    fn extra(&self) -> Map<String, Value> {
+        let Self::Rule(domain::Error::SoldOut { shortages }) = self else { return Map::new() };
+        let short = |Shortage { sku, requested, available }: &Shortage| json!({ "sku": sku, "requested": requested, "available": available });
+        Map::from_iter([("shortages".to_owned(), shortages.iter().map(short).collect())])
     }
 
     /// One sentence for every 404, so that nothing tells a stranger's cart from one that never was.

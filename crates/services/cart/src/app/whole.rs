@@ -30,7 +30,7 @@ impl App {
     /// # Errors
     /// [`Error::Catalog`] when identity is away.
     pub(crate) async fn user(&self, named: Named<UserKind>) -> Result<Option<UserId>, Error> {
-        Ok(self.identity.user(named).await?)
+        Ok(self.peers.identity.user(named).await?)
     }
 
     /// Opens the cart of a user, if there is none, and puts all of this into it, at the prices of now: in one write, so that
@@ -57,10 +57,9 @@ impl App {
         }
         let (items, quantities): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let at = self.clock.now();
-        let variants: Option<Vec<_>> = self.catalog.each(&items).await?.into_iter().collect();
-        let variants = variants.ok_or(domain::Error::NotSold)?;
+        let (variants, stock) = self.on_offer(&items).await?;
         let (Opened::ForGuest(cart, _) | Opened::ForUser(cart) | Opened::Present(cart)) = self.open(user).await?;
         let items = variants.into_iter().zip(quantities).collect();
-        self.change(cart.id, owner, Change::Add { items, at, key }).await
+        self.change(cart.id, owner, Change::Add { items, stock, at, key }).await
     }
 }

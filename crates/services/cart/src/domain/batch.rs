@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use shop_types::{CartId, Fingerprint, Quantity, Sku};
 
 use super::merge::Policy;
+use super::stock::Stock;
 use super::{Cart, Error, Owner, Variant};
 
 /// Under which name a command counts once, and what it said.
@@ -51,6 +52,8 @@ pub enum Change {
     Add {
         /// Of what, at which price, and how many; all of them or none.
         items: Vec<(Variant, Quantity)>,
+        /// What there is of it, as far as that is known.
+        stock: Stock,
         /// When the prices were asked for.
         at: Timestamp,
         /// Its name, if the caller gave one: with it, it counts once.
@@ -64,6 +67,8 @@ pub enum Change {
         sku: Sku,
         /// How many from now on.
         quantity: Quantity,
+        /// What there is of it, as far as that is known.
+        stock: Stock,
     },
     /// Takes out a line of the version that the owner has seen.
     Remove {
@@ -188,9 +193,9 @@ impl Batch {
 
     fn change(&mut self, cart: Cart, change: &Change) -> Result<Cart, Error> {
         match change {
-            Change::Add { items, at, key } => self.add(&cart, items, *at, key.as_ref()),
-            Change::SetQuantity { seen, sku, quantity } => {
-                let next = current(&cart, *seen)?.set_quantity(sku, *quantity)?;
+            Change::Add { items, stock, at, key } => self.add(&cart, (items, stock), *at, key.as_ref()),
+            Change::SetQuantity { seen, sku, quantity, stock } => {
+                let next = current(&cart, *seen)?.set_quantity(sku, *quantity)?.within(stock, &cart)?;
                 Ok(self.put(next))
             }
             Change::Remove { seen, sku } => {
@@ -228,7 +233,7 @@ impl Batch {
     fn add(
         &mut self,
         cart: &Cart,
-        items: &[(Variant, Quantity)],
+        (items, stock): (&[(Variant, Quantity)], &Stock),
         at: Timestamp,
         key: Option<&Key>,
     ) -> Result<Cart, Error> {
@@ -237,7 +242,7 @@ impl Batch {
         {
             return if fingerprint == &key.fingerprint { Ok(cart.clone()) } else { Err(Error::KeyReused) };
         }
-        let next = cart.add(items, at)?;
+        let next = cart.add(items, at)?.within(stock, cart)?;
         if let Some(key) = key {
             self.remember(key, &next, "added");
         }

@@ -1,4 +1,4 @@
-//! A catalog whose prices a test sets, and the accounts that it knows.
+//! A catalog whose prices a test sets, the accounts that it knows, and how much there is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,11 @@ use shop_proto::catalog::{GetVariantsReply, GetVariantsRequest, Variant};
 use shop_proto::identity::find_user_request::User;
 use shop_proto::identity::identity_server::{Identity, IdentityServer};
 use shop_proto::identity::{FindUserReply, FindUserRequest};
+use shop_proto::inventory::inventory_server::{Inventory, InventoryServer};
+use shop_proto::inventory::{
+    Available, CommitReply, CommitRequest, GetAvailableReply, GetAvailableRequest, ReleaseReply, ReleaseRequest,
+    ReserveReply, ReserveRequest, SetOnHandReply, SetOnHandRequest,
+};
 use shop_proto::money::Money;
 use tokio::sync::Mutex;
 use tonic::service::Routes;
@@ -27,6 +32,10 @@ struct State {
     users: BTreeMap<i64, String>,
     away: bool,
     calls: u32,
+    /// Pieces by SKU; there is plenty of what is not in it.
+    stock: BTreeMap<String, i64>,
+    inventory_away: bool,
+    looks: u32,
 }
 
 impl FakeCatalog {
@@ -64,6 +73,21 @@ impl FakeCatalog {
         self.0.lock().await.away = away;
     }
 
+    /// Has so many pieces of a SKU; below zero, none ever came in.
+    pub(crate) async fn stock(&self, sku: &str, available: i64) {
+        self.0.lock().await.stock.insert(sku.to_owned(), available);
+    }
+
+    /// Lets inventory go away, or come back.
+    pub(crate) async fn set_inventory_away(&self, away: bool) {
+        self.0.lock().await.inventory_away = away;
+    }
+
+    /// How often somebody looked what there is.
+    pub(crate) async fn looks(&self) -> u32 {
+        self.0.lock().await.looks
+    }
+
     /// How often it was asked.
     pub(crate) async fn calls(&self) -> u32 {
         self.0.lock().await.calls
@@ -71,7 +95,9 @@ impl FakeCatalog {
 
     /// The server to mount.
     pub(crate) fn routes(&self) -> Routes {
-        Routes::new(CatalogServer::new(self.clone())).add_service(IdentityServer::new(self.clone()))
+        Routes::new(CatalogServer::new(self.clone()))
+            .add_service(IdentityServer::new(self.clone()))
+            .add_service(InventoryServer::new(self.clone()))
     }
 }
 
@@ -100,5 +126,40 @@ impl Identity for FakeCatalog {
         };
         let (number, user) = found.ok_or_else(|| Status::not_found("no such user"))?;
         Ok(Response::new(FindUserReply { user_id: user.clone(), number: *number }))
+    }
+}
+
+#[tonic::async_trait]
+impl Inventory for FakeCatalog {
+    async fn get_available(
+        &self,
+        request: Request<GetAvailableRequest>,
+    ) -> Result<Response<GetAvailableReply>, Status> {
+        let mut state = self.0.lock().await;
+        state.looks += 1;
+        if state.inventory_away {
+            return Err(Status::unavailable("away"));
+        }
+        let look = |sku: String| {
+            let available = state.stock.get(&sku).copied().unwrap_or(i64::MAX);
+            (available >= 0).then_some(Available { sku, available })
+        };
+        Ok(Response::new(GetAvailableReply { skus: request.into_inner().skus.into_iter().filter_map(look).collect() }))
+    }
+
+    async fn reserve(&self, _: Request<ReserveRequest>) -> Result<Response<ReserveReply>, Status> {
+        Err(Status::unimplemented("carts hold nothing"))
+    }
+
+    async fn commit(&self, _: Request<CommitRequest>) -> Result<Response<CommitReply>, Status> {
+        Err(Status::unimplemented("carts sell nothing"))
+    }
+
+    async fn release(&self, _: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {
+        Err(Status::unimplemented("carts release nothing"))
+    }
+
+    async fn set_on_hand(&self, _: Request<SetOnHandRequest>) -> Result<Response<SetOnHandReply>, Status> {
+        Err(Status::unimplemented("carts count nothing"))
     }
 }

@@ -10,3 +10,4 @@ mod given;
 mod items;
 mod merge;
 mod orders;
+mod stock;

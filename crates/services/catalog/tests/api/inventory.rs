@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use shop_proto::inventory::inventory_server::{Inventory, InventoryServer};
 use shop_proto::inventory::{
-    CommitReply, CommitRequest, ReleaseReply, ReleaseRequest, ReserveReply, ReserveRequest, SetOnHandReply,
-    SetOnHandRequest,
+    CommitReply, CommitRequest, GetAvailableReply, GetAvailableRequest, ReleaseReply, ReleaseRequest, ReserveReply,
+    ReserveRequest, SetOnHandReply, SetOnHandRequest,
 };
 use tokio::sync::Mutex;
 use tonic::service::Routes;
@@ -51,6 +51,10 @@ impl Inventory for FakeInventory {
 
     async fn release(&self, _: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {
         Err(Status::unimplemented("the catalog releases nothing"))
+    }
+
+    async fn get_available(&self, _: Request<GetAvailableRequest>) -> Result<Response<GetAvailableReply>, Status> {
+        Err(Status::unimplemented("the catalog is told what is available"))
     }
 
     async fn set_on_hand(&self, request: Request<SetOnHandRequest>) -> Result<Response<SetOnHandReply>, Status> {

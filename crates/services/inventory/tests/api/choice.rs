@@ -1,7 +1,7 @@
 //! The location that an order is served from: chosen once, by `Reserve`, and where its pieces go whatever becomes of it.
 
 use shop_mongo::{Document, doc};
-use shop_proto::inventory::{CommitRequest, ReleaseRequest, ReservationState, ReserveReply};
+use shop_proto::inventory::{CommitRequest, GetAvailableRequest, ReleaseRequest, ReservationState, ReserveReply};
 use shop_testkit::TestShop;
 use shop_types::OrderId;
 
@@ -95,4 +95,24 @@ async fn a_shop_with_one_location_writes_no_more_than_the_stock_that_moved() {
     let stock: Vec<Document> = documents(&mongo, "stock", doc! {}).await;
     assert_eq!((stock.len(), stock[0].get_i64("version").unwrap()), (1, 2));
     assert!(!stock[0].contains_key("touched"), "{stock:?}");
+}
+
+#[tokio::test]
+async fn what_one_line_can_get_is_what_lies_in_the_fullest_location() {
+    let shop = shop().await;
+    stocked(&shop, "cup", 5).await;
+    stocked_at(&shop, "berlin", "mug", 4).await;
+    stocked_at(&shop, "zoo", "mug", 3).await;
+    assert_eq!(ask(&shop, an_order(), &[("cup", 5)]).await.state(), ReservationState::Held);
+    let look = async |skus: Vec<String>| client(&shop).await.get_available(GetAvailableRequest { skus }).await;
+    let asked = ["mug", "cup", "never"].map(str::to_owned).to_vec();
+    let found = look(asked).await.unwrap().into_inner().skus;
+    let mut found: Vec<_> = found.into_iter().map(|found| (found.sku, found.available)).collect();
+    found.sort();
+    assert_eq!(found, [("cup".to_owned(), 0), ("mug".to_owned(), 4)]);
+    let short = ask(&shop, an_order(), &[("mug", 5), ("never", 1)]).await;
+    let short: Vec<_> = short.shortages.iter().map(|short| (short.sku.as_str(), short.available)).collect();
+    assert_eq!(short, [("mug", 4), ("never", 0)], "orders say the same");
+    assert!(look((0..201).map(|n| format!("s{n}")).collect()).await.is_err());
+    assert!(look(vec!["no sku!".to_owned()]).await.is_err());
 }

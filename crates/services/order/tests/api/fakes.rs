@@ -13,8 +13,8 @@ use shop_proto::identity::identity_server::{Identity, IdentityServer};
 use shop_proto::identity::{FindUserReply, FindUserRequest};
 use shop_proto::inventory::inventory_server::{Inventory, InventoryServer};
 use shop_proto::inventory::{
-    CommitReply, CommitRequest, Line, ReleaseReply, ReleaseRequest, ReservationState, ReserveReply, ReserveRequest,
-    SetOnHandReply, SetOnHandRequest, Shortage,
+    CommitReply, CommitRequest, GetAvailableReply, GetAvailableRequest, Line, ReleaseReply, ReleaseRequest,
+    ReservationState, ReserveReply, ReserveRequest, SetOnHandReply, SetOnHandRequest, Shortage,
 };
 use shop_proto::money::Money;
 use shop_proto::payment::payment_server::{Payment, PaymentServer};
@@ -272,6 +272,10 @@ impl Inventory for Fakes {
 
     async fn set_on_hand(&self, _: Request<SetOnHandRequest>) -> Result<Response<SetOnHandReply>, Status> {
         panic!("orders never set what is on hand")
+    }
+
+    async fn get_available(&self, _: Request<GetAvailableRequest>) -> Result<Response<GetAvailableReply>, Status> {
+        panic!("orders take stock, they do not look at it")
     }
 }
 

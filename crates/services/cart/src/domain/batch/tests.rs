@@ -37,13 +37,14 @@ fn by(n: u128, cart: u128, change: Change) -> Command {
 fn add(quantity: u32, key: Option<&str>) -> Change {
     Change::Add {
         items: vec![(mug(), Quantity::new(quantity).unwrap())],
+        stock: Stock::new(),
         at: Timestamp::UNIX_EPOCH,
         key: key.map(|name| Key { id: name.to_owned(), fingerprint: Fingerprint::from_stored(quantity.to_string()) }),
     }
 }
 
 fn set(seen: i64, quantity: u32) -> Change {
-    Change::SetQuantity { seen, sku: mug().sku, quantity: Quantity::new(quantity).unwrap() }
+    Change::SetQuantity { seen, sku: mug().sku, quantity: Quantity::new(quantity).unwrap(), stock: Stock::new() }
 }
 
 fn take_over(from: u128, policy: Policy, seen: Option<i64>) -> Change {
