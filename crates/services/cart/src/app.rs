@@ -1,6 +1,7 @@
 //! What carts can do, one method per operation. What belongs here: who the owner is, asking the catalog, submitting
 //! commands to the one group that writes. What does not: rules (`domain`), documents (`store`), transports.
 
+mod copies;
 mod error;
 mod items;
 mod merge;
@@ -12,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use shop_mongo::{Group, Mongo, Numbers};
+use shop_redis::Copies;
 use shop_types::caller::GuestToken;
 use shop_types::event::CartFact;
 use shop_types::idempotency::hex;
@@ -19,6 +21,7 @@ use shop_types::{Caller, CartId, Clock, Currency, EventId, UserId};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+pub use self::copies::copies;
 pub use self::error::Error;
 pub use self::items::AddItem;
 pub use self::merge::MergeCarts;
@@ -34,6 +37,7 @@ pub struct App {
     mongo: Mongo,
     group: Group<Member, Settled>,
     numbers: Numbers,
+    copies: Copies,
     peers: Peers,
     clock: Arc<dyn Clock>,
     currency: Currency,
@@ -67,17 +71,18 @@ fn guest(token: &GuestToken) -> Owner {
 }
 
 impl App {
-    /// Joins the database and the peers. Nothing is read or written yet.
+    /// Joins the database, the copies of carts in Redis, and the peers. Nothing is read or written yet.
     #[must_use]
     pub fn new(
         mongo: &Mongo,
+        copies: Copies,
         peers: Peers,
         clock: Arc<dyn Clock>,
         currency: Currency,
         stop: CancellationToken,
     ) -> Self {
         let group = Group::spawn(mongo, "carts", |txn, members| Box::pin(store::settle(txn, members)), stop);
-        Self { mongo: mongo.clone(), group, numbers: Numbers::new(mongo, "carts"), peers, clock, currency }
+        Self { mongo: mongo.clone(), group, numbers: Numbers::new(mongo, "carts"), copies, peers, clock, currency }
     }
 
     /// Makes collections, validators and indexes.
@@ -108,7 +113,10 @@ impl App {
             return Ok(Opened::Present(self.refreshed(present).await));
         }
         let fresh = self.fresh(owner).await?;
+        // There may be one of the cart before it, which Redis could not be told to remove.
+        let stale = self.stale([&fresh.owner]);
         let stored = store::open(&self.mongo, &fresh).await?;
+        stale.remove().await;
         if stored.id == fresh.id { Ok(Opened::ForUser(stored)) } else { Ok(Opened::Present(stored)) }
     }
 
@@ -122,8 +130,7 @@ impl App {
     /// # Errors
     /// [`domain::Error::NoCart`], [`Error::Store`].
     pub async fn cart(&self, caller: &Caller, id: CartId) -> Result<Cart, Error> {
-        let cart = self.cart_as_shown(caller, id).await?;
-        Ok(self.refreshed(cart).await)
+        Ok(self.refreshed(self.look(&owner_of(caller)?, Some(id)).await?).await)
     }
 
     /// Gives the caller's own cart, as [`Self::cart`] does.
@@ -131,8 +138,7 @@ impl App {
     /// # Errors
     /// As [`Self::cart`].
     pub async fn own_cart(&self, caller: &Caller) -> Result<Cart, Error> {
-        let found = store::find_of(&self.mongo, &owner_of(caller)?).await?;
-        Ok(self.refreshed(found.ok_or(domain::Error::NoCart)?).await)
+        Ok(self.refreshed(self.look(&owner_of(caller)?, None).await?).await)
     }
 
     /// The cart of a person as they have seen it last, for the copy of what is kept of them.
@@ -175,9 +181,16 @@ impl App {
     /// # Errors
     /// [`Error::Store`].
     pub async fn clear_ordered(&self, event: EventId, cart: Option<CartFact>) -> Result<(), Error> {
+        let id = cart.as_ref().map(|fact| fact.id);
         let command =
             cart.map_or(Command::Hear, |CartFact { id, version }| Command::Clear { cart: id, ordered: version });
-        let Settled::Answered(answer) = self.submit(command, Some(event)).await? else { return Ok(()) };
+        let Settled::Answered(answer) = self.submit(command, Some(event)).await? else {
+            // Whoever settled it may have ended before the copy was removed.
+            if let Some(owner) = store::owner_of(&self.mongo, id).await? {
+                self.stale([&owner]).remove().await;
+            }
+            return Ok(());
+        };
         answer?;
         // A write whose answer was lost: nobody knows that it happened, and the next delivery finds out.
         shop_faults::at("W11").await.map_err(|injected| {
@@ -190,7 +203,11 @@ impl App {
     /// # Errors
     /// [`Error::Store`].
     pub async fn drop_cart_of(&self, event: EventId, user: UserId) -> Result<(), Error> {
-        store::drop_of(&self.mongo, event, &Owner::User(user)).await.map_err(Error::Store)
+        let owner = Owner::User(user);
+        let stale = self.stale([&owner]);
+        store::drop_of(&self.mongo, event, &owner).await?;
+        stale.remove().await;
+        Ok(())
     }
 
     /// The cart at the prices of now, if they can be had; a read never fails for want of them.
@@ -224,7 +241,16 @@ impl App {
     }
 
     async fn submit(&self, command: Command, event: Option<EventId>) -> Result<Settled, Error> {
-        self.group.submit(Member { command, event }).await.map_err(Error::Store)
+        let stale = self.stale(copies::owners_of(&command));
+        let settled = self.group.submit(Member { command, event }).await?;
+        let stale = match &settled {
+            // An order names no owner.
+            Settled::Answered(Ok(Some(cart))) => stale.and(store::owner_word(&cart.owner)),
+            Settled::Answered(_) | Settled::SeenBefore => stale,
+        };
+        // A refusal, too: the caller may have seen what is no longer so.
+        stale.remove().await;
+        Ok(settled)
     }
 }
 

@@ -27,8 +27,9 @@ use crate::peers::Peers;
 pub async fn service(config: &Config) -> anyhow::Result<Service> {
     let service = Service::start("cart", config).await?;
     let currency = config.currency.parse().context("the shop's currency is not an ISO 4217 code")?;
+    let copies = app::copies(service.redis()?).context("failed to make the copies of carts")?;
     let peers = Peers::new(service.mesh());
-    let app = Arc::new(App::new(service.mongo()?, peers, service.clock(), currency, service.stop()));
+    let app = Arc::new(App::new(service.mongo()?, copies, peers, service.clock(), currency, service.stop()));
     let rpc = rpc::servers(&app, service.verifier(), service.clock());
     let prepared = Arc::clone(&app);
     let prepare = move || {

@@ -16,7 +16,8 @@ use shop_types::{CartId, EventId, Fingerprint};
 
 use crate::domain::batch::{Change, Changed, Command, Done, Key, Merge, Stored, decide};
 use crate::domain::{self, Cart, Owner};
-use documents::{CartDocument, owner_word};
+use documents::CartDocument;
+pub(crate) use documents::{from_copy, owner_word, to_copy};
 
 const CARTS: &str = "carts";
 /// When a cart was written last, by the database's clock.
@@ -85,6 +86,15 @@ pub async fn find(mongo: &Mongo, id: CartId, owner: &Owner) -> Result<Option<Car
 /// As [`Error`] says.
 pub async fn find_of(mongo: &Mongo, owner: &Owner) -> Result<Option<Cart>, Error> {
     find_one(mongo, doc! { "owner": owner_word(owner) }).await
+}
+
+/// Whose cart this is; `None` when it is gone, or none is named.
+///
+/// # Errors
+/// As [`Error`] says.
+pub async fn owner_of(mongo: &Mongo, cart: Option<CartId>) -> Result<Option<Owner>, Error> {
+    let Some(id) = cart else { return Ok(None) };
+    Ok(find_one(mongo, doc! { "_id": id.to_string() }).await?.map(|cart| cart.owner))
 }
 
 async fn find_one(mongo: &Mongo, filter: Document) -> Result<Option<Cart>, Error> {

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::pubsub::{self, Listener, Subscription};
-use crate::{Cache, Error, Leases, Stream, watch};
+use crate::{Cache, Copies, Error, Leases, Stream, watch};
 
 /// No request waits longer for Redis than this.
 pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_millis(100);
@@ -109,6 +109,14 @@ impl Redis {
     /// [`Error::Metrics`] when a metric's name is taken.
     pub fn cache(&self, name: &str, capacity: u64) -> Result<Cache, Error> {
         Cache::new(self.clone(), name, capacity)
+    }
+
+    /// Copies of documents under a name of their own, for so long and up to this size; nothing is kept in this process.
+    ///
+    /// # Errors
+    /// [`Error::Metrics`] when a metric's name is taken.
+    pub fn copies(&self, name: &str, life: Duration, most_bytes: usize) -> Result<Copies, Error> {
+        Copies::new(self.clone(), name, life, most_bytes)
     }
 
     /// The count of requests that all processes of the shop share.

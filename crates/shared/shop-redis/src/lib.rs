@@ -1,4 +1,5 @@
-//! Redis as the shop uses it: streams with consumer groups, Pub/Sub, a cache of two levels, and the count behind rate limits.
+//! Redis as the shop uses it: streams with consumer groups, Pub/Sub, a cache of two levels, copies of documents, and the count
+//! behind rate limits.
 //!
 //! What belongs here: everything that names the Redis client, and the guards that make Redis a wire that may lose data
 //! without the shop losing any. What does not: which events exist and how they are handled (shop-events), and what is
@@ -7,6 +8,7 @@
 mod breaker;
 mod cache;
 mod client;
+mod copies;
 mod error;
 mod lease;
 mod pubsub;
@@ -16,6 +18,7 @@ mod watch;
 pub use bytes::Bytes;
 pub use cache::{Cache, Hit};
 pub use client::Redis;
+pub use copies::{Copies, Look, Stale};
 pub use error::Error;
 pub use lease::Leases;
 pub use pubsub::{Notice, Subscription};

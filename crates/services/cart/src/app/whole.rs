@@ -9,6 +9,7 @@ use super::{App, Error, Opened, owner_of};
 use crate::domain::batch::{Change, Key};
 use crate::domain::{self, Cart};
 use crate::peers::Item;
+use crate::store;
 
 /// Names the operation in idempotency rows.
 const FILL: &str = "fill_cart";
@@ -50,7 +51,8 @@ impl App {
             && let Some(row) = idempotency::find(&self.mongo, &key.id).await?
         {
             return if row.fits(&key.fingerprint) {
-                self.own_cart(user).await
+                let found = store::find_of(&self.mongo, &owner).await?;
+                Ok(self.refreshed(found.ok_or(domain::Error::NoCart)?).await)
             } else {
                 Err(domain::Error::KeyReused.into())
             };

@@ -1,7 +1,7 @@
 //! How a cart looks in MongoDB, and the way back to the domain value.
 
 use serde::{Deserialize, Serialize};
-use shop_mongo::bson::DateTime;
+use shop_mongo::bson::{self, DateTime};
 use shop_types::{CartId, Currency, Money, ProductId, Quantity, Sku};
 
 use crate::domain::merge::Brought;
@@ -56,11 +56,21 @@ pub(super) struct BroughtDocument {
 }
 
 /// The owner as one word, so that one index and one guard name it.
-pub(super) fn owner_word(owner: &Owner) -> String {
+pub(crate) fn owner_word(owner: &Owner) -> String {
     match owner {
         Owner::User(id) => format!("user:{id}"),
         Owner::Guest(hash) => format!("guest:{hash}"),
     }
+}
+
+/// The cart as a copy of it in Redis holds it: its document.
+pub(crate) fn to_copy(cart: &Cart) -> Option<Vec<u8>> {
+    bson::serialize_to_vec(&CartDocument::from(cart)).ok()
+}
+
+/// The cart of a copy; `None` when another version of this service has written what this one cannot read.
+pub(crate) fn from_copy(copy: &[u8]) -> Option<Cart> {
+    bson::deserialize_from_slice::<CartDocument>(copy).ok()?.try_into().ok()
 }
 
 fn parse_owner(word: &str) -> Result<Owner, UnknownOwner> {

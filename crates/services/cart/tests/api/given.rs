@@ -1,12 +1,15 @@
 //! What the tests of this service start from: the running service beside a catalog, buyers, their carts.
 
-use std::future::Future;
 use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use shop_config::Config;
 use shop_mongo::bson::DateTime;
 use shop_mongo::{Document, doc};
+use shop_redis::{Copies, Redis};
+use shop_telemetry::metrics::Metrics;
 use shop_testkit::{Peers, TestShop};
 
 use crate::catalog::FakeCatalog;
@@ -122,15 +125,33 @@ pub(crate) async fn show(shop: &TestShop, buyer: &Buyer, cart: &str) -> Answer {
     answer(request(shop, buyer, Method::GET, cart)).await
 }
 
+/// A second pod of the service, on the same databases and beside the same catalog.
+pub(crate) async fn another_pod(shop: &TestShop, change: impl FnOnce(&mut Config)) -> TestShop {
+    let mut config = shop.config().clone();
+    config.pod = "test-1".into();
+    change(&mut config);
+    TestShop::start_beside(Peers::default(), |_| async move { cart::service(&config).await }).await
+}
+
+/// The copies of carts that all pods of a shop share, for looking and for writing around the service.
+pub(crate) async fn copies(shop: &TestShop) -> Copies {
+    let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
+    eventually("Redis answers", async || redis.ping().await).await;
+    cart::app::copies(&redis).unwrap()
+}
+
 /// Lets all prices that were shown grow two minutes old.
 pub(crate) async fn age_prices(shop: &TestShop) {
     let carts = shop.mongo("cart").await.collection::<Document>("carts");
     let then = DateTime::from_millis(DateTime::now().timestamp_millis() - 120_000);
     carts.update_many(doc! {}, doc! { "$set": { "lines.$[].priced_at": then } }).await.unwrap();
+    let stored: Vec<Document> = carts.find(doc! {}).await.unwrap().try_collect().await.unwrap();
+    let owners: Vec<_> = stored.iter().map(|cart| cart.get_str("owner").unwrap().to_owned()).collect();
+    copies(shop).await.invalidate(&owners).await;
 }
 
 /// Asks again until it holds, for 10 s.
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..200 {
         if holds().await {
             return;

@@ -20,7 +20,7 @@ use crate::given::{
     Buyer, a_customer_cart, a_guest_cart, add, answer, cart_service, eventually, id_of, path_of, request, show,
 };
 
-async fn get_cart(shop: &TestShop, buyer: Option<&Buyer>, path: &str) -> Result<GetCartReply, Status> {
+pub(crate) async fn get_cart(shop: &TestShop, buyer: Option<&Buyer>, path: &str) -> Result<GetCartReply, Status> {
     let endpoint = Endpoint::from_shared(shop.grpc_url()).unwrap();
     let mut client = CartClient::new(endpoint.connect().await.unwrap());
     let mut request =
@@ -98,7 +98,7 @@ async fn confirm(shop: &TestShop, cart: Option<CartFact>, times: usize) {
 }
 
 /// Puts an event into the stream so many times, and waits until cart has heard.
-async fn deliver(shop: &TestShop, envelope: &Envelope, times: usize) {
+pub(crate) async fn deliver(shop: &TestShop, envelope: &Envelope, times: usize) {
     let redis = Redis::connect(shop.config().redis.as_ref().unwrap(), &Metrics::new("test")).unwrap();
     let topic = envelope.event.topic();
     let stream = redis.stream(topic.producers()[0]);
@@ -257,7 +257,7 @@ async fn what_their_owner_wants_of_a_merged_line_stays() {
 }
 
 /// The event of an account that was deleted.
-fn deleted(user_id: UserId) -> Envelope {
+pub(crate) fn deleted(user_id: UserId) -> Envelope {
     Envelope {
         id: EventId::from_uuid(SystemClock.new_id()),
         aggregate: user_id.to_string(),
