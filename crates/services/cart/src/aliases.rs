@@ -86,7 +86,7 @@ async fn get_cart_of_user(
     Ok(reply::ok(&CartAlias::new(&app.own_cart(&caller).await?).map_err(Error::Rule)?))
 }
 
-/// Throws the cart of a user away.
+/// Takes everything out of the cart of a user, which stays, with its number. Repeating the call is safe.
 #[utoipa::path(tag = "cart", params(("user" = String, Path)), responses(
     (status = 200, description = "It is empty", body = MessageAlias),
     (status = 404, description = "No such user, not you, or there is no cart", body = ErrorBody),
@@ -98,6 +98,6 @@ async fn empty_cart_of_user(
     user: PathText<Named<UserKind>>,
 ) -> Result<HttpResponse, HttpError> {
     let caller = in_place_of(&app, who.0, Some(user.0)).await?;
-    app.discard(&caller, app.own_cart(&caller).await?.id).await?;
+    app.empty(&caller).await?;
     Ok(reply::ok(&MessageAlias { message: "Cart emptied successfully" }))
 }

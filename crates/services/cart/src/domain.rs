@@ -207,13 +207,16 @@ impl Cart {
         if next.lines.len() == self.lines.len() { Err(Error::NoLine) } else { Ok(next) }
     }
 
+    /// The cart without anything in it; the same value when nothing is.
+    #[must_use]
+    pub fn empty(&self) -> Self {
+        if self.lines.is_empty() { self.clone() } else { Self { lines: Vec::new(), ..self.next() } }
+    }
+
     /// The cart after what lies in it since a version was ordered: empty, unless its owner has changed that (ruling 16).
     #[must_use]
     pub fn clear(&self, ordered: i64) -> Self {
-        if self.since != ordered || self.lines.is_empty() {
-            return self.clone();
-        }
-        Self { lines: Vec::new(), ..self.next() }
+        if self.since == ordered { self.empty() } else { self.clone() }
     }
 
     /// The cart at the prices of now. Its version grows only when the owner sees a difference; a line that the catalog

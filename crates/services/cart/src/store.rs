@@ -266,7 +266,12 @@ fn key_of(command: &Command) -> Option<&Key> {
         Command::Change { change: Change::Add { key, .. }, .. } => key.as_ref(),
         Command::Change { change: Change::Merge(Merge { key, .. }), .. } => Some(key),
         Command::Change {
-            change: Change::SetQuantity { .. } | Change::Remove { .. } | Change::Reprice { .. } | Change::Discard,
+            change:
+                Change::SetQuantity { .. }
+                | Change::Remove { .. }
+                | Change::Reprice { .. }
+                | Change::Empty
+                | Change::Discard,
             ..
         }
         | Command::Clear { .. }

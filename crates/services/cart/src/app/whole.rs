@@ -64,4 +64,13 @@ impl App {
         let items = variants.into_iter().zip(quantities).collect();
         self.change(cart.id, owner, Change::Add { items, stock, at, key }).await
     }
+    /// Takes everything out of the cart that a user has; it stays, with its number. Nothing changes when it is empty.
+    ///
+    /// # Errors
+    /// [`domain::Error::NoCart`] when they have none; [`Error::Store`].
+    pub(crate) async fn empty(&self, user: &Caller) -> Result<Cart, Error> {
+        let owner = owner_of(user)?;
+        let present = store::find_of(&self.mongo, &owner).await?.ok_or(domain::Error::NoCart)?;
+        self.change(present.id, owner, Change::Empty).await
+    }
 }

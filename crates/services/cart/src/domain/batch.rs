@@ -88,6 +88,8 @@ pub enum Change {
     },
     /// Takes over a guest's cart, which is gone then.
     Merge(Merge),
+    /// Takes everything out, whatever the version.
+    Empty,
     /// Throws the cart away.
     Discard,
 }
@@ -207,6 +209,7 @@ impl Batch {
                 Err(_) => Ok(cart),
             },
             Change::Merge(merge) => self.merge(cart, merge),
+            Change::Empty => Ok(self.put(cart.empty())),
             Change::Discard => {
                 self.remove(cart.id);
                 Ok(cart)

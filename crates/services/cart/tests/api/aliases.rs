@@ -36,9 +36,19 @@ async fn a_cart_is_filled_shown_and_emptied_by_its_user() {
     }
     let canonical = ask(&shop, &buyer, Method::GET, "/api/v1/me/cart").await;
     assert_eq!(canonical.lines(), [("mug", 3), ("cup", 1)]);
-    let emptied = ask(&shop, &buyer, Method::DELETE, "/cart/12").await;
-    assert_eq!((emptied.status, &emptied.body), (200, &json!({ "message": "Cart emptied successfully" })));
-    assert_eq!(ask(&shop, &buyer, Method::GET, "/cart/12").await.status, 404);
+    for _ in 0..2 {
+        let emptied = ask(&shop, &buyer, Method::DELETE, "/cart/12").await;
+        assert_eq!((emptied.status, &emptied.body), (200, &json!({ "message": "Cart emptied successfully" })));
+        let left = ask(&shop, &buyer, Method::GET, "/cart/12").await;
+        assert_eq!((left.status, &left.body["items"], &left.body["total"]), (200, &json!([]), &json!(0.0)));
+        assert_eq!(
+            (&left.body["id"], &left.body["number"]),
+            (&second.body["id"], &second.body["number"]),
+            "the same cart"
+        );
+    }
+    let kept = ask(&shop, &buyer, Method::GET, "/api/v1/me/cart").await;
+    assert_eq!((kept.lines(), kept.etag.as_deref()), (vec![], Some("\"4\"")), "emptied once");
 }
 
 #[tokio::test]
@@ -74,6 +84,9 @@ async fn items_go_in_together_and_once_for_each_key() {
     assert_eq!(ask(&shop, &buyer, Method::GET, "/api/v1/me/cart").await.lines(), [("mug", 4), ("cup", 2)]);
     assert_eq!(keyed(&buyer, "", &body).await.code(), "invalid_idempotency_key");
     assert_eq!(ask(&shop, &buyer, Method::DELETE, "/cart/12").await.status, 200);
+    assert_eq!(keyed(&buyer, "k", &body).await.body["items"], json!([]), "it was done before, and taken out since");
+    let cart = ask(&shop, &buyer, Method::GET, "/api/v1/me/cart").await.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&shop, &buyer, Method::DELETE, &format!("/api/v1/carts/{cart}")).await.status, 204);
     let gone = keyed(&buyer, "k", &body).await;
     assert_eq!((gone.status, gone.code()), (404, "not_found"));
 }

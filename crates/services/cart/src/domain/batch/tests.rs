@@ -56,6 +56,10 @@ fn pieces(answer: &Result<Option<Cart>, Error>) -> u32 {
     answer.as_ref().unwrap().as_ref().unwrap().lines.iter().map(|line| line.quantity.get()).sum()
 }
 
+fn version(answer: &Result<Option<Cart>, Error>) -> i64 {
+    answer.as_ref().unwrap().as_ref().unwrap().version
+}
+
 #[test]
 fn a_strangers_cart_does_not_exist() {
     let changes = [
@@ -63,6 +67,7 @@ fn a_strangers_cart_does_not_exist() {
         set(1, 1),
         Change::Remove { seen: 1, sku: mug().sku },
         Change::Reprice { seen: 1, variants: vec![mug()], at: Timestamp::UNIX_EPOCH },
+        Change::Empty,
         Change::Discard,
         take_over(3, Policy::Merge, None),
     ];
@@ -112,6 +117,14 @@ fn prices_that_come_too_late_change_nothing() {
     let late = Change::Reprice { seen: 1, variants: Vec::new(), at: Timestamp::UNIX_EPOCH };
     let decision = decide(&stored(&[1]), &[by(1, 1, add(1, None)), by(1, 1, late)]);
     assert_eq!(decision.answers[0], decision.answers[1]);
+}
+
+#[test]
+fn an_emptied_cart_stays_and_is_emptied_once() {
+    let empty = by(1, 1, Change::Empty);
+    let decision = decide(&stored(&[1]), &[by(1, 1, add(2, None)), empty.clone(), empty, by(1, 1, add(1, None))]);
+    let seen: Vec<_> = decision.answers.iter().map(|answer| (pieces(answer), version(answer))).collect();
+    assert_eq!(seen, [(2, 2), (0, 3), (0, 3), (1, 4)]);
 }
 
 #[test]
