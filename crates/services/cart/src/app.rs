@@ -81,7 +81,9 @@ impl App {
         currency: Currency,
         stop: CancellationToken,
     ) -> Self {
-        let group = Group::spawn(mongo, "carts", |txn, members| Box::pin(store::settle(txn, members)), stop);
+        let times = Arc::clone(&clock);
+        let group =
+            Group::spawn(mongo, "carts", move |txn, members| Box::pin(store::settle(txn, members, times.now())), stop);
         Self { mongo: mongo.clone(), group, numbers: Numbers::new(mongo, "carts"), copies, peers, clock, currency }
     }
 

@@ -108,6 +108,8 @@ pub struct Cart {
     /// since, a price or pieces that were bought with another cart, is no reason to keep what was ordered, or to order it
     /// once more.
     pub since: i64,
+    /// When it came to its version, to the millisecond.
+    pub updated_at: Timestamp,
     /// Of all its prices.
     pub currency: Currency,
     /// What lies in it.
@@ -117,8 +119,15 @@ pub struct Cart {
 impl Cart {
     /// A new, empty cart.
     #[must_use]
-    pub const fn open(id: CartId, owner: Owner, number: i64, currency: Currency) -> Self {
-        Self { id, owner, number, version: 1, since: 1, currency, lines: Vec::new() }
+    pub fn open(id: CartId, owner: Owner, number: i64, currency: Currency) -> Self {
+        let updated_at = id.made_at().unwrap_or_default();
+        Self { id, owner, number, version: 1, since: 1, updated_at, currency, lines: Vec::new() }
+    }
+
+    /// When it was opened: its id tells that.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.id.made_at().unwrap_or_default()
     }
 
     /// What everything in it comes to, at the prices shown last.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use shop_mongo::idempotency::{Finish, Start};
 use shop_mongo::options::{IndexOptions, ReturnDocument};
 use shop_mongo::{Document, Error, IndexModel, Mongo, Setup, Txn, UpdateOp, bson, doc, idempotency, inbox};
@@ -147,16 +148,17 @@ pub async fn open(mongo: &Mongo, fresh: &Cart) -> Result<Cart, Error> {
     }
 }
 
-/// Settles a batch inside a transaction: reads what it names, decides, and writes all of it. Run again from the start, it
-/// reads again.
+/// Settles a batch inside a transaction, at a time: reads what it names, decides, and writes all of it. Run again from the
+/// start, it reads again.
 ///
 /// # Errors
 /// As [`Error`] says; the transaction must then not be committed.
-pub async fn settle(txn: &mut Txn<'_>, members: &[Member]) -> Result<Vec<Settled>, Error> {
+pub async fn settle(txn: &mut Txn<'_>, members: &[Member], now: Timestamp) -> Result<Vec<Settled>, Error> {
     let new = claim_events(txn, members).await?;
     let commands: Vec<&Command> = members.iter().zip(&new).filter(|(_, new)| **new).map(|(m, _)| &m.command).collect();
     let stored = Stored { carts: load_carts(txn, &commands).await?, done: load_done(txn, &commands).await? };
-    let decision = decide(&stored, commands);
+    // As it will be read again.
+    let decision = decide(&stored, commands, bson::DateTime::from(now).to_jiff());
     write_carts(txn, decision.carts).await?;
     write_done(txn, &decision.done).await?;
     let mut answers = decision.answers.into_iter();
@@ -220,7 +222,8 @@ async fn write_carts(txn: &mut Txn<'_>, changes: Vec<Changed>) -> Result<(), Err
                 let unwritable = |source| failed(txn.what(), source);
                 let lines = bson::serialize_to_bson(&documents::lines(&after)).map_err(unwritable)?;
                 let since = bson::serialize_to_bson(&documents::since(&after)).map_err(unwritable)?;
-                let set = doc! { "lines": lines, "version": after.version, "since": since };
+                let updated_at = bson::DateTime::from(after.updated_at);
+                let set = doc! { "lines": lines, "version": after.version, "since": since, "updated_at": updated_at };
                 changed.push(UpdateOp::new(guard, doc! { "$set": set, "$currentDate": { WRITTEN: true } }));
             }
             None => discarded.push(guard),

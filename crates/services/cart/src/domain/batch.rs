@@ -152,10 +152,10 @@ pub struct Decision {
     pub done: Vec<Done>,
 }
 
-/// Decides a batch.
+/// Decides a batch at a time, which carts that come to a new version bear.
 #[must_use]
-pub fn decide<'c>(stored: &Stored, commands: impl IntoIterator<Item = &'c Command>) -> Decision {
-    let mut batch = Batch { now: stored.clone(), touched: BTreeSet::new(), done: Vec::new() };
+pub fn decide<'c>(stored: &Stored, commands: impl IntoIterator<Item = &'c Command>, at: Timestamp) -> Decision {
+    let mut batch = Batch { now: stored.clone(), at, touched: BTreeSet::new(), done: Vec::new() };
     let answers = commands.into_iter().map(|command| batch.obey(command)).collect();
     let carts = batch.touched.iter().filter_map(|id| {
         let before = stored.carts.get(id)?.clone();
@@ -168,6 +168,7 @@ pub fn decide<'c>(stored: &Stored, commands: impl IntoIterator<Item = &'c Comman
 /// The state in the middle of a batch.
 struct Batch {
     now: Stored,
+    at: Timestamp,
     touched: BTreeSet<CartId>,
     done: Vec<Done>,
 }
@@ -262,7 +263,12 @@ impl Batch {
         self.touched.insert(cart);
     }
 
-    fn put(&mut self, cart: Cart) -> Cart {
+    fn put(&mut self, mut cart: Cart) -> Cart {
+        let before = self.now.carts.get(&cart.id).map_or(0, |before| before.version);
+        if cart.version != before {
+            // Pods' clocks differ.
+            cart.updated_at = cart.updated_at.max(self.at);
+        }
         self.touched.insert(cart.id);
         self.now.carts.insert(cart.id, cart.clone());
         cart

@@ -1,5 +1,6 @@
 //! What carts look like in requests and answers.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shop_types::caller::GuestToken;
 use shop_types::{CartId, Money, ProductId, Quantity, Sku};
@@ -125,6 +126,12 @@ pub(crate) struct CartReply {
     number: i64,
     /// Grows with every change; also the `ETag`.
     version: i64,
+    /// When it was opened.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it came to this version.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
     /// What lies in it, in the order of adding.
     lines: Vec<LineReply>,
     /// What everything comes to, without tax, shipping and discounts.
@@ -135,7 +142,9 @@ impl CartReply {
     /// Shows a cart.
     pub(crate) fn new(cart: &Cart) -> Result<Self, domain::Error> {
         let lines = cart.lines.iter().map(LineReply::new).collect::<Result<_, _>>()?;
-        Ok(Self { id: cart.id, number: cart.number, version: cart.version, lines, total: cart.total()? })
+        let (created_at, updated_at) = (cart.created_at(), cart.updated_at);
+        let (id, number, version) = (cart.id, cart.number, cart.version);
+        Ok(Self { id, number, version, created_at, updated_at, lines, total: cart.total()? })
     }
 }
 

@@ -22,6 +22,12 @@ pub(super) struct CartDocument {
     /// Absent in carts that were written before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<SinceDocument>,
+    /// When it came to its version; absent in carts that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    updated_at: Option<DateTime>,
+    /// When the database wrote it last: the best that those tell.
+    #[serde(default, skip_serializing)]
+    written_at: Option<DateTime>,
     currency: Currency,
     lines: Vec<LineDocument>,
 }
@@ -100,9 +106,10 @@ pub(super) fn lines(cart: &Cart) -> Vec<LineDocument> {
 
 impl From<&Cart> for CartDocument {
     fn from(cart: &Cart) -> Self {
-        let Cart { id, owner, number, version, since: _, currency, lines: _ } = cart;
-        let (owner, since) = (owner_word(owner), Some(since(cart)));
-        Self { id: *id, owner, number: *number, version: *version, since, currency: *currency, lines: lines(cart) }
+        let Cart { id, owner, number, version, since: _, updated_at, currency, lines: _ } = cart;
+        let (owner, since, updated_at) = (owner_word(owner), Some(since(cart)), Some((*updated_at).into()));
+        let (id, number, version, currency, lines) = (*id, *number, *version, *currency, lines(cart));
+        Self { id, owner, number, version, since, updated_at, written_at: None, currency, lines }
     }
 }
 
@@ -110,7 +117,7 @@ impl TryFrom<CartDocument> for Cart {
     type Error = UnknownOwner;
 
     fn try_from(document: CartDocument) -> Result<Self, UnknownOwner> {
-        let CartDocument { id, owner, number, version, since, currency, lines } = document;
+        let CartDocument { id, owner, number, version, since, updated_at, written_at, currency, lines } = document;
         let line = |line: LineDocument| {
             let LineDocument { sku, product, name, quantity, unit_price, currency, priced_at, withdrawn, brought } =
                 line;
@@ -123,6 +130,7 @@ impl TryFrom<CartDocument> for Cart {
         let lines = lines.into_iter().map(line).collect();
         let since = since.filter(|since| since.at == version).map_or(version, |since| since.version);
         let owner = parse_owner(&owner)?;
-        Ok(Self { id, owner, number, version, since, currency, lines })
+        let updated_at = updated_at.or(written_at).map_or_else(|| id.made_at().unwrap_or_default(), |at| at.to_jiff());
+        Ok(Self { id, owner, number, version, since, updated_at, currency, lines })
     }
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::json;
 use shop_mongo::{Document, IndexModel, doc};
 
 use crate::given::{
-    a_customer_cart, a_guest_cart, add, age_prices, answer, cart_service, id_of, path_of, request, show,
+    Answer, a_customer_cart, a_guest_cart, add, age_prices, answer, cart_service, id_of, path_of, request, show,
 };
 
 #[tokio::test]
@@ -156,4 +157,26 @@ async fn carts_of_guests_are_forgotten_a_month_after_they_were_written_last() {
         this.insert("_id", id_of(&cart));
         assert_eq!(carts.count_documents(this).await.unwrap(), count, "a customer's cart is kept");
     }
+}
+
+#[tokio::test]
+async fn a_cart_tells_when_it_was_opened_and_when_it_came_to_its_version() {
+    let (shop, _) = cart_service().await;
+    let (buyer, cart) = a_guest_cart(&shop).await;
+    let times = |answer: &Answer| {
+        ["createdAt", "updatedAt"].map(|name| answer.body[name].as_str().unwrap().parse::<Timestamp>().unwrap())
+    };
+    let opened = times(&show(&shop, &buyer, &cart).await);
+    assert_eq!(opened[0], opened[1]);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let filled = times(&add(&shop, &buyer, &cart, "mug", 1).await);
+    assert!(filled[0] == opened[0] && filled[1] > opened[1], "{filled:?} after {opened:?}");
+    age_prices(&shop).await;
+    assert_eq!(times(&show(&shop, &buyer, &cart).await), filled, "a price that stays is no change");
+    // As it was written before the time of its version was kept.
+    let carts = shop.mongo("cart").await.collection::<Document>("carts");
+    carts.update_one(doc! { "_id": id_of(&cart) }, doc! { "$unset": { "updated_at": "" } }).await.unwrap();
+    age_prices(&shop).await;
+    let old = times(&show(&shop, &buyer, &cart).await);
+    assert!(old[0] == opened[0] && old[1] >= filled[1], "{old:?} after {filled:?}");
 }

@@ -30,6 +30,13 @@ fn mug() -> Variant {
     }
 }
 
+/// When everything is decided here.
+const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
+fn decide<'c>(stored: &Stored, commands: impl IntoIterator<Item = &'c Command>) -> Decision {
+    super::decide(stored, commands, NOW)
+}
+
 fn by(n: u128, cart: u128, change: Change) -> Command {
     Command::Change { cart: id(cart), owner: owner(n), change }
 }
@@ -117,6 +124,20 @@ fn prices_that_come_too_late_change_nothing() {
     let late = Change::Reprice { seen: 1, variants: Vec::new(), at: Timestamp::UNIX_EPOCH };
     let decision = decide(&stored(&[1]), &[by(1, 1, add(1, None)), by(1, 1, late)]);
     assert_eq!(decision.answers[0], decision.answers[1]);
+}
+
+#[test]
+fn a_cart_bears_the_time_of_its_version() {
+    let before = stored(&[1, 2]);
+    let same = Change::Reprice { seen: 1, variants: Vec::new(), at: NOW };
+    let decision = decide(&before, &[by(1, 1, add(1, None)), by(2, 2, same)]);
+    let times: Vec<_> = decision.answers.into_iter().map(|answer| answer.unwrap().unwrap().updated_at).collect();
+    assert_eq!(times, [NOW, before.carts[&id(2)].updated_at]);
+    let late =
+        Stored { carts: decision.carts.into_iter().filter_map(|c| Some((c.before.id, c.after?))).collect(), ..before };
+    let earlier = super::decide(&late, &[by(1, 1, add(1, None))], NOW - jiff::SignedDuration::from_secs(9));
+    let after = earlier.carts[0].after.as_ref().unwrap();
+    assert_eq!((after.version, after.updated_at), (3, NOW), "another pod's clock is behind");
 }
 
 #[test]
