@@ -77,10 +77,7 @@ async fn for_sale(app: &App, id: ProductId) -> Result<(), Error> {
 
 /// What was deleted in the meantime is gone as well.
 fn gone(error: Error) -> Error {
-    match error {
-        Error::Domain(domain::Error::Archived) => Error::NoSuchProduct,
-        other => other,
-    }
+    if matches!(error, Error::Domain(domain::Error::Archived)) { Error::NoSuchProduct } else { error }
 }
 
 /// A page of products; of a category that is not there, an empty one.
