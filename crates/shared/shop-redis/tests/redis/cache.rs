@@ -9,7 +9,7 @@ use shop_telemetry::metrics::{Metrics, render};
 use tokio::sync::oneshot;
 
 use crate::server::Server;
-use crate::{connect, connect_measured, eventually};
+use crate::{asked, connect, connect_measured, eventually};
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -20,18 +20,44 @@ async fn get(cache: &Cache, key: &str, loaded: &'static str) -> (String, Hit) {
 }
 
 /// Two processes' caches of one name, ready to hear of each other.
-async fn two(server: &Server) -> (Cache, Cache) {
-    two_measured(server, &Metrics::new("test"), &Metrics::new("test")).await
+struct Two {
+    server: Server,
+    here: Cache,
+    there: Cache,
+    metrics: [Metrics; 2],
 }
 
-async fn two_measured(server: &Server, here: &Metrics, there: &Metrics) -> (Cache, Cache) {
-    let here = connect_measured(server, here).await.cache("catalog", 100).unwrap();
-    let there = connect_measured(server, there).await.cache("catalog", 100).unwrap();
+async fn two() -> Two {
+    let server = Server::start();
+    let metrics = [Metrics::new("here"), Metrics::new("there")];
+    let here = connect_measured(&server, &metrics[0]).await.cache("catalog", 100).unwrap();
+    let there = connect_measured(&server, &metrics[1]).await.cache("catalog", 100).unwrap();
     eventually("both listen", async || server.cli(&["PUBSUB", "NUMSUB", "t:cache:catalog"]).ends_with('2')).await;
     for (ringing, hearing) in [(&here, &there), (&there, &here)] {
         eventually("one hears the other", async || hears_a_bell(ringing, hearing).await).await;
     }
-    (here, there)
+    Two { server, here, there, metrics }
+}
+
+impl Two {
+    /// Whether Redis did not answer something in time.
+    fn late(&self) -> bool {
+        let text = render(&self.metrics);
+        text.lines().any(|line| line.starts_with("redis_errors_total{") && !line.ends_with(" 0"))
+    }
+}
+
+/// What is found, by the first try in which Redis was never late. On a busy machine it may be too late for a request, and the
+/// cache goes on without it: such a try tells nothing.
+async fn in_time<T>(find: impl AsyncFn(&Two) -> T) -> T {
+    for _ in 0..20 {
+        let two = two().await;
+        let found = find(&two).await;
+        if !two.late() {
+            return found;
+        }
+    }
+    panic!("Redis was late in every try");
 }
 
 /// Whether an invalidation arrives and takes nothing else along: a subscription that just begins empties everything.
@@ -48,29 +74,25 @@ async fn hears_a_bell(ringing: &Cache, hearing: &Cache) -> bool {
     false
 }
 
-/// Commands that Redis did not answer in time.
-fn unanswered(metrics: &[Metrics]) -> usize {
-    render(metrics).lines().filter(|line| line.starts_with("redis_errors_total{") && !line.ends_with(" 0")).count()
-}
-
 #[tokio::test]
 async fn a_value_is_loaded_once_then_comes_from_redis_and_then_from_the_process() {
-    let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (found, life) = in_time(async |Two { server, here, there, .. }| {
+        let mut found = Vec::new();
+        for (cache, loaded) in [(here, "1"), (here, "2"), (there, "2"), (there, "2")] {
+            found.push(get(cache, "mug", loaded).await);
+        }
+        (found, server.cli(&["TTL", "t:cache:{catalog}:mug"]).parse::<i64>().unwrap())
+    })
+    .await;
 
-    assert_eq!(get(&here, "mug", "1").await, ("1".into(), Hit::Miss));
-    assert_eq!(get(&here, "mug", "2").await, ("1".into(), Hit::Process));
-    assert_eq!(get(&there, "mug", "2").await, ("1".into(), Hit::Redis));
-    assert_eq!(get(&there, "mug", "2").await, ("1".into(), Hit::Process));
-
-    let life: i64 = server.cli(&["TTL", "t:cache:{catalog}:mug"]).parse().unwrap();
+    let expected = [Hit::Miss, Hit::Process, Hit::Redis, Hit::Process].map(|hit| ("1".to_owned(), hit));
+    assert_eq!(found, expected);
     assert!((1..=60).contains(&life), "{life}");
 }
 
 #[tokio::test]
 async fn readers_of_one_process_load_a_key_once() {
-    let server = Server::start();
-    let (here, _there) = two(&server).await;
+    let two = two().await;
     let loads = AtomicUsize::new(0);
     let load = || async {
         loads.fetch_add(1, Ordering::SeqCst);
@@ -79,9 +101,9 @@ async fn readers_of_one_process_load_a_key_once() {
     };
 
     let (one, two, three) = tokio::join!(
-        here.get_or_load("mug", TTL, load),
-        here.get_or_load("mug", TTL, load),
-        here.get_or_load("mug", TTL, load)
+        two.here.get_or_load("mug", TTL, load),
+        two.here.get_or_load("mug", TTL, load),
+        two.here.get_or_load("mug", TTL, load)
     );
 
     assert_eq!(loads.load(Ordering::SeqCst), 1);
@@ -92,86 +114,86 @@ async fn readers_of_one_process_load_a_key_once() {
 
 #[tokio::test]
 async fn a_failed_load_is_told_and_not_kept() {
-    let server = Server::start();
-    let (here, _there) = two(&server).await;
+    let two = two().await;
 
-    let failed = here.get_or_load("mug", TTL, || async { Err("away") }).await;
+    let failed = two.here.get_or_load("mug", TTL, || async { Err("away") }).await;
 
     assert_eq!(failed, Err("away"));
-    assert_eq!(get(&here, "mug", "2").await, ("2".into(), Hit::Miss));
+    assert_eq!(get(&two.here, "mug", "2").await, ("2".into(), Hit::Miss));
 }
 
 #[tokio::test]
 async fn an_invalidation_counts_here_at_once_and_elsewhere_soon() {
-    // On a busy machine Redis may be too late for a request, and the cache goes on without it: such a try tells nothing.
-    for _ in 0..20 {
-        let metrics = [Metrics::new("here"), Metrics::new("there")];
-        let server = Server::start();
-        let (here, there) = two_measured(&server, &metrics[0], &metrics[1]).await;
-        for cache in [&here, &there] {
+    let (found_here, found_there, settled, kept, life) = in_time(async |two| {
+        let Two { server, here, there, .. } = two;
+        for cache in [here, there] {
             get(cache, "mug", "1").await;
             get(cache, "pot", "1").await;
         }
 
         here.invalidate(&["mug", "cup"]).await;
 
-        let found_here = get(&here, "mug", "2").await;
+        let found_here = get(here, "mug", "2").await;
         // It hears itself as well, which may drop what it has just loaded: what it has after that is what Redis has.
-        eventually("it has heard itself", async || hears_a_bell(&there, &here).await).await;
-        let settled = get(&here, "mug", "3").await.0;
+        eventually("it has heard itself", async || hears_a_bell(there, here).await).await;
+        let settled = get(here, "mug", "3").await.0;
         let mut found_there = "1".to_owned();
         let heard = async || {
-            found_there = get(&there, "mug", "?").await.0;
-            found_there != "1" || unanswered(&metrics) > 0
+            found_there = get(there, "mug", "?").await.0;
+            found_there != "1" || two.late()
         };
         eventually("the other process has heard", heard).await;
-        let kept = get(&there, "pot", "2").await;
-        if unanswered(&metrics) > 0 {
-            continue;
-        }
-        assert_eq!(found_here, ("2".into(), Hit::Miss));
-        assert_eq!(found_there, settled, "it comes from Redis, where this process has put it");
-        assert_eq!(kept, ("1".into(), Hit::Process));
-        let life: i64 = server.cli(&["TTL", "t:cache-generation:{catalog}:mug"]).parse().unwrap();
-        assert!((1..=60).contains(&life), "{life}");
-        return;
-    }
-    panic!("Redis was late in every try");
+        let kept = get(there, "pot", "2").await;
+        (found_here, found_there, settled, kept, server.cli(&["TTL", "t:cache-generation:{catalog}:mug"]))
+    })
+    .await;
+
+    assert_eq!(found_here, ("2".into(), Hit::Miss));
+    assert_eq!(found_there, settled, "it comes from Redis, where this process has put it");
+    assert_eq!(kept, ("1".into(), Hit::Process));
+    assert!((1..=60).contains(&life.parse::<i64>().unwrap()), "{life}");
 }
 
 #[tokio::test]
 async fn a_load_that_an_invalidation_overtook_is_stored_nowhere() {
-    let server = Server::start();
-    let (here, there) = two(&server).await;
-    for invalidating in [&here, &there] {
-        let (go, gone) = oneshot::channel::<()>();
-        let (reading, began) = oneshot::channel::<()>();
-        let reader = here.clone();
-        let slow = tokio::spawn(async move {
-            let load = || async move {
-                reading.send(()).unwrap();
-                gone.await.unwrap();
-                Ok::<_, Infallible>("old".into())
-            };
-            reader.get_or_load("mug", TTL, load).await.unwrap()
-        });
-        began.await.unwrap();
+    let found = in_time(async |two| {
+        let Two { server, here, there, .. } = two;
+        let mut found = Vec::new();
+        for invalidating in [here, there] {
+            let (go, gone) = oneshot::channel::<()>();
+            let (reading, began) = oneshot::channel::<()>();
+            let reader = here.clone();
+            let slow = tokio::spawn(async move {
+                let load = || async move {
+                    reading.send(()).unwrap();
+                    gone.await.unwrap();
+                    Ok::<_, Infallible>("old".into())
+                };
+                reader.get_or_load("mug", TTL, load).await.unwrap()
+            });
+            began.await.unwrap();
 
-        invalidating.invalidate(&["mug"]).await;
-        go.send(()).unwrap();
-        let (bytes, hit) = slow.await.unwrap();
+            invalidating.invalidate(&["mug"]).await;
+            go.send(()).unwrap();
+            let (bytes, hit) = slow.await.unwrap();
 
-        assert_eq!((bytes.as_ref(), hit), (&b"old"[..], Hit::Miss), "it was asked before the write");
-        assert_eq!(server.cli(&["EXISTS", "t:cache:{catalog}:mug"]), "0");
-        eventually("the process has dropped it", async || get(&here, "mug", "new").await.0 == "new").await;
-        here.invalidate(&["mug"]).await;
+            found.push((bytes, hit, server.cli(&["EXISTS", "t:cache:{catalog}:mug"])));
+            let dropped = async || get(here, "mug", "new").await.0 == "new" || two.late();
+            eventually("the process has dropped it", dropped).await;
+            here.invalidate(&["mug"]).await;
+        }
+        found
+    })
+    .await;
+
+    for found in found {
+        assert_eq!(found, ("old".into(), Hit::Miss, "0".into()), "it was asked before the write");
     }
 }
 
 #[tokio::test]
 async fn a_process_that_missed_invalidations_starts_empty() {
-    let server = Server::start();
-    let (here, there) = two(&server).await;
+    let Two { server, here, there, .. } = two().await;
     get(&here, "mug", "1").await;
     get(&there, "mug", "1").await;
 
@@ -183,23 +205,22 @@ async fn a_process_that_missed_invalidations_starts_empty() {
 
 #[tokio::test]
 async fn a_cache_without_redis_serves_from_the_process_and_makes_nobody_wait() {
-    let server = Server::start();
-    let (here, _there) = two(&server).await;
+    let Two { server, here, there: _there, metrics } = two().await;
     server.signal("STOP");
 
     let start = Instant::now();
     assert_eq!(get(&here, "mug", "1").await, ("1".into(), Hit::Miss));
     let first = start.elapsed();
     assert_eq!(get(&here, "mug", "2").await, ("1".into(), Hit::Process));
-    let start = Instant::now();
+    let by_then = asked(&metrics[0], "cache_get");
     assert_eq!(get(&here, "pot", "1").await, ("1".into(), Hit::Miss));
-    let second = start.elapsed();
+    let after_all = asked(&metrics[0], "cache_get");
     here.invalidate(&["mug"]).await;
     assert_eq!(get(&here, "mug", "3").await, ("3".into(), Hit::Miss));
     server.signal("CONT");
 
-    assert!(first < Duration::from_millis(400), "{first:?}");
-    assert!(second < Duration::from_millis(50), "nobody asks again so soon: {second:?}");
+    assert!(first < Duration::from_secs(1), "{first:?}");
+    assert_eq!(by_then, after_all, "nobody asks again so soon");
     eventually("Redis is asked again", async || {
         get(&here, "cup", "1").await;
         here.invalidate(&["cup"]).await;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use shop_config::{RedisConfig, Secret};
 use shop_redis::Redis;
-use shop_telemetry::metrics::Metrics;
+use shop_telemetry::metrics::{Metrics, render};
 
 /// A client of a test's server, once it answers.
 async fn connect(server: &server::Server) -> Redis {
@@ -26,6 +26,14 @@ async fn connect_measured(server: &server::Server, metrics: &Metrics) -> Redis {
     let redis = Redis::connect(&config, metrics).unwrap();
     eventually("Redis answers", async || redis.ping().await).await;
     redis
+}
+
+/// How often a client has asked Redis for something, whether it was answered or not.
+fn asked(metrics: &Metrics, operation: &str) -> u64 {
+    let start = format!("redis_operation_duration_seconds_count{{operation=\"{operation}\"");
+    let text = render(std::slice::from_ref(metrics));
+    let line = text.lines().find(|line| line.starts_with(&start));
+    line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }
 
 /// Waits until something holds, for at most ten seconds.

@@ -17,8 +17,8 @@ async fn listeners_of_a_channel_hear_what_is_published_there_and_nothing_else() 
     assert_eq!(soon(&mut mugs).await, Notice::Lost);
     assert_eq!(soon(&mut pots).await, Notice::Lost);
 
-    redis.publish("pots", "one").await.unwrap();
-    redis.publish("mugs", "two").await.unwrap();
+    eventually("publishing works", async || redis.publish("pots", "one").await.is_ok()).await;
+    eventually("publishing works", async || redis.publish("mugs", "two").await.is_ok()).await;
 
     assert_eq!(soon(&mut mugs).await, Notice::Message("two".into()));
     assert_eq!(soon(&mut pots).await, Notice::Message("one".into()));
@@ -77,7 +77,7 @@ async fn a_server_that_hangs_is_given_up_and_found_again() {
     server.signal("CONT");
 
     assert!(published.is_err() && !answered);
-    assert!(waited < Duration::from_millis(500), "{waited:?}");
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
     assert!(asked < Duration::from_secs(2), "{asked:?}");
     assert_eq!(soon(&mut mugs).await, Notice::Lost);
     eventually("publishing works", async || redis.publish("mugs", "two").await.is_ok()).await;

@@ -304,12 +304,12 @@ async fn what_is_given_back_is_claimed_when_its_time_has_come() {
     server.cli(&["XCLAIM", "t:events:{order}", "payment", "two", "0", &ids[2].to_string()]);
 
     let after = |millis, stream_id| Retry { stream_id, after: Duration::from_millis(millis), deliveries: 4 };
-    let retries = [after(100, ids[0]), after(20_000, ids[1]), after(0, ids[2])];
+    let retries = [after(2_000, ids[0]), after(20_000, ids[1]), after(0, ids[2])];
     stream.give_back(&mark, "payment", "one", IDLE, &retries).await.unwrap();
 
     let (early, _) = stream.claim_idle("payment", "one", IDLE, 9, StreamId::ZERO).await.unwrap();
     assert_eq!(event_ids(&early), [""; 0], "one is not due, one late, one belongs to another consumer");
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
     let (due, _) = stream.claim_idle("payment", "one", IDLE, 9, StreamId::ZERO).await.unwrap();
     assert_eq!(event_ids(&due), ["soon"]);
     assert_eq!(due.deliveries[0].deliveries, 5);
