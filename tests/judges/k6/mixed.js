@@ -1,6 +1,6 @@
-// Users that write as much as they read: health, register, list, create, a short pause.
+// Users that write as much as they read: health, register, list, create, and a rest.
 
-import { browse, createProduct, health, options as shape, pause, register } from "./shop.js";
+import { browse, createProduct, health, options as shape, register, rest } from "./shop.js";
 
 export const options = shape();
 
@@ -9,5 +9,5 @@ export default function () {
   register();
   browse();
   createProduct();
-  pause();
+  rest();
 }
