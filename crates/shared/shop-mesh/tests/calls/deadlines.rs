@@ -65,41 +65,54 @@ fn is_about(time: Duration, expected_millis: u64) -> bool {
     (least..=Duration::from_millis(expected_millis)).contains(&time)
 }
 
+/// Calls a peer that must be given so much time. On a busy machine some of it is gone when a call arrives: one of several
+/// must have it.
+async fn is_given(expected_millis: u64, call: impl AsyncFn(SocketAddr)) {
+    let (peer, mut given) = a_peer_with_a_watch().await;
+    let mut most = Duration::ZERO;
+    for _ in 0..20 {
+        call(peer.address).await;
+        while let Ok(time) = given.try_recv() {
+            most = most.max(time);
+        }
+        if is_about(most, expected_millis) {
+            return;
+        }
+    }
+    panic!("{most:?} of {expected_millis} ms");
+}
+
 #[tokio::test]
 async fn the_deadline_passes_on_from_hop_to_hop_and_shrinks() {
-    let (last, mut given) = a_peer_with_a_watch().await;
-    let last_address = last.address;
-    let middle = Peer::start(move |_| async move {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        Order::calling(last_address).variants(&[]).await.map(|_| ())
+    // Two margins of 5 ms and the 200 ms of work are gone.
+    is_given(790, async |last| {
+        let middle = Peer::start(move |_| async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Order::calling(last).variants(&[]).await.map(|_| ())
+        })
+        .await;
+        let order = Order::calling(middle.address);
+        drop(context::scope(with_deadline(Duration::from_secs(1)), order.variants(&[])).await);
     })
     .await;
-    let order = Order::calling(middle.address);
-
-    context::scope(with_deadline(Duration::from_secs(1)), order.variants(&[])).await.unwrap();
-
-    // Two margins of 5 ms and the 200 ms of work are gone.
-    let time = given.recv().await.unwrap();
-    assert!(is_about(time, 790), "{time:?}");
 }
 
 #[tokio::test]
 async fn each_call_has_its_default_and_less_may_be_asked_for() {
-    let (peer, mut given) = a_peer_with_a_watch().await;
-    let order = Order::calling(peer.address);
-
-    order.variants(&[]).await.unwrap();
-    order.authorize().await.unwrap();
-    context::scope(with_deadline(Duration::from_secs(60)), order.variants(&[])).await.unwrap();
-    for asked in [1, 60] {
-        let mut request = Request::new(GetVariantsRequest::default());
-        request.set_timeout(Duration::from_secs(asked));
-        CatalogClient::new(order.mesh.channel("catalog")).get_variants(request).await.unwrap();
-    }
-
-    for expected in [2000, 3000, 2000, 1000, 2000] {
-        let time = given.recv().await.unwrap();
-        assert!(is_about(time, expected), "{time:?} of {expected} ms");
+    is_given(2000, async |peer| drop(Order::calling(peer).variants(&[]).await)).await;
+    is_given(3000, async |peer| drop(Order::calling(peer).authorize().await)).await;
+    is_given(2000, async |peer| {
+        let order = Order::calling(peer);
+        drop(context::scope(with_deadline(Duration::from_secs(60)), order.variants(&[])).await);
+    })
+    .await;
+    for (asked, expected) in [(1, 1000), (60, 2000)] {
+        is_given(expected, async |peer| {
+            let mut request = Request::new(GetVariantsRequest::default());
+            request.set_timeout(Duration::from_secs(asked));
+            drop(CatalogClient::new(Order::calling(peer).mesh.channel("catalog")).get_variants(request).await);
+        })
+        .await;
     }
 }
 
@@ -109,19 +122,29 @@ async fn a_peer_that_does_not_answer_in_time_is_given_up_and_stops_working() {
     let order = Order::calling(peer.address);
     let start = Instant::now();
 
-    let status = context::scope(with_deadline(Duration::from_millis(300)), order.variants(&[])).await.unwrap_err();
+    let status = context::scope(with_deadline(Duration::from_millis(1_500)), order.variants(&[])).await.unwrap_err();
 
     let took = start.elapsed();
-    assert!(took > Duration::from_millis(290) && took < Duration::from_secs(1), "{took:?}");
+    assert!(took > Duration::from_millis(1_490) && took < Duration::from_secs(5), "{took:?}");
     let error = PeerError::from_status("catalog", status);
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Unavailable, "deadline_exceeded"));
-    dropped.recv().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), dropped.recv()).await.unwrap().unwrap();
     assert_eq!(peer.calls(), 1);
     assert!(order.page().contains(r#"code="deadline_exceeded""#), "{}", order.page());
 }
 
 #[tokio::test]
 async fn a_caller_that_goes_away_ends_the_work_of_its_peers() {
+    for _ in 0..5 {
+        // On a busy machine the deadline of 2 s may come before that.
+        if ends_with_its_caller().await {
+            return;
+        }
+    }
+    panic!("the work goes on");
+}
+
+async fn ends_with_its_caller() -> bool {
     let (last, mut dropped) = a_peer_that_hangs().await;
     let last_address = last.address;
     let middle =
@@ -132,14 +155,20 @@ async fn a_caller_that_goes_away_ends_the_work_of_its_peers() {
         async move { order.variants(&[]).await }
     });
     while last.calls() == 0 {
+        if call.is_finished() {
+            return false;
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
     call.abort();
 
-    tokio::time::timeout(Duration::from_secs(1), dropped.recv()).await.unwrap().unwrap();
+    if tokio::time::timeout(Duration::from_secs(1), dropped.recv()).await.is_err() {
+        return false;
+    }
     assert!(call.await.unwrap_err().is_cancelled());
     assert!(order.page().contains(r#"code="cancelled""#), "{}", order.page());
+    true
 }
 
 #[tokio::test]
@@ -156,17 +185,20 @@ async fn a_call_without_time_left_is_not_made() {
 
 #[tokio::test]
 async fn nothing_takes_longer_than_the_cap_whatever_the_caller_says() {
-    let (peer, mut given) = a_peer_with_a_watch().await;
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", peer.address)).unwrap();
-    let mut client = CatalogClient::new(channel.connect().await.unwrap());
-    let mut patient = Request::new(GetVariantsRequest::default());
-    patient.set_timeout(Duration::from_secs(3600));
-    client.get_variants(patient).await.unwrap();
-    client.get_variants(GetVariantsRequest::default()).await.unwrap();
-    for _ in 0..2 {
-        let time = given.recv().await.unwrap();
-        assert!(is_about(time, 5000), "{time:?}");
-    }
+    let client = async |peer: SocketAddr| {
+        let channel = tonic::transport::Endpoint::from_shared(format!("http://{peer}")).unwrap();
+        CatalogClient::new(channel.connect().await.unwrap())
+    };
+    is_given(5000, async |peer| {
+        let mut patient = Request::new(GetVariantsRequest::default());
+        patient.set_timeout(Duration::from_secs(3600));
+        client(peer).await.get_variants(patient).await.unwrap();
+    })
+    .await;
+    is_given(5000, async |peer| {
+        client(peer).await.get_variants(GetVariantsRequest::default()).await.unwrap();
+    })
+    .await;
 }
 
 async fn fails_fast(address: SocketAddr, call: impl AsyncFn(&Order) -> Status) {
@@ -175,7 +207,7 @@ async fn fails_fast(address: SocketAddr, call: impl AsyncFn(&Order) -> Status) {
     let status = call(&order).await;
     assert_eq!(status.code(), Code::Unavailable);
     // Two waits of 250 ms at most; the deadline would be 2 or 3 s.
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(1_900), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -209,6 +241,7 @@ async fn a_server_that_is_told_to_stop_answers_what_is_under_way() {
     let order = Order::calling(peer.address);
     let call = tokio::spawn(async move { order.variants(&["mug"]).await });
     while peer.calls() == 0 {
+        assert!(!call.is_finished(), "it never arrived");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     peer.stop.cancel();
