@@ -93,7 +93,7 @@ async fn an_event_that_panics_is_given_up_after_five_deliveries_and_holds_nobody
         eventually("its companions are handled", SOON, async || counts.of(0).await >= 1 && counts.of(2).await >= 1)
             .await;
         shop.tell_stock(3..6).await;
-        eventually("later ones are handled", Duration::from_secs(1), async || counts.of(5).await == 1).await;
+        eventually("later ones are handled", SOON, async || counts.of(5).await == 1).await;
         assert!(dead_letter(&shop).await.is_none(), "it has more tries");
 
         eventually("it is a dead letter", GIVEN_UP, async || dead_letter(&shop).await.is_some()).await;
