@@ -33,8 +33,20 @@ impl Psp {
 
     /// Starts on a folder that may hold the ledger of an earlier run.
     async fn start_in(folder: tempfile::TempDir, ledger: Option<&str>) -> Self {
+        let settings = settings(folder.path(), ledger);
+        Self::start_as(folder, settings).await
+    }
+
+    /// Starts one that lets callers hang for so long who get no answer.
+    async fn start_hanging(hang: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { hang, ..settings(folder.path(), None) };
+        Self::start_as(folder, settings).await
+    }
+
+    async fn start_as(folder: tempfile::TempDir, settings: Settings) -> Self {
         std::fs::write(folder.path().join("key"), format!("{KEY}\n")).unwrap();
-        let server = Server::start(&settings(folder.path(), ledger)).await.unwrap();
+        let server = Server::start(&settings).await.unwrap();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         Self { server, client, folder }
     }
