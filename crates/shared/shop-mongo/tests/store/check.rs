@@ -136,7 +136,10 @@ impl Drop for WithLogin {
 /// Runs the script; whether it succeeded, and what it said.
 fn servers(name: &str, arguments: &[&str]) -> (bool, String) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/servers/servers");
-    let ended = Command::new(script).args(arguments).env("SERVERS_NAME", name).output().unwrap();
+    let mut command = Command::new(script);
+    // Not where those stand that the other tests use.
+    command.args(arguments).env("SERVERS_NAME", name).env_remove("SERVERS_DIR").env_remove("SERVERS_MONGODB_PORT");
+    let ended = command.output().unwrap();
     let text = [ended.stdout, ended.stderr].concat();
     (ended.status.success(), String::from_utf8_lossy(&text).into_owned())
 }

