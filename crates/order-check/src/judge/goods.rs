@@ -23,7 +23,8 @@ const fn allowed(state: State) -> Allowed {
         State::Placed => Allowed::Now(&[None, Some(Held), Some(Refused), Some(Committed)]),
         State::Confirmed => Allowed::Now(&[Some(Held), Some(Committed)]),
         State::Paid | State::Shipped | State::Delivered => Allowed::Soon(&[Some(Committed)]),
-        State::Rejected => Allowed::Soon(&[Some(Refused), Some(Released)]),
+        // What staff had sold by taking the money goes back into stock when the order is rejected nevertheless.
+        State::Rejected => Allowed::Soon(&[Some(Refused), Some(Released), Some(Restocked)]),
         State::Cancelling | State::Returning => {
             Allowed::Now(&[Some(Held), Some(Committed), Some(Released), Some(Restocked)])
         }
@@ -46,7 +47,7 @@ pub(super) fn judge(order: &Order, dossier: &Dossier, found: &mut Desk) {
             // A sale is given back, and a refusal stays one: neither turns into the other.
             let may_still = match (order.state, state) {
                 (State::Paid | State::Shipped | State::Delivered, state) => state == Some(Held),
-                (State::Rejected, state) => matches!(state, None | Some(Held)),
+                (State::Rejected, state) => matches!(state, None | Some(Held | Committed)),
                 (State::Cancelled | State::Refunded, state) => matches!(state, Some(Held | Committed)),
                 (State::Placed | State::Confirmed | State::Cancelling | State::Returning, _) => false,
             };

@@ -145,6 +145,8 @@ fn healthy_orders_at_rest_have_nothing_against_them() {
         dossier("delivered", "COMMITTED", "CAPTURED", hold(0, 1250, 0)),
         dossier("rejected", "REFUSED", "CANCELLED", hold(0, 0, 0)),
         dossier("rejected", "RELEASED", "VOIDED", hold(0, 0, 0)),
+        // Staff took the money by hand before the order was confirmed, and its deadline came first.
+        dossier("rejected", "RESTOCKED", "REFUNDED", hold(0, 1250, 1250)),
         dossier("cancelled", "RESTOCKED", "REFUNDED", hold(0, 1250, 1250)),
         dossier("cancelled", "RELEASED", "VOIDED", hold(0, 0, 0)),
         dossier("refunded", "RESTOCKED", "REFUNDED", hold(0, 1250, 1250)),
@@ -166,6 +168,8 @@ fn what_is_on_its_way_is_said_with_the_time_since_when() {
     assert_eq!(found(&late_stock), ["I3 since 2"]);
     let late_void = dossier("rejected", "RELEASED", "VOIDING", hold(1250, 0, 0));
     assert_eq!(found(&late_void), ["I4 since 1", "I4 by ledger since 1"]);
+    let late_restock = dossier("rejected", "COMMITTED", "REFUNDED", hold(0, 1250, 1250));
+    assert_eq!(found(&late_restock), ["I3 since 1"], "sold by staff before it was rejected");
     let waiting = Dossier {
         order: Some(Order::read(&order_document("placed", "declined")).unwrap()),
         ..dossier("placed", "HELD", "DECLINED", hold(0, 0, 0))
@@ -224,7 +228,7 @@ fn stock_that_does_not_follow_the_verdict_is_found() {
     assert_eq!(with("paid", Some("REFUSED")), ["I3"], "sold what was never there");
     assert_eq!(with("paid", None), ["I3"]);
     assert_eq!(with("confirmed", Some("RELEASED")), ["I3"]);
-    assert_eq!(with("rejected", Some("COMMITTED")), ["I3"]);
+    assert_eq!(with("rejected", Some("COMMITTED")), ["I3 since 1"]);
     assert_eq!(with("rejected", Some("HELD")), ["I3 since 1"]);
     assert_eq!(with("cancelled", Some("COMMITTED")), ["I3 since 4"]);
     let mut other = paid();
