@@ -35,3 +35,14 @@ fn whoever_was_told_of_an_order_can_read_it() {
     assert_eq!(with(read("ada", 499, 404)), [""; 0], "it was asked before the answer was there");
     assert_eq!(with(read("eve", 501, 404)), [""; 0], "a stranger");
 }
+
+#[test]
+fn a_guest_who_was_told_says_nothing_of_what_another_guest_can_read() {
+    let nobody = |method, route, seconds, status| {
+        let more = json!({ "user": null, "at": at(10) + SignedDuration::from_millis(seconds) });
+        answer(method, route, Some(status), &more)
+    };
+    let told = nobody("POST", "/api/v1/orders", 0, 201);
+    let read = nobody("GET", "/api/v1/orders/{id}", 501, 404);
+    assert_eq!(found(&Dossier { answers: vec![told, read], ..paid() }), [""; 0]);
+}
