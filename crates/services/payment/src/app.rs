@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::batch::{Command, Opening, Outcome, Reply, Verdict as OrderVerdict};
+use crate::domain::reconciliation::Portions;
 use crate::domain::{Event, Kind, Payment, PaymentId};
 use crate::peers::Provider;
 use crate::peers::calls::Calls;
@@ -51,6 +52,8 @@ pub(crate) struct App {
     /// One for each of them that there may be.
     places: Arc<Semaphore>,
     calls: Calls,
+    /// How much of the provider's books is held at once.
+    portions: Portions,
 }
 
 /// Whose payment may be read.
@@ -64,14 +67,19 @@ pub(crate) enum Reader {
 
 impl App {
     /// Makes the app of a service, and what its driver works on.
-    pub(crate) fn new(service: &Service, provider: Arc<dyn Provider>) -> anyhow::Result<(Self, driver::Work)> {
+    pub(crate) fn new(
+        service: &Service,
+        provider: Arc<dyn Provider>,
+        portions: Portions,
+    ) -> anyhow::Result<(Self, driver::Work)> {
         // Not the service's own stop: answers that are still on their way then must be written down.
         let close = CancellationToken::new();
         let store = Store::new(service.mongo()?, service.clock(), close.clone());
         let (driver, work) = driver::queue(close);
         let calls = Calls::register(service.metrics()).context("failed to register the metrics of the provider")?;
         let (foreground, places) = (TaskTracker::new(), Arc::new(Semaphore::new(MOST_FOREGROUND)));
-        Ok((Self { store, provider, clock: service.clock(), driver, foreground, places, calls }, work))
+        let clock = service.clock();
+        Ok((Self { store, provider, clock, driver, foreground, places, calls, portions }, work))
     }
 
     /// Makes collections and indexes; safe to repeat.

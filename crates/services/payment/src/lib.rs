@@ -18,6 +18,7 @@ use shop_config::{Config, PaymentConfig, PaymentProvider, Secret, names};
 use shop_service::Service;
 
 use crate::app::{App, driver, reconciliation};
+use crate::domain::reconciliation::Portions;
 use crate::peers::Provider;
 use crate::peers::sandbox::Sandbox;
 
@@ -26,8 +27,16 @@ use crate::peers::sandbox::Sandbox;
 /// # Errors
 /// When its clients cannot be made: a bad connection string, no key set, or no API key of the payment provider.
 pub async fn service(config: &Config) -> anyhow::Result<Service> {
+    service_with(config, Portions::default()).await
+}
+
+/// Builds the service, which compares the provider's books with its own in other portions: for tests.
+///
+/// # Errors
+/// As [`service`].
+pub async fn service_with(config: &Config, portions: Portions) -> anyhow::Result<Service> {
     let service = Service::start("payment", config).await?;
-    let (app, work) = App::new(&service, provider(&config.payment).await?)?;
+    let (app, work) = App::new(&service, provider(&config.payment).await?, portions)?;
     let app = Arc::new(app);
     let prepared = Arc::clone(&app);
     let prepare = move || {

@@ -95,6 +95,8 @@ pub(crate) struct Booked {
     pub(crate) booking: Booking,
     /// How much.
     pub(crate) amount: Money,
+    /// When, by the provider's clock.
+    pub(crate) at: Timestamp,
 }
 
 /// A part of the provider's bookings, oldest first.

@@ -1,11 +1,15 @@
 //! Comparing our payments with the provider's books: what is held, taken and given back under each name. Pure.
 
+mod parts;
+
 use std::ops::RangeInclusive;
 
 use jiff::{SignedDuration, Timestamp};
 use shop_types::{Currency, Money};
 
 use super::{Payment, State};
+
+pub use parts::{Part, Parts, Portions};
 
 /// How far back a comparison of everything reads.
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(48);

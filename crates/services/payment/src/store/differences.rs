@@ -159,24 +159,30 @@ impl Store {
         Ok(row.and_then(|row| row.get_datetime("finished_at").ok().map(|at| at.to_jiff())))
     }
 
-    /// Writes the differences that a run has found, and forgets those that it has not.
+    /// Writes differences that a run has found.
     pub(crate) async fn note_differences(&self, run: &Run, found: &[Difference]) -> Result<(), Error> {
         for part in found.chunks(500) {
             let ops = part.iter().map(|difference| note(run, difference)).collect();
             self.mongo.update_many_ops("note differences", DIFFERENCES, ops).await?;
         }
+        Ok(())
+    }
+
+    /// Forgets the differences that a run has not found.
+    pub(crate) async fn forget_differences(&self, run: &Run) -> Result<(), Error> {
         let differences = self.mongo.collection::<Document>(DIFFERENCES);
         let gone = doc! { "run": { "$ne": &run.holder } };
         self.mongo.run("forget differences", async move { differences.delete_many(gone).await }).await.map(drop)
     }
 
-    /// The names under which the books differed when they were compared last.
-    pub(crate) async fn differing(&self) -> Result<BTreeSet<String>, Error> {
+    /// The names under which the books differed when they were compared last: of so many differences, the oldest.
+    pub(crate) async fn differing(&self, most: usize) -> Result<BTreeSet<String>, Error> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rows = self.mongo.collection::<Name>(DIFFERENCES);
         let names: Vec<Name> = self
             .mongo
             .run("list what differs", async move {
-                let rows = rows.find(doc! {}).sort(doc! { "first_seen": 1, "_id": 1 });
+                let rows = rows.find(doc! {}).sort(doc! { "first_seen": 1, "_id": 1 }).limit(most);
                 rows.projection(doc! { "reference": 1 }).await?.try_collect().await
             })
             .await?;
@@ -220,17 +226,24 @@ impl Store {
         found.into_iter().map(Payment::try_from).collect()
     }
 
-    /// A page of the payments that have changed since a time, in the order they did, and where it ended.
-    pub(crate) async fn changed_since(
+    /// A page of the payments that changed last at a time or later, and before another one, in the order they did, and where
+    /// it ended.
+    pub(crate) async fn changed_between(
         &self,
-        time: Timestamp,
+        (from, until): (Timestamp, Option<Timestamp>),
         after: Option<Place>,
         limit: u32,
     ) -> Result<(Vec<Payment>, Option<Place>), Error> {
+        let date = |time: Timestamp| DateTime::from_millis(time.as_millisecond());
+        let until = until.map_or_else(Document::new, |until| doc! { "$lt": date(until) });
+        let within = |mut bounds: Document| {
+            bounds.extend(until.clone());
+            doc! { "since": bounds }
+        };
         let filter = match after {
-            None => doc! { "since": { "$gte": DateTime::from_millis(time.as_millisecond()) } },
+            None => within(doc! { "$gte": date(from) }),
             Some(Place(since, id)) => {
-                doc! { "$or": [{ "since": { "$gt": since } }, { "since": since, "_id": { "$gt": id } }] }
+                doc! { "$or": [within(doc! { "$gt": since }), { "since": since, "_id": { "$gt": id } }] }
             }
         };
         let payments = self.mongo.collection::<PaymentDocument>(PAYMENTS);

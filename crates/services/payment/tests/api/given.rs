@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use payment::domain::reconciliation::Portions;
 use sandbox_psp::settings::Webhook;
 use sandbox_psp::{Server, Settings};
 use serde_json::{Value, json};
@@ -40,11 +41,18 @@ impl Given {
 
     /// A provider that has booked something before.
     pub(crate) async fn with_ledger(entries: &[Value]) -> Self {
+        Self::in_portions(entries, Portions::default()).await
+    }
+
+    /// The same, and the service compares the books in other portions.
+    pub(crate) async fn in_portions(entries: &[Value], portions: Portions) -> Self {
         let (folder, settings) = provider_settings(entries);
         // A lost try hangs longer than anybody waits.
         let psp = Server::start(&settings).await.unwrap();
-        let shop = shop_beside(format!("http://{}", psp.address())).await;
-        Self::of(shop, psp, folder).await
+        let peers = peers(format!("http://{}", psp.address()));
+        let shop =
+            TestShop::start_beside(peers, move |config| async move { payment::service_with(&config, portions).await });
+        Self::of(shop.await, psp, folder).await
     }
 
     /// A provider that tells the service of every booking.
@@ -190,13 +198,16 @@ fn provider_settings(ledger: &[Value]) -> (TempDir, Settings) {
 
 /// The service with a provider at a URL.
 pub(crate) async fn shop_beside(payment_url: String) -> TestShop {
-    let peers = Peers {
+    TestShop::start_beside(peers(payment_url), |config| async move { payment::service(&config).await }).await
+}
+
+fn peers(payment_url: String) -> Peers {
+    Peers {
         payment_url: Some(payment_url),
         payment_api_key: Some(API_KEY.into()),
         payment_webhook_secret: Some(WEBHOOK_SECRET.into()),
         ..Peers::default()
-    };
-    TestShop::start_beside(peers, |config| async move { payment::service(&config).await }).await
+    }
 }
 
 /// A client of the gRPC port.

@@ -13,6 +13,8 @@ use crate::given::{Given, an_order, documents, eventually, fact, shop_beside};
 
 const PATH: &str = "/api/v1/payments/reconciliation";
 
+mod portions;
+
 impl Given {
     /// Makes the next comparison due and waits until it has ended.
     async fn compare(&self) {
@@ -248,6 +250,8 @@ async fn changed_payments_are_found_by_an_index() {
     for filter in [
         doc! { "since": { "$gte": since } },
         doc! { "$or": [{ "since": { "$gt": since } }, { "since": since, "_id": { "$gt": "x" } }] },
+        doc! { "since": { "$gte": since, "$lt": since } },
+        doc! { "$or": [{ "since": { "$gt": since, "$lt": since } }, { "since": since, "_id": { "$gt": "x" } }] },
     ] {
         let find = doc! { "find": "payments", "filter": filter, "sort": { "since": 1, "_id": 1 }, "limit": 500_i64 };
         let plan: Document = given.mongo.database().run_command(doc! { "explain": find }).await.unwrap();

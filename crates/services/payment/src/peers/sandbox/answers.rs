@@ -1,5 +1,6 @@
 //! What the sandbox answers, and how it is understood.
 
+use jiff::Timestamp;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -94,6 +95,7 @@ struct Entry {
     reference: String,
     amount: i64,
     currency: Currency,
+    at: Timestamp,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -245,7 +247,7 @@ impl Entry {
             Kind::RequiresAction | Kind::Declined | Kind::Cancelled => return None,
         };
         let amount = Money::new(self.amount, self.currency);
-        Some(Booked { reference: self.reference, booking, amount })
+        Some(Booked { reference: self.reference, booking, amount, at: self.at })
     }
 }
 

@@ -233,7 +233,7 @@ async fn a_look_up_tells_all_standings_apart() {
 
 #[tokio::test]
 async fn bookings_are_those_that_moved_money() {
-    let entry = |sequence: u64, kind: &str| json!({ "sequence": sequence, "kind": kind, "reference": "r", "amount": 5, "currency": "EUR", "at": "x" });
+    let entry = |sequence: u64, kind: &str| json!({ "sequence": sequence, "kind": kind, "reference": "r", "amount": 5, "currency": "EUR", "at": "2026-11-20T12:00:00Z" });
     let kinds = ["requires_action", "authorized", "captured", "refunded", "voided", "capture_refused", "declined"];
     let entries: Vec<_> = (1..).zip(kinds).map(|(n, kind)| entry(n, kind)).collect();
     let provider = answering(200, json!({ "entries": entries, "more": true }).to_string()).await;
@@ -243,8 +243,8 @@ async fn bookings_are_those_that_moved_money() {
     let booked: Vec<_> = page.bookings.iter().map(|one| one.booking).collect();
     let expected = [Booking::Held, Booking::Captured, Booking::Refunded, Booking::Released, Booking::Released];
     assert_eq!((booked.as_slice(), page.next.as_deref()), (&expected[..], Some("7")));
-    let amount = Money::new(5, "EUR".parse().unwrap());
-    assert_eq!(page.bookings[0], Booked { reference: "r".into(), booking: Booking::Held, amount });
+    let (amount, at) = (Money::new(5, "EUR".parse().unwrap()), "2026-11-20T12:00:00Z".parse().unwrap());
+    assert_eq!(page.bookings[0], Booked { reference: "r".into(), booking: Booking::Held, amount, at });
     for bad in [json!({ "entries": [entry(1, "stolen")], "more": false }), json!({ "entries": [], "more": true })] {
         let provider = answering(200, bad.to_string()).await;
         let read = provider.bookings(Bookings::Of("a&b=c".into()), Some("7".into()), LIMIT).await;
