@@ -27,7 +27,7 @@ async fn a_second_card_confirms_what_the_first_could_not_pay() {
         assert_eq!(paid.etag.as_deref(), Some("\"4\""));
         assert_eq!(given.told(&order).await, ["order.created", "order.confirmed"]);
         assert_eq!(given.fakes.calls(Peer::Inventory).await, reserved, "its stock is held already");
-        // Both keys say for ever what they said first.
+        // Both keys say what they said first.
         assert_eq!(given.pay(&buyer, &order, "p", "tok_visa").await, Answer { replayed: true, ..paid });
         let first = given.place(&buyer, "k", &body).await;
         assert_eq!((first.status, first.code(), first.replayed), (402, "payment_declined", true));

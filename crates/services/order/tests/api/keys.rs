@@ -1,4 +1,4 @@
-//! Idempotency keys: one order for each, the same answer for ever, and nothing for strangers.
+//! Idempotency keys: one order for each, the same answer every time, and nothing for strangers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -27,7 +27,7 @@ pub enum Command {
     Obey(Verdict),
     /// Write a refund down before the provider is asked.
     Refund(RefundRequest),
-    /// A caller is answered that a refund is in this state; the same key is answered the same for ever.
+    /// A caller is answered that a refund is in this state; the same key is answered the same for as long as it is kept.
     Answered {
         /// Which payment.
         id: PaymentId,
