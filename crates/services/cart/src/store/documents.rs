@@ -130,7 +130,7 @@ impl TryFrom<CartDocument> for Cart {
         let lines = lines.into_iter().map(line).collect();
         let since = since.filter(|since| since.at == version).map_or(version, |since| since.version);
         let owner = parse_owner(&owner)?;
-        let updated_at = updated_at.or(written_at).map_or_else(|| id.made_at().unwrap_or_default(), |at| at.to_jiff());
+        let updated_at = updated_at.or(written_at).map_or_else(|| id.made_at().unwrap_or_default(), DateTime::to_jiff);
         Ok(Self { id, owner, number, version, since, updated_at, currency, lines })
     }
 }
