@@ -1,19 +1,29 @@
-//! The rules of the provider and the state that its ledger adds up to. Pure: no I/O, no clock, no HTTP.
+//! The rules of the provider and the state that its ledger adds up to. No clock, no HTTP, and of I/O only reading and writing
+//! the ledger.
 //!
 //! Every change is one [`Entry`]. [`Book::decide`] says what a request leads to without changing anything;
 //! [`Book::apply`] takes an entry in, at start (replay) and at run time alike, so that both always agree.
+//!
+//! Invariant: memory holds where the entries stand and not what they say, so that it does not end before the disk does. What is
+//! asked is read back, and an authorization is what its entries add up to.
 
-use std::collections::HashMap;
+use std::io;
+use std::path::Path;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::cards::{Card, Mishap, card};
+use crate::cards::{Mishap, card};
+use crate::ledger::{self, Ledger};
 
+mod index;
 mod keys;
+mod rules;
 mod words;
 
+use index::{By, Index};
 pub use keys::Saved;
+use rules::{Judged, add_up, judge};
 pub use words::{Authorization, Command, Entry, Kind, Refund, Status};
 
 /// Why a request changes nothing.
@@ -70,77 +80,184 @@ pub enum Broken {
 /// All entries and what they add up to.
 #[derive(Debug, Default)]
 pub struct Book {
-    entries: Vec<Entry>,
-    authorizations: HashMap<String, Authorization>,
-    /// Authorizations and places of entries by the caller's own name.
-    by_reference: HashMap<String, Named>,
+    ledger: Ledger,
+    /// Applied, and not in the ledger yet.
+    fresh: Vec<Entry>,
+    index: Index,
+    /// When the last entry was made.
+    last: Option<Timestamp>,
     keys: keys::Keys,
 }
 
-#[derive(Debug, Default)]
-struct Named {
-    authorizations: Vec<String>,
-    entries: Vec<usize>,
-}
-
 impl Book {
-    /// All entries, oldest first.
+    /// Opens (or makes) the ledger in a file and reads what it holds.
+    ///
+    /// # Errors
+    /// [`ledger::Error`].
+    pub fn open(path: &Path) -> Result<Self, ledger::Error> {
+        let mut book = Self::default();
+        book.ledger = Ledger::open(path, |entry| book.take_in(&entry))?;
+        Ok(book)
+    }
+
+    /// A book of an empty ledger.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn of(ledger: Ledger) -> Self {
+        Self { ledger, ..Self::default() }
+    }
+
+    /// Writes what was applied since the last time, and gives it; when this returns, it survives a power cut.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: what is in it is unknown then.
+    pub fn write(&mut self) -> io::Result<Vec<Entry>> {
+        if !self.fresh.is_empty() {
+            self.ledger.append(&self.fresh)?;
+        }
+        Ok(std::mem::take(&mut self.fresh))
+    }
+
+    /// What was applied and is not written yet, oldest first.
+    #[must_use]
+    pub fn fresh(&self) -> &[Entry] {
+        &self.fresh
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When the last entry was made.
+    #[must_use]
+    pub const fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// Entries from a place on, counted from 0, oldest first: at most so many.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn entries(&self, first: usize, limit: usize) -> io::Result<Vec<Entry>> {
+        let end = first.saturating_add(limit).min(self.len());
+        let mut entries = self.ledger.read(first..end)?;
+        let written = self.ledger.len();
+        let first = first.max(written);
+        if first < end {
+            entries.extend(self.fresh.iter().skip(first - written).take(end - first).cloned());
+        }
+        Ok(entries)
+    }
+
+    /// The place of the first entry of a time or later.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn first_since(&self, time: Timestamp) -> io::Result<usize> {
+        // Times never go back.
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let earlier = self.entries(middle, 1)?.first().is_some_and(|entry| entry.at < time);
+            (low, high) = if earlier { (middle + 1, high) } else { (low, middle) };
+        }
+        Ok(low)
     }
 
     /// The entries about a reference, oldest first.
-    pub fn entries_of(&self, reference: &str) -> impl Iterator<Item = &Entry> {
-        let places = self.by_reference.get(reference).map(|named| named.entries.as_slice()).unwrap_or_default();
-        places.iter().filter_map(|place| self.entries.get(*place))
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn entries_of(&self, reference: &str) -> io::Result<Vec<Entry>> {
+        self.find(By::Reference, reference, |entry| &entry.reference)
     }
 
     /// An authorization as it stands.
-    #[must_use]
-    pub fn authorization(&self, id: &str) -> Option<&Authorization> {
-        self.authorizations.get(id)
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn authorization(&self, id: &str) -> io::Result<Option<Authorization>> {
+        let entries = self.find(By::Authorization, id, |entry| &entry.authorization)?;
+        Ok(add_up(&entries).pop())
     }
 
     /// The authorizations that a caller's own name stands for, oldest first.
-    pub fn by_reference(&self, reference: &str) -> impl Iterator<Item = &Authorization> {
-        let ids = self.by_reference.get(reference).map(|named| named.authorizations.as_slice()).unwrap_or_default();
-        ids.iter().filter_map(|id| self.authorizations.get(id))
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn by_reference(&self, reference: &str) -> io::Result<Vec<Authorization>> {
+        Ok(add_up(&self.entries_of(reference)?))
     }
 
-    /// The reference that a request is about; none for an authorization that does not exist.
-    #[must_use]
-    pub fn reference<'b>(&'b self, command: &'b Command) -> Option<&'b str> {
+    fn find(&self, by: By, name: &str, of: fn(&Entry) -> &str) -> io::Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        for place in self.index.places(by, name) {
+            found.extend(self.entries(place, 1)?.pop().filter(|entry| of(entry) == name));
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// The authorization that a request is about; none for one that does not exist, or not yet.
+    fn subject(&self, command: &Command) -> io::Result<Option<Authorization>> {
         match command {
-            Command::Authorize { reference, .. } => Some(reference),
+            Command::Authorize { .. } => Ok(None),
             Command::Capture { id }
             | Command::Void { id }
             | Command::Refund { id, .. }
             | Command::Confirm { id }
-            | Command::Refuse { id } => Some(&self.authorizations.get(id)?.reference),
+            | Command::Refuse { id } => self.authorization(id),
         }
     }
 
-    /// What goes wrong with a request because of its card; `tried` tells whether that has happened under its key before.
-    #[must_use]
-    pub fn mishap(&self, command: &Command, tried: bool) -> Option<Mishap> {
-        let method = match command {
-            Command::Authorize { method, .. } => method,
-            Command::Capture { id }
-            | Command::Void { id }
-            | Command::Refund { id, .. }
-            | Command::Confirm { id }
-            | Command::Refuse { id } => &self.authorizations.get(id)?.method,
-        };
-        card(method)?.mishap_of(command.operation()?, tried)
-    }
-
-    /// What stands under the key of a request.
+    /// The reference that a request is about; none for an authorization that does not exist.
     ///
     /// # Errors
-    /// [`Refusal::KeyReused`] when it was used for another request.
-    pub fn saved(&self, ask: &Ask<'_>) -> Result<Option<&Saved>, Refusal> {
-        self.keys.find(ask)
+    /// The ledger cannot be read.
+    pub fn reference(&self, command: &Command) -> io::Result<Option<String>> {
+        if let Command::Authorize { reference, .. } = command {
+            return Ok(Some(reference.clone()));
+        }
+        Ok(self.subject(command)?.map(|subject| subject.reference))
+    }
+
+    /// What goes wrong with a request because of its card; `tried` tells whether that has happened under its key before.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn mishap(&self, command: &Command, tried: bool) -> io::Result<Option<Mishap>> {
+        let Some(operation) = command.operation() else { return Ok(None) };
+        let method = if let Command::Authorize { method, .. } = command {
+            Some(method.clone())
+        } else {
+            self.subject(command)?.map(|subject| subject.method)
+        };
+        Ok(method.and_then(|method| card(&method)?.mishap_of(operation, tried)))
+    }
+
+    /// What stands under the key of a request; [`Refusal::KeyReused`] when it was used for another request.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn saved(&self, ask: &Ask<'_>) -> io::Result<Result<Option<Saved>, Refusal>> {
+        match self.keys.find(ask) {
+            Ok(None) => {}
+            Ok(Some(saved)) => return Ok(Ok(Some(saved.clone()))),
+            Err(reused) => return Ok(Err(reused)),
+        }
+        for place in self.index.places(By::Key, ask.key) {
+            if let Some(entry) = self.entries(place, 1)?.pop().filter(|entry| entry.key == ask.key) {
+                return Ok(keys::find_in(entry, ask));
+            }
+        }
+        Ok(Ok(None))
     }
 
     /// Saves the result of a request that wrote no entry, or whose entry is not its answer.
@@ -148,12 +265,16 @@ impl Book {
         self.keys.save(ask.key, ask.fingerprint, ask.now, saved);
     }
 
-    /// Says what a request leads to when it is executed; changes nothing.
+    /// Says what a request leads to when it is executed, or why it changes nothing; changes nothing itself.
     ///
     /// # Errors
-    /// [`Refusal`] when it changes nothing.
-    pub fn decide(&self, ask: &Ask<'_>) -> Result<Entry, Refusal> {
-        let (subject, kind, reason) = self.judge(ask)?;
+    /// The ledger cannot be read.
+    pub fn decide(&self, ask: &Ask<'_>) -> io::Result<Result<Entry, Refusal>> {
+        let subject = self.subject(ask.command)?;
+        Ok(judge(ask, subject.as_ref()).map(|judged| self.entry(ask, judged)))
+    }
+
+    fn entry(&self, ask: &Ask<'_>, (subject, kind, reason): Judged) -> Entry {
         let (refund, refund_reference) = match ask.command {
             Command::Refund { reference, .. } => (Some(format!("re_{}", ask.new_id.simple())), reference.clone()),
             Command::Authorize { .. }
@@ -162,7 +283,7 @@ impl Book {
             | Command::Confirm { .. }
             | Command::Refuse { .. } => (None, None),
         };
-        Ok(Entry {
+        Entry {
             sequence: self.next_sequence(),
             at: ask.now,
             kind,
@@ -176,131 +297,36 @@ impl Book {
             reason: reason.map(str::to_owned),
             refund,
             refund_reference,
-        })
-    }
-
-    /// What a request is about, what happens to that, and the bank's word for it.
-    fn judge(&self, ask: &Ask<'_>) -> Result<(Authorization, Kind, Option<&'static str>), Refusal> {
-        Ok(match ask.command {
-            Command::Authorize { amount, currency, reference, method } => {
-                let card = card(method).ok_or(Refusal::UnknownMethod)?;
-                let (kind, reason) = open(card);
-                let subject = Authorization {
-                    id: format!("auth_{}", ask.new_id.simple()),
-                    reference: reference.clone(),
-                    amount: *amount,
-                    currency: currency.clone(),
-                    method: method.clone(),
-                    status: Status::Authorized,
-                    decline_code: None,
-                    captured_amount: 0,
-                    refunded_amount: 0,
-                    refunds: Vec::new(),
-                };
-                (subject, kind, reason)
-            }
-            Command::Capture { id } => {
-                let subject = self.standing(id, Status::Authorized)?;
-                let reason = card(&subject.method).and_then(|card| card.capture_refusal);
-                (subject, if reason.is_some() { Kind::CaptureRefused } else { Kind::Captured }, reason)
-            }
-            Command::Void { id } => match self.standing(id, Status::RequiresAction) {
-                Ok(subject) => (subject, Kind::Cancelled, None),
-                Err(_) => (self.standing(id, Status::Authorized)?, Kind::Voided, None),
-            },
-            Command::Refund { id, amount, .. } => {
-                let subject = self.standing(id, Status::Captured)?;
-                if *amount > subject.captured_amount - subject.refunded_amount {
-                    return Err(Refusal::OverRefund);
-                }
-                (Authorization { amount: *amount, ..subject }, Kind::Refunded, None)
-            }
-            Command::Confirm { id } => (self.standing(id, Status::RequiresAction)?, Kind::Authorized, None),
-            Command::Refuse { id } => {
-                (self.standing(id, Status::RequiresAction)?, Kind::Declined, Some("action_refused"))
-            }
-        })
-    }
-
-    fn standing(&self, id: &str, status: Status) -> Result<Authorization, Refusal> {
-        let found = self.authorizations.get(id).ok_or(Refusal::NotFound)?;
-        if found.status == status { Ok(found.clone()) } else { Err(Refusal::WrongStatus(found.status)) }
+        }
     }
 
     fn next_sequence(&self) -> u64 {
-        self.entries.last().map_or(1, |last| last.sequence + 1)
+        u64::try_from(self.len()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Takes an entry in and saves it under its key.
+    /// Takes an entry in; it stands under its key then.
     ///
     /// # Errors
     /// [`Broken`] when it cannot follow the entries before it; nothing has changed then.
     pub fn apply(&mut self, entry: Entry) -> Result<(), Broken> {
+        self.take_in(&entry)?;
+        self.fresh.push(entry);
+        Ok(())
+    }
+
+    fn take_in(&mut self, entry: &Entry) -> Result<(), Broken> {
         let expected = self.next_sequence();
         if entry.sequence != expected {
             return Err(Broken::Gap { expected, found: entry.sequence });
         }
-        match self.authorizations.get_mut(&entry.authorization) {
-            Some(known) => change(known, &entry),
-            None if matches!(entry.kind, Kind::RequiresAction | Kind::Authorized | Kind::Declined) => self.add(&entry),
-            None => return Err(Broken::Unknown(entry.sequence)),
+        let opens = matches!(entry.kind, Kind::RequiresAction | Kind::Authorized | Kind::Declined);
+        // By its hash alone: reading each one back would make every start slow.
+        if !opens && self.index.places(By::Authorization, &entry.authorization).next().is_none() {
+            return Err(Broken::Unknown(entry.sequence));
         }
-        let place = self.entries.len();
-        self.by_reference.entry(entry.reference.clone()).or_default().entries.push(place);
-        self.keys.save(&entry.key, &entry.fingerprint, entry.at, Saved::Entry(place));
-        self.entries.push(entry);
+        self.index.add(entry);
+        self.last = Some(entry.at);
         Ok(())
-    }
-
-    fn add(&mut self, entry: &Entry) {
-        let mut new = Authorization {
-            id: entry.authorization.clone(),
-            reference: entry.reference.clone(),
-            amount: entry.amount,
-            currency: entry.currency.clone(),
-            method: entry.method.clone(),
-            status: Status::RequiresAction,
-            decline_code: None,
-            captured_amount: 0,
-            refunded_amount: 0,
-            refunds: Vec::new(),
-        };
-        change(&mut new, entry);
-        self.by_reference.entry(entry.reference.clone()).or_default().authorizations.push(new.id.clone());
-        self.authorizations.insert(new.id.clone(), new);
-    }
-}
-
-/// What becomes of a new hold on a card.
-const fn open(card: &Card) -> (Kind, Option<&'static str>) {
-    match card.authorize_refusal {
-        Some(reason) => (Kind::Declined, Some(reason)),
-        None if card.needs_action => (Kind::RequiresAction, None),
-        None => (Kind::Authorized, None),
-    }
-}
-
-/// What an entry does to its authorization.
-fn change(subject: &mut Authorization, entry: &Entry) {
-    match entry.kind {
-        Kind::RequiresAction => subject.status = Status::RequiresAction,
-        Kind::Authorized => subject.status = Status::Authorized,
-        Kind::Declined => {
-            subject.status = Status::Declined;
-            subject.decline_code.clone_from(&entry.reason);
-        }
-        Kind::Captured => {
-            subject.status = Status::Captured;
-            subject.captured_amount = entry.amount;
-        }
-        Kind::CaptureRefused => subject.status = Status::Failed,
-        Kind::Voided => subject.status = Status::Voided,
-        Kind::Cancelled => subject.status = Status::Cancelled,
-        Kind::Refunded => {
-            subject.refunded_amount += entry.amount;
-            let id = entry.refund.clone().unwrap_or_default();
-            subject.refunds.push(Refund { id, amount: entry.amount, reference: entry.refund_reference.clone() });
-        }
     }
 }
 

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::book::{Authorization, Book, Command, Entry, Refusal};
 use crate::faults::{Faults, Ordered, OrderedDelivery};
-use crate::ledger::Ledger;
 use crate::webhooks::Dispatch;
 
 /// Requests that may wait; more are refused at once.
@@ -103,14 +102,9 @@ impl Desk {
     /// Opens the desk; what it books is told by `dispatch`. `closed` is cancelled when the ledger cannot be written any
     /// more.
     #[must_use]
-    pub fn open(
-        book: Book,
-        ledger: Ledger,
-        dispatch: Dispatch,
-        closed: CancellationToken,
-    ) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn open(book: Book, dispatch: Dispatch, closed: CancellationToken) -> (Self, tokio::task::JoinHandle<()>) {
         let (requests, queue) = mpsc::channel(QUEUE);
-        let clerk = clerk::Clerk::new(book, ledger, dispatch);
+        let clerk = clerk::Clerk::new(book, dispatch);
         let thread = tokio::task::spawn_blocking(move || {
             if let Err(error) = clerk.work(queue) {
                 tracing::error!(error = format!("{error:#}"), "The ledger cannot be kept: the desk closes");
@@ -218,13 +212,14 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Ledger;
 
     #[tokio::test]
     async fn a_ledger_that_cannot_be_written_closes_the_desk_and_answers_nobody() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let read_only = std::fs::File::open(file.path()).unwrap();
         let closed = CancellationToken::new();
-        let (desk, thread) = Desk::open(Book::default(), Ledger::File(read_only), Dispatch::default(), closed.clone());
+        let (desk, thread) = Desk::open(Book::of(Ledger::writing_to(read_only)), Dispatch::default(), closed.clone());
         let command =
             Command::Authorize { amount: 1, currency: "EUR".into(), reference: "r".into(), method: "tok_visa".into() };
 

@@ -2,16 +2,25 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::book::{self, Book, Entry};
+use crate::blocks::Blocks;
+use crate::book::{self, Entry};
 
-/// Where entries go.
+/// Where entries stand. In memory is only where each line ends.
 #[derive(Debug)]
-pub enum Ledger {
-    /// Nowhere: they live and die with the process.
-    Memory,
-    /// To the end of a file that this process alone has open.
+pub struct Ledger {
+    text: Text,
+    ends: Blocks<u64>,
+}
+
+#[derive(Debug)]
+enum Text {
+    /// Lives and dies with the process.
+    Memory(Vec<u8>),
+    /// A file that this process alone has open.
     File(File),
 }
 
@@ -54,15 +63,22 @@ pub enum Error {
     },
 }
 
+impl Default for Ledger {
+    /// An empty one that lives and dies with the process.
+    fn default() -> Self {
+        Self { text: Text::Memory(Vec::new()), ends: Blocks::default() }
+    }
+}
+
 impl Ledger {
-    /// Opens (or makes) the file, reads what it holds into a book, and cuts off a last line that was never finished.
+    /// Opens (or makes) the file, hands over what it holds, entry by entry, and cuts off a last line that was never finished.
     ///
     /// A line counts from its line feed on: a crash in the middle of a write leaves a line without one, whose request was
     /// never answered.
     ///
     /// # Errors
     /// [`Error`]; a file that a crash cannot have left behind is refused, not repaired.
-    pub fn open(path: &Path) -> Result<(Self, Book), Error> {
+    pub fn open(path: &Path, take: impl FnMut(Entry) -> Result<(), book::Broken>) -> Result<Self, Error> {
         let io = |doing| move |source| Error::Io { doing, path: path.to_owned(), source };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io("open"))?;
@@ -70,7 +86,8 @@ impl Ledger {
             std::fs::TryLockError::WouldBlock => Error::InUse(path.to_owned()),
             std::fs::TryLockError::Error(source) => io("lock")(source),
         })?;
-        let (book, good_bytes) = replay(&file, path)?;
+        let ends = replay(&file, path, take)?;
+        let good_bytes = ends.last().unwrap_or(0);
         let length = file.metadata().map_err(io("read"))?.len();
         if good_bytes < length {
             tracing::warn!(
@@ -82,7 +99,25 @@ impl Ledger {
         file.seek(SeekFrom::End(0)).map_err(io("read"))?;
         file.sync_all().map_err(io("sync"))?;
         sync_folder(path).map_err(io("sync the folder of"))?;
-        Ok((Self::File(file), book))
+        Ok(Self { text: Text::File(file), ends })
+    }
+
+    /// An empty one in a file.
+    #[cfg(test)]
+    pub(crate) fn writing_to(file: File) -> Self {
+        Self { text: Text::File(file), ends: Blocks::default() }
+    }
+
+    /// How many entries it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Adds entries; when this returns, they survive a power cut.
@@ -90,21 +125,62 @@ impl Ledger {
     /// # Errors
     /// The file cannot be written. Whether the entries are in it is unknown then: nothing may be added any more.
     pub fn append(&mut self, entries: &[Entry]) -> std::io::Result<()> {
-        let Self::File(file) = self else { return Ok(()) };
-        let mut lines = Vec::new();
+        let (mut lines, mut ends) = (Vec::new(), Vec::with_capacity(entries.len()));
+        let before = self.ends.last().unwrap_or(0);
         for entry in entries {
             serde_json::to_writer(&mut lines, entry)?;
             lines.push(b'\n');
+            ends.push(before + u64::try_from(lines.len()).unwrap_or(u64::MAX));
         }
-        file.write_all(&lines)?;
-        file.sync_data()
+        match &mut self.text {
+            Text::Memory(text) => text.extend(lines),
+            Text::File(file) => {
+                file.write_all(&lines)?;
+                file.sync_data()?;
+            }
+        }
+        for end in ends {
+            self.ends.push(end);
+        }
+        Ok(())
+    }
+
+    /// Reads the entries at these places, from 0; fewer where there are no more.
+    ///
+    /// # Errors
+    /// The file cannot be read, or does not hold what was written into it.
+    pub fn read(&self, places: Range<usize>) -> std::io::Result<Vec<Entry>> {
+        let places = places.start.min(self.len())..places.end.min(self.len());
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let end = |place: usize| place.checked_sub(1).and_then(|place| self.ends.get(place)).unwrap_or(0);
+        let (from, to) = (end(places.start), end(places.end));
+        let size = |bytes: u64| usize::try_from(bytes).map_err(std::io::Error::other);
+        match &self.text {
+            Text::Memory(text) => parse(text.get(size(from)?..size(to)?).unwrap_or_default()),
+            Text::File(file) => {
+                let mut lines = vec![0; size(to - from)?];
+                file.read_exact_at(&mut lines, from)?;
+                parse(&lines)
+            }
+        }
     }
 }
 
-fn replay(file: &File, path: &Path) -> Result<(Book, u64), Error> {
-    let mut book = Book::default();
+fn parse(lines: &[u8]) -> std::io::Result<Vec<Entry>> {
+    lines.split_inclusive(|byte| *byte == b'\n').map(|line| Ok(serde_json::from_slice(line)?)).collect()
+}
+
+/// Hands over all entries, and says where their lines end.
+fn replay(
+    file: &File,
+    path: &Path,
+    mut take: impl FnMut(Entry) -> Result<(), book::Broken>,
+) -> Result<Blocks<u64>, Error> {
+    let mut ends = Blocks::default();
     let mut reader = BufReader::new(file);
-    let (mut good_bytes, mut text) = (0, Vec::new());
+    let (mut end, mut text) = (0, Vec::new());
     for line in 1.. {
         text.clear();
         let read = reader.read_until(b'\n', &mut text).map_err(|source| Error::Io {
@@ -117,10 +193,11 @@ fn replay(file: &File, path: &Path) -> Result<(Book, u64), Error> {
         }
         let entry: Entry =
             serde_json::from_slice(&text).map_err(|source| Error::Malformed { line, path: path.to_owned(), source })?;
-        book.apply(entry).map_err(|source| Error::Contradiction { path: path.to_owned(), source })?;
-        good_bytes += u64::try_from(read).unwrap_or(u64::MAX);
+        take(entry).map_err(|source| Error::Contradiction { path: path.to_owned(), source })?;
+        end += u64::try_from(read).unwrap_or(u64::MAX);
+        ends.push(end);
     }
-    Ok((book, good_bytes))
+    Ok(ends)
 }
 
 /// A new file's name is durable only once its folder is.
@@ -152,35 +229,68 @@ mod tests {
         }
     }
 
+    /// Opens a ledger that has to be good, and gives what it hands over.
+    fn open(path: &Path) -> Result<(Ledger, Vec<Entry>), Error> {
+        let mut entries = Vec::new();
+        let ledger = Ledger::open(path, |entry| {
+            entries.push(entry);
+            Ok(())
+        })?;
+        Ok((ledger, entries))
+    }
+
     #[test]
     fn entries_are_there_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let (mut ledger, _) = Ledger::open(&path).unwrap();
+        let (mut ledger, _) = open(&path).unwrap();
         ledger.append(&[entry(1), entry(2)]).unwrap();
         drop(ledger);
 
-        let (_, book) = Ledger::open(&path).unwrap();
+        assert_eq!(open(&path).unwrap().1, [entry(1), entry(2)]);
+    }
 
-        assert_eq!(book.entries(), [entry(1), entry(2)]);
+    #[test]
+    fn entries_are_read_where_they_stand_in_memory_and_in_a_file_before_and_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let holds = |ledger: &Ledger| {
+            assert_eq!((ledger.len(), ledger.is_empty()), (3, false));
+            assert_eq!(ledger.read(0..3).unwrap(), [entry(1), entry(2), entry(3)]);
+            assert_eq!(ledger.read(1..2).unwrap(), [entry(2)]);
+            assert_eq!(ledger.read(2..9).unwrap(), [entry(3)]);
+            assert_eq!(ledger.read(3..9).unwrap(), []);
+            assert_eq!(ledger.read(2..2).unwrap(), []);
+        };
+        for mut ledger in [Ledger::default(), open(&path).unwrap().0] {
+            assert!(ledger.is_empty() && ledger.read(0..1).unwrap().is_empty());
+            ledger.append(&[entry(1)]).unwrap();
+            ledger.append(&[entry(2), entry(3)]).unwrap();
+            holds(&ledger);
+        }
+        let (mut ledger, _) = open(&path).unwrap();
+        holds(&ledger);
+        ledger.append(&[entry(4)]).unwrap();
+        assert_eq!(ledger.read(2..4).unwrap(), [entry(3), entry(4)]);
     }
 
     #[test]
     fn an_unfinished_last_line_is_dropped_and_its_place_used_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let (mut ledger, _) = Ledger::open(&path).unwrap();
+        let (mut ledger, _) = open(&path).unwrap();
         ledger.append(&[entry(1)]).unwrap();
-        let Ledger::File(mut file) = ledger else { panic!("not a file") };
+        let Text::File(mut file) = ledger.text else { panic!("not a file") };
         file.write_all(br#"{"sequence":2,"at":"2026"#).unwrap();
         drop(file);
 
-        let (mut ledger, book) = Ledger::open(&path).unwrap();
-        assert_eq!(book.entries(), [entry(1)]);
+        let (mut ledger, entries) = open(&path).unwrap();
+        assert_eq!(entries, [entry(1)]);
         ledger.append(&[entry(2)]).unwrap();
+        assert_eq!(ledger.read(0..9).unwrap(), [entry(1), entry(2)]);
         drop(ledger);
 
-        assert_eq!(Ledger::open(&path).unwrap().1.entries(), [entry(1), entry(2)]);
+        assert_eq!(open(&path).unwrap().1, [entry(1), entry(2)]);
     }
 
     #[test]
@@ -189,18 +299,18 @@ mod tests {
         let path = folder.path().join("ledger");
         let line = serde_json::to_string(&entry(1)).unwrap();
         std::fs::write(&path, format!("{line}\nnonsense\n{line}\n")).unwrap();
-        assert!(matches!(Ledger::open(&path), Err(Error::Malformed { line: 2, .. })));
+        assert!(matches!(open(&path), Err(Error::Malformed { line: 2, .. })));
 
         std::fs::write(&path, format!("{line}\n{line}\n")).unwrap();
-        assert!(matches!(Ledger::open(&path), Err(Error::Contradiction { .. })));
+        assert!(matches!(book::Book::open(&path), Err(Error::Contradiction { .. })));
     }
 
     #[test]
     fn a_ledger_belongs_to_one_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let _first = Ledger::open(&path).unwrap();
+        let _first = open(&path).unwrap();
 
-        assert!(matches!(Ledger::open(&path), Err(Error::InUse(_))));
+        assert!(matches!(open(&path), Err(Error::InUse(_))));
     }
 }

@@ -4,6 +4,7 @@
 //! own clock, and keeps an append-only ledger of every hold, capture, void and refund. README.md tells the API.
 
 pub mod api;
+mod blocks;
 pub mod book;
 pub mod cards;
 pub mod desk;

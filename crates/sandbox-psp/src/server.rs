@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, State};
 use crate::book::Book;
 use crate::desk::Desk;
-use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::settings::{Settings, Webhook};
@@ -43,9 +42,9 @@ impl Server {
     /// The key file is missing or empty, the ledger cannot be used, or an address is taken.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let api_key = read_secret(&settings.api_key_file, "the API key").await?;
-        let (ledger, book) = match settings.ledger_file.clone() {
-            None => (Ledger::Memory, Book::default()),
-            Some(path) => tokio::task::spawn_blocking(move || Ledger::open(&path)).await??,
+        let book = match settings.ledger_file.clone() {
+            None => Book::default(),
+            Some(path) => tokio::task::spawn_blocking(move || Book::open(&path)).await??,
         };
         let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
         let metrics = Arc::new(Metrics::new()?);
@@ -57,7 +56,7 @@ impl Server {
             (courier, dispatch) = (Some(sender), started);
             tasks.push(task);
         }
-        let (desk, thread) = Desk::open(book, ledger, dispatch, closed.clone());
+        let (desk, thread) = Desk::open(book, dispatch, closed.clone());
         tasks.push(thread);
 
         let listener = TcpListener::bind(settings.address).context("failed to listen for the API")?;

@@ -1,6 +1,7 @@
 //! Telling the shop what was booked: one signed webhook an entry, sent until it is taken or the process ends.
 //!
-//! Nothing is promised about order or number: that is what receivers have to live with, and what tests make happen.
+//! Nothing is promised about order or number: that is what receivers have to live with, and what tests make happen. While a
+//! receiver refuses them, so many wait and no more: what is booked then is told to nobody.
 
 pub mod forge;
 pub mod signature;
@@ -29,6 +30,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Tries at once.
 const AT_ONCE: usize = 16;
+/// Events that are being sent or wait for their next try, with a task each.
+const UNDER_WAY: usize = 4096;
+/// Events behind them; what comes while there are so many is dropped.
+const QUEUE: usize = 4096;
 /// How long one that is to come after the next waits for a next one.
 const HELD_BACK: Duration = Duration::from_secs(2);
 
@@ -57,7 +62,13 @@ impl Event {
 
 /// Where entries are handed over to be told; without a receiver they are not.
 #[derive(Debug, Clone, Default)]
-pub struct Dispatch(Option<mpsc::UnboundedSender<(Event, Option<Delivery>)>>);
+pub struct Dispatch(Option<Queue>);
+
+#[derive(Debug, Clone)]
+struct Queue {
+    events: mpsc::Sender<(Event, Option<Delivery>)>,
+    metrics: Arc<Metrics>,
+}
 
 impl Dispatch {
     /// Whether anybody is told.
@@ -69,8 +80,10 @@ impl Dispatch {
     /// Hands an event over, with what is to happen to it.
     pub fn send(&self, event: Event, fate: Option<Delivery>) {
         let Some(queue) = &self.0 else { return };
-        if queue.send((event, fate)).is_err() {
-            tracing::debug!("An event comes after the last webhook");
+        match queue.events.try_send((event, fate)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => queue.metrics.webhook("dropped"),
+            Err(mpsc::error::TrySendError::Closed(_)) => tracing::debug!("An event comes after the last webhook"),
         }
     }
 }
@@ -101,18 +114,27 @@ impl Courier {
     /// Starts telling; ends with `stop`.
     #[must_use]
     pub fn start(self: &Arc<Self>, stop: CancellationToken) -> (Dispatch, JoinHandle<()>) {
-        let (sender, queue) = mpsc::unbounded_channel();
+        self.start_within(QUEUE, UNDER_WAY, stop)
+    }
+
+    fn start_within(
+        self: &Arc<Self>,
+        queue: usize,
+        under_way: usize,
+        stop: CancellationToken,
+    ) -> (Dispatch, JoinHandle<()>) {
+        let (events, queue) = mpsc::channel(queue);
         let courier = Arc::clone(self);
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = courier.work(queue) => {}
+                () = courier.work(queue, under_way) => {}
             }
         });
-        (Dispatch(Some(sender)), task)
+        (Dispatch(Some(Queue { events, metrics: Arc::clone(&self.metrics) })), task)
     }
 
-    async fn work(self: Arc<Self>, mut queue: mpsc::UnboundedReceiver<(Event, Option<Delivery>)>) {
+    async fn work(self: Arc<Self>, mut queue: mpsc::Receiver<(Event, Option<Delivery>)>, under_way: usize) {
         // Dropping the set ends what is under way.
         let mut tours = JoinSet::new();
         let mut held: Option<(Event, Instant)> = None;
@@ -141,6 +163,9 @@ impl Courier {
                 Some(Delivery::Reordered) | None => self.tour(&mut tours, std::iter::once(event).chain(before)),
             }
             while tours.try_join_next().is_some() {}
+            while tours.len() >= under_way {
+                tours.join_next().await;
+            }
         }
     }
 
@@ -188,4 +213,52 @@ impl Courier {
 #[expect(clippy::disallowed_methods, reason = "the provider is a stranger to the shop and has its own clock")]
 fn now() -> i64 {
     Timestamp::now().as_second()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::Kind;
+
+    #[tokio::test]
+    async fn so_many_events_wait_for_a_receiver_that_refuses_and_what_comes_then_is_dropped() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let courier = Arc::new(Courier::new(format!("http://{nobody}"), b"s".to_vec(), Arc::clone(&metrics)).unwrap());
+        let stop = CancellationToken::new();
+        let (dispatch, task) = courier.start_within(2, 3, stop.clone());
+        let entry = Entry {
+            sequence: 1,
+            at: Timestamp::UNIX_EPOCH,
+            kind: Kind::Authorized,
+            authorization: "auth_1".into(),
+            reference: "r".into(),
+            amount: 1,
+            currency: "EUR".into(),
+            method: "tok_visa".into(),
+            key: "k".into(),
+            fingerprint: "f".into(),
+            reason: None,
+            refund: None,
+            refund_reference: None,
+        };
+        let dropped = r#"sandbox_psp_webhooks_total{outcome="dropped"}"#;
+        for n in 0..5 {
+            dispatch.send(Event::of(entry.clone(), Uuid::from_u128(n)), None);
+            // Until the courier has taken it up, or has no place for it.
+            let taken = || dispatch.0.as_ref().unwrap().events.capacity() == 2;
+            while n < 3 && !taken() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        let shown = || String::from_utf8(metrics.render().unwrap()).unwrap();
+        assert!(!shown().contains(dropped), "three are under way and two wait");
+
+        dispatch.send(Event::of(entry.clone(), Uuid::from_u128(5)), None);
+        dispatch.send(Event::of(entry, Uuid::from_u128(6)), None);
+
+        assert!(shown().contains(&format!("{dropped} 2")), "{}", shown());
+        stop.cancel();
+        task.await.unwrap();
+    }
 }

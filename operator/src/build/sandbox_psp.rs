@@ -11,6 +11,9 @@ use crate::plan::Plan;
 const WEBHOOK_PATH: &str = "/api/v1/payments/webhooks/sandbox";
 
 const LEDGER_FOLDER: &str = "/var/lib/sandbox-psp";
+/// The ledger of 1.4 million orders; what is in memory of them fits into the default limit of 256 Mi. A larger one is
+/// Kubernetes' reason to begin anew with another pod.
+const LEDGER_SIZE: &str = "1Gi";
 
 pub(super) fn sandbox_psp(plan: &Plan) -> Part {
     let part = names::SANDBOX_PSP_PART;
@@ -43,7 +46,7 @@ pub(super) fn sandbox_psp(plan: &Plan) -> Part {
         probes: Some(Probes::Admin),
         files: vec![
             service::payment_secrets(plan),
-            Files { name: "ledger", folder: LEDGER_FOLDER, source: Source::Empty("256Mi") },
+            Files { name: "ledger", folder: LEDGER_FOLDER, source: Source::Empty(LEDGER_SIZE) },
         ],
         resources: sandbox.resources.clone(),
         user: NONROOT,

@@ -1,10 +1,11 @@
-//! What became of idempotency keys: the result of a request stands under its key from its execution on, refusals too.
+//! What became of idempotency keys: the result of a request stands under its key from its execution on, refusals too. Here are
+//! the results that left no entry; one that did is found by the key in the entry.
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ask, Refusal};
+use super::{Ask, Entry, Refusal};
 
 /// How long a key is remembered.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -12,8 +13,8 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// What stands under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {
-    /// The entry at this place of the ledger.
-    Entry(usize),
+    /// An entry.
+    Entry(Box<Entry>),
     /// A refusal.
     Refused(Refusal),
     /// An error of ours; what was applied before it stays applied.
@@ -40,16 +41,8 @@ impl Keys {
     /// # Errors
     /// [`Refusal::KeyReused`] when it was used for another request.
     pub(super) fn find(&self, ask: &Ask<'_>) -> Result<Option<&Saved>, Refusal> {
-        match self.lines.get(ask.key) {
-            Some(line) if is_kept(line.at, ask.now) => {
-                if line.fingerprint == ask.fingerprint {
-                    Ok(Some(&line.saved))
-                } else {
-                    Err(Refusal::KeyReused)
-                }
-            }
-            Some(_) | None => Ok(None),
-        }
+        let line = self.lines.get(ask.key).filter(|line| is_kept(line.at, ask.now));
+        line.map(|line| same(ask, &line.fingerprint).map(|()| &line.saved)).transpose()
     }
 
     /// Saves the result of a request; a later one under the same key takes its place.
@@ -60,6 +53,22 @@ impl Keys {
             self.swept = Some(at);
         }
     }
+}
+
+/// What an entry under the key of a request says to that.
+///
+/// # Errors
+/// [`Refusal::KeyReused`] when it was used for another request.
+pub(super) fn find_in(entry: Entry, ask: &Ask<'_>) -> Result<Option<Saved>, Refusal> {
+    if !is_kept(entry.at, ask.now) {
+        return Ok(None);
+    }
+    same(ask, &entry.fingerprint)?;
+    Ok(Some(Saved::Entry(Box::new(entry))))
+}
+
+fn same(ask: &Ask<'_>, fingerprint: &str) -> Result<(), Refusal> {
+    if fingerprint == ask.fingerprint { Ok(()) } else { Err(Refusal::KeyReused) }
 }
 
 fn is_kept(at: Timestamp, now: Timestamp) -> bool {

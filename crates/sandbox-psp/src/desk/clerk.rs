@@ -12,7 +12,6 @@ use super::{Change, Outcome, Reply, Request, Span, Travel};
 use crate::book::{Ask, Book, Entry, Refusal, Saved};
 use crate::cards::Mishap;
 use crate::faults::Faults;
-use crate::ledger::Ledger;
 use crate::webhooks::{Dispatch, Event};
 
 /// Requests that share one write.
@@ -20,7 +19,6 @@ const SHARED: usize = 256;
 
 pub(super) struct Clerk {
     book: Book,
-    ledger: Ledger,
     dispatch: Dispatch,
     faults: Faults,
     /// Keys with which a card has had its mishap. Not in the ledger, since nothing was applied.
@@ -34,23 +32,20 @@ pub(super) struct Clerk {
 type Answer = Box<dyn FnOnce() + Send>;
 
 impl Clerk {
-    pub(super) fn new(book: Book, ledger: Ledger, dispatch: Dispatch) -> Self {
-        let clock = Clock { ahead: SignedDuration::ZERO, last: book.entries().last().map(|entry| entry.at) };
+    pub(super) fn new(book: Book, dispatch: Dispatch) -> Self {
+        let clock = Clock { ahead: SignedDuration::ZERO, last: book.last() };
         let (tried, in_use) = (HashSet::new(), HashSet::new());
-        Self { book, ledger, dispatch, faults: Faults::default(), tried, in_use, clock }
+        Self { book, dispatch, faults: Faults::default(), tried, in_use, clock }
     }
 
     pub(super) fn work(mut self, mut queue: mpsc::Receiver<Request>) -> anyhow::Result<()> {
         let mut turn = Vec::with_capacity(SHARED);
         while queue.blocking_recv_many(&mut turn, SHARED) > 0 {
-            let mut written = Vec::new();
             let mut answers: Vec<Answer> = Vec::with_capacity(turn.len());
             for request in turn.drain(..) {
-                answers.push(self.handle(request, &mut written)?);
+                answers.push(self.handle(request)?);
             }
-            if !written.is_empty() {
-                self.ledger.append(&written).context("failed to write the ledger")?;
-            }
+            let written = self.book.write().context("failed to write the ledger")?;
             for answer in answers {
                 answer();
             }
@@ -64,22 +59,20 @@ impl Clerk {
     }
 
     /// Handles one request; the returned closure tells its caller, once what was written is durable.
-    fn handle(&mut self, request: Request, written: &mut Vec<Entry>) -> anyhow::Result<Answer> {
+    fn handle(&mut self, request: Request) -> anyhow::Result<Answer> {
         Ok(match request {
-            Request::Change(change, answer) => tell(answer, self.take_in(change, written)?),
+            Request::Change(change, answer) => tell(answer, self.take_in(change)?),
             Request::Resume(change, answer) => {
                 self.in_use.remove(&change.key);
-                tell(answer, self.execute(change, None, written)?)
+                tell(answer, self.execute(change, None)?)
             }
             Request::GiveUp(key, answer) => {
                 self.in_use.remove(&key);
                 tell(answer, ())
             }
-            Request::Find(id, answer) => tell(answer, self.book.authorization(&id).cloned()),
-            Request::FindByReference(reference, answer) => {
-                tell(answer, self.book.by_reference(&reference).cloned().collect())
-            }
-            Request::Entries(span, answer) => tell(answer, read(&self.book, &span)),
+            Request::Find(id, answer) => tell(answer, self.book.authorization(&id)?),
+            Request::FindByReference(reference, answer) => tell(answer, self.book.by_reference(&reference)?),
+            Request::Entries(span, answer) => tell(answer, read(&self.book, &span)?),
             Request::Order(ordered, answer) => {
                 self.faults.order(ordered);
                 tell(answer, ())
@@ -100,19 +93,22 @@ impl Clerk {
         })
     }
 
-    fn take_in(&mut self, change: Change, written: &mut Vec<Entry>) -> anyhow::Result<Outcome> {
+    fn take_in(&mut self, change: Change) -> anyhow::Result<Outcome> {
         let operation = change.command.operation();
-        let ordered = operation.and_then(|operation| {
-            let reference = self.book.reference(&change.command).unwrap_or_default();
-            self.faults.take(operation, reference)
-        });
+        let ordered = match operation {
+            Some(operation) => {
+                let reference = self.book.reference(&change.command)?.unwrap_or_default();
+                self.faults.take(operation, &reference)
+            }
+            None => None,
+        };
         match ordered {
             Some(Mishap::TimeoutBefore) => return Ok(Outcome::Lost),
             Some(Mishap::ErrorBefore) => return Ok(Outcome::Answered(Reply::Broken, Travel::Prompt)),
             Some(Mishap::TimeoutAfter | Mishap::ErrorAfter | Mishap::Slow(_)) | None => {}
         }
         // What was written in this turn is not durable yet: its request is still being worked on.
-        let in_use = self.in_use.contains(&change.key) || written.iter().any(|entry| entry.key == change.key);
+        let in_use = self.in_use.contains(&change.key) || self.book.fresh().iter().any(|entry| entry.key == change.key);
         if in_use {
             return Ok(Outcome::Answered(Reply::Refused(Refusal::KeyInUse), Travel::Prompt));
         }
@@ -120,15 +116,10 @@ impl Clerk {
             self.in_use.insert(change.key);
             return Ok(Outcome::Slow(Duration::from_millis(milliseconds)));
         }
-        self.execute(change, ordered, written)
+        self.execute(change, ordered)
     }
 
-    fn execute(
-        &mut self,
-        change: Change,
-        ordered: Option<Mishap>,
-        written: &mut Vec<Entry>,
-    ) -> anyhow::Result<Outcome> {
+    fn execute(&mut self, change: Change, ordered: Option<Mishap>) -> anyhow::Result<Outcome> {
         let Change { command, key, fingerprint } = change;
         let ask = Ask {
             command: &command,
@@ -138,12 +129,15 @@ impl Clerk {
             new_id: Clock::new_id(),
         };
         let travel = if ordered == Some(Mishap::TimeoutAfter) { Travel::Lost } else { Travel::Prompt };
-        match self.book.saved(&ask) {
+        match self.book.saved(&ask)? {
             Err(refusal) => return Ok(Outcome::Answered(Reply::Refused(refusal), travel)),
-            Ok(Some(saved)) => return Ok(Outcome::Answered(reply(&self.book, saved), travel)),
+            Ok(Some(saved)) => return Ok(Outcome::Answered(reply(saved), travel)),
             Ok(None) => {}
         }
-        let mishap = ordered.or_else(|| self.book.mishap(&command, self.tried.contains(&key)));
+        let mishap = match ordered {
+            Some(ordered) => Some(ordered),
+            None => self.book.mishap(&command, self.tried.contains(&key))?,
+        };
         if mishap.is_some() && ordered.is_none() {
             self.tried.insert(key.clone());
         }
@@ -152,10 +146,9 @@ impl Clerk {
             Some(Mishap::ErrorBefore) => return Ok(Outcome::Answered(Reply::Broken, Travel::Prompt)),
             Some(Mishap::TimeoutAfter | Mishap::ErrorAfter | Mishap::Slow(_)) | None => {}
         }
-        let reply = match self.book.decide(&ask) {
+        let reply = match self.book.decide(&ask)? {
             Ok(entry) => {
                 self.book.apply(entry.clone()).context("the book refused its own entry")?;
-                written.push(entry.clone());
                 Reply::Entry(Box::new(entry))
             }
             Err(refusal) => {
@@ -178,25 +171,23 @@ impl Clerk {
     }
 }
 
-fn reply(book: &Book, saved: &Saved) -> Reply {
+fn reply(saved: Saved) -> Reply {
     match saved {
-        Saved::Entry(place) => {
-            book.entries().get(*place).map_or(Reply::Broken, |entry| Reply::Entry(Box::new(entry.clone())))
-        }
-        Saved::Refused(refusal) => Reply::Refused(refusal.clone()),
+        Saved::Entry(entry) => Reply::Entry(entry),
+        Saved::Refused(refusal) => Reply::Refused(refusal),
         Saved::Broken => Reply::Broken,
     }
 }
 
-fn read(book: &Book, span: &Span) -> Vec<Entry> {
-    let wanted = |entry: &&Entry| entry.sequence > span.after && span.since.is_none_or(|since| entry.at >= since);
+fn read(book: &Book, span: &Span) -> std::io::Result<Vec<Entry>> {
+    let wanted = |entry: &Entry| entry.sequence > span.after && span.since.is_none_or(|since| entry.at >= since);
     if let Some(reference) = &span.reference {
-        return book.entries_of(reference).filter(wanted).take(span.limit).cloned().collect();
+        return Ok(book.entries_of(reference)?.into_iter().filter(wanted).take(span.limit).collect());
     }
-    // Sequence numbers have no gaps and start at 1, so the entry after number n stands at place n; times never go back.
+    // Sequence numbers have no gaps and start at 1, so the entry after number n stands at place n.
     let after = usize::try_from(span.after).unwrap_or(usize::MAX);
-    let first = span.since.map_or(0, |since| book.entries().partition_point(|entry| entry.at < since));
-    book.entries().iter().skip(after.max(first)).take(span.limit).cloned().collect()
+    let first = span.since.map(|since| book.first_since(since)).transpose()?.unwrap_or(0);
+    book.entries(after.max(first), span.limit)
 }
 
 fn tell<T: Send + 'static>(answer: oneshot::Sender<T>, value: T) -> Answer {
