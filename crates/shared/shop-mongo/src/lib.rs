@@ -15,6 +15,7 @@
 
 mod check;
 mod claim;
+mod count;
 pub mod counter;
 mod error;
 mod files;
@@ -39,6 +40,7 @@ pub use mongodb::{ClientSession, Collection, Cursor, Database, IndexModel, optio
 
 pub use check::{Verdict, check};
 pub use claim::Claim;
+pub use count::{COUNTED, count, count_up_to};
 pub use counter::Numbers;
 pub use error::{Cause, Error};
 pub use files::{Files, Part};

@@ -119,10 +119,11 @@ impl App {
     ) -> Result<(Page<Listing>, Facets), Error> {
         let mut search = search.check()?;
         let number = place.number(size);
-        let start = match place {
-            Place::Page(number) => Start::Skip(search::items_before(number, size)?),
-            Place::Beyond(count) => Start::Skip(search::offset(count)?),
-            Place::After(cursor) => Start::After(cursor),
+        // How much stands before a cursor is not known: the pages before it may have had another size.
+        let (start, first) = match place {
+            Place::Page(number) => (Start::Skip(search::items_before(number, size)?), number),
+            Place::Beyond(count) => (Start::Skip(search::offset(count)?), number),
+            Place::After(cursor) => (Start::After(cursor), 1),
         };
         if let [category] = search.categories.as_slice() {
             search.categories = self.store.subtree(*category).await?;
@@ -132,8 +133,8 @@ impl App {
         let (listings, more, total) = found;
         let last = listings.last().filter(|_| more);
         let next = last.map(|last| Cursor::after(&last.product, search.sort, number.saturating_add(1)).to_string());
-        let mut page = Page::new(listings, number, size, total);
-        page.page.next_cursor = next;
+        let mut page = Page::new(listings, first, size, total);
+        (page.page.number, page.page.next_cursor) = (number, next);
         Ok((page, facets))
     }
 

@@ -6,7 +6,7 @@ use bson::{Bson, Document, doc};
 use futures::TryStreamExt as _;
 use serde::Deserialize;
 use shop_mongo::Error;
-use shop_mongo::options::FindOptions;
+use shop_mongo::options::{CountOptions, FindOptions};
 
 use super::Store;
 use super::documents::AttributeDocument;
@@ -51,8 +51,9 @@ impl Store {
         let page = self.mongo.run(WHAT, async move {
             products.find(page_filter).with_options(options).await?.try_collect::<Vec<_>>().await
         });
+        let counting = CountOptions::builder().max_time(LONGEST).build();
         let total =
-            self.mongo.run("count products", async move { counted.count_documents(filter).max_time(LONGEST).await });
+            self.mongo.run("count products", async move { shop_mongo::count(&counted, filter, counting).await });
         let (mut page, total) = futures::try_join!(page, total)?;
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let more = page.len() > size;

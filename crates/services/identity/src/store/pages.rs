@@ -23,7 +23,7 @@ pub(super) fn options(sort: Document, number: u32, size: u32) -> FindOptions {
 }
 
 impl Store {
-    /// The documents of a page, and how many match in all.
+    /// The documents of a page, and how many match in all, as far as is counted.
     pub(super) async fn page<T>(
         &self,
         what: &'static str,
@@ -42,11 +42,7 @@ impl Store {
             collection.find(filter).with_options(options).await?.try_collect::<Vec<T>>().await
         });
         let total = self.mongo.run(what, async move {
-            if same.is_empty() {
-                // All there are: the collection knows, and nothing is read.
-                return counted.estimated_document_count().await;
-            }
-            counted.count_documents(same).with_options(count).await
+            shop_mongo::count(&counted, same, count).await
         });
         futures::try_join!(page, total)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use shop_mongo::options::FindOptions;
+use shop_mongo::options::{CountOptions, FindOptions};
 use shop_mongo::{Collection, Error};
 use shop_types::{OrderId, UserId};
 
@@ -84,16 +84,17 @@ impl Store {
             orders.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await
         });
         let total = self.mongo.run("count orders", async move {
-            if count_filter.is_empty() {
-                // All there are: the collection knows, and nothing is read.
-                return counted.estimated_document_count().await;
-            }
-            counted.count_documents(count_filter).max_time(LONGEST_LIST).await
+            shop_mongo::count(&counted, count_filter, within_longest()).await
         });
         let (page, total) = futures::try_join!(page, total)?;
         let read = |stored: OrderDocument| stored.try_into().map_err(|error| Error::corrupt("list orders", error));
         Ok((page.into_iter().map(read).collect::<Result<_, _>>()?, total))
     }
+}
+
+/// The options of a count.
+pub(super) fn within_longest() -> CountOptions {
+    CountOptions::builder().max_time(LONGEST_LIST).build()
 }
 
 /// A page of a list, newest first.

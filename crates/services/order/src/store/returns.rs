@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use shop_mongo::{Collection, Document, Error, IndexModel, Setup, UpdateOp, options::IndexOptions};
 
 use super::documents::{GuestDocument, Unreadable, owner_fields, read_owner};
-use super::queries::{LONGEST_LIST, newest_first};
+use super::queries::{newest_first, within_longest};
 use super::{RETURNS, Store, Viewer};
 use crate::domain::{Return, ReturnId, ReturnReason, ReturnState};
 
@@ -76,10 +76,7 @@ impl Store {
             .mongo
             .run(WHAT, async move { returns.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await });
         let total = self.mongo.run("count returns", async move {
-            if count_filter.is_empty() {
-                return counted.estimated_document_count().await;
-            }
-            counted.count_documents(count_filter).max_time(LONGEST_LIST).await
+            shop_mongo::count(&counted, count_filter, within_longest()).await
         });
         let (page, total) = futures::try_join!(page, total)?;
         let read = |stored: ReturnDocument| stored.try_into().map_err(|error| Error::corrupt(WHAT, error));

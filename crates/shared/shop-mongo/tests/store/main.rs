@@ -5,6 +5,7 @@
 
 mod check;
 mod claim;
+mod count;
 mod database;
 mod failover;
 mod files;
