@@ -237,15 +237,20 @@ fn other_hosts() -> String {
     )
 }
 
-/// What NGINX itself cannot read (400), and what is too long for it (414, and its own 494), before it knows of any location.
-/// A path and not a name, since a request of which no path is known cannot be sent to a name.
+/// What NGINX itself cannot read (400, of an unknown encoding 501, of an unknown version 505), and what is too long for it
+/// (414, and its own 494), before it knows of any location. A path and not a name, since a request of which no path is known
+/// cannot be sent to a name.
 fn unreadable() -> String {
     format!(
         r"
-        error_page 400 414 494 = {UNREADABLE_PATH};
+        error_page 400 414 494 501 505 = {UNREADABLE_PATH};
 
         location = {UNREADABLE_PATH} {{
             internal;
+            error_page 404 = @nothing;
+{}        }}
+
+        location @nothing {{
 {}        }}
 ",
         error(
@@ -253,13 +258,20 @@ fn unreadable() -> String {
             "bad_request",
             "The request cannot be read: a header is malformed, or the path or a header is too long"
         ),
+        error(404, "not_found", "There is nothing here"),
     )
 }
 
+/// An answer with the body and the headers that services give theirs. Only here: what a service answers has them already.
 fn error(status: u16, code: &str, message: &str) -> String {
     format!(
         r#"            default_type application/json;
             add_header X-Request-Id $shop_request_id always;
+            add_header Strict-Transport-Security "max-age=31536000" always;
+            add_header X-Content-Type-Options nosniff always;
+            add_header Referrer-Policy no-referrer always;
+            add_header Content-Security-Policy "default-src 'none'; frame-ancestors 'none'" always;
+            add_header Cache-Control no-store always;
             return {status} '{{"error":"{message}","code":"{code}","status":{status},"timestamp":"$time_iso8601","requestId":"$shop_json_request_id","details":[]}}';
 "#
     )

@@ -67,6 +67,15 @@ fn localised(text: &str, folder: &TempDir, listen: SocketAddr, service: SocketAd
     text
 }
 
+/// What services send with every answer, and NGINX with its own.
+const PROTECTION: [(&str, &str); 5] = [
+    ("strict-transport-security", "max-age=31536000"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cache-control", "no-store"),
+];
+
 /// Headers of a level are dropped by those of a deeper one.
 const HEADERS: &str = "proxy_set_header Host $http_host; proxy_set_header Connection \"\"; \
                        proxy_set_header X-Request-Id $shop_request_id; \
@@ -134,6 +143,10 @@ fn sent_to(body: &str) -> &str {
 
 async fn json(answer: reqwest::Response) -> Value {
     assert_eq!(answer.headers()["content-type"], "application/json");
+    for (name, value) in PROTECTION {
+        let sent: Vec<_> = answer.headers().get_all(name).iter().collect();
+        assert_eq!(sent, [value], "{name}");
+    }
     serde_json::from_str(&answer.text().await.unwrap()).unwrap()
 }
 
@@ -238,6 +251,9 @@ async fn an_error_of_a_service_is_passed_on_as_it_is() {
     let nginx = start("{}", &settings(), service, pods).await;
     let answer = get(&nginx, "/api/v1/products").await.unwrap();
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+    for (name, _) in PROTECTION {
+        assert!(!answer.headers().contains_key(name), "{name} is for the service to send");
+    }
     assert!(answer.text().await.unwrap().starts_with("service\n"));
 }
 
@@ -277,6 +293,8 @@ async fn what_nginx_cannot_read_gets_the_shops_own_error_body() {
         format!("GET /{long} HTTP/1.1\r\nHost: shop\r\n\r\n"),
         format!("GET / HTTP/1.1\r\nHost: shop\r\nX-Long: {long}\r\n\r\n"),
         "POST /api/v1/carts HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n".to_owned(),
+        "POST /api/v1/carts HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: nonsense\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\nHost: shop\r\n\r\n".to_owned(),
     ];
     for spec in ["{}", "ingress: {host: shop.example}"] {
         let nginx = start(spec, &settings(), service, service).await;
@@ -285,11 +303,18 @@ async fn what_nginx_cannot_read_gets_the_shops_own_error_body() {
             let first: String = request.chars().take(60).collect();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{first}: {answer}"));
             assert!(head.starts_with("HTTP/1.1 400 "), "{first}: {head}");
+            for (name, value) in PROTECTION {
+                let line = format!("{name}: {value}");
+                assert_eq!(head.lines().filter(|sent| sent.eq_ignore_ascii_case(&line)).count(), 1, "{first}: {line}");
+            }
             let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{first}: {error}: {body}"));
             assert_eq!((&body["code"], &body["status"]), (&"bad_request".into(), &400.into()), "{first}");
         }
-        assert_eq!(get(&nginx, "/nginx-unreadable").await.unwrap().status(), StatusCode::NOT_FOUND);
     }
+    let nginx = start("{}", &settings(), service, service).await;
+    let answer = get(&nginx, "/nginx-unreadable").await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    assert_eq!(json(answer).await["code"], "not_found");
 }
 
 /// What is answered to bytes.
