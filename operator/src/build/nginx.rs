@@ -28,7 +28,7 @@ pub(super) fn nginx(plan: &Plan, nginx: &NginxPlan) -> Part {
         args: Vec::new(),
         settings: None,
         env: Vec::new(),
-        ports: vec![("http", nginx_config::PORT)],
+        ports: vec![("http", nginx_config::PORT), ("status", nginx_config::STATUS_PORT)],
         probes: Some(Probes::Path("http", nginx_config::HEALTH_PATH)),
         files: vec![
             Files { name: "config", folder: CONFIG_FOLDER, source: Source::ConfigMap(name.clone()) },

@@ -11,6 +11,13 @@ use crate::plan::{ClusterDns, NginxPlan, Plan};
 
 /// The port NGINX listens on.
 pub(super) const PORT: u16 = 8080;
+/// The port of NGINX' own numbers; no Service leads to it.
+pub(super) const STATUS_PORT: u16 = 8081;
+/// Its own numbers: connections and requests.
+const STATUS_PATH: &str = "/nginx_status";
+/// Who may read them: this machine, private networks (RFC 1918, RFC 4193) and those of carriers and clusters (RFC 6598).
+const NEAR: [&str; 7] =
+    ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
 /// Answered by NGINX itself, for the kubelet.
 pub(super) const HEALTH_PATH: &str = "/nginx-health";
 /// Where requests go that NGINX cannot read; nobody else can ask for it.
@@ -29,6 +36,7 @@ pub(super) fn text(plan: &Plan, nginx: &NginxPlan) -> String {
             text.push_str(&server(plan, nginx, "", host));
         }
     }
+    text.push_str(&status());
     text.push_str("}\n");
     text
 }
@@ -237,6 +245,37 @@ fn other_hosts() -> String {
     )
 }
 
+/// What NGINX counts, for who looks after it; everything else does not exist there, nor does that for others.
+fn status() -> String {
+    let allowed = NEAR.map(|network| format!("            allow {network};\n")).concat();
+    format!(
+        r#"
+    server {{
+        listen {STATUS_PORT} default_server;
+        server_name _;
+        access_log off;
+        error_page 403 405 = @nothing;
+{}
+        location = {STATUS_PATH} {{
+            stub_status;
+            default_type text/plain;
+            add_header Cache-Control no-store always;
+{allowed}            deny all;
+        }}
+
+        location / {{
+{}        }}
+    }}
+"#,
+        unreadable(),
+        nothing(),
+    )
+}
+
+fn nothing() -> String {
+    error(404, "not_found", "There is nothing here")
+}
+
 /// What NGINX itself cannot read (400, of an unknown encoding 501, of an unknown version 505), and what is too long for it
 /// (414, and its own 494), before it knows of any location. A path and not a name, since a request of which no path is known
 /// cannot be sent to a name.
@@ -258,7 +297,7 @@ fn unreadable() -> String {
             "bad_request",
             "The request cannot be read: a header is malformed, or the path or a header is too long"
         ),
-        error(404, "not_found", "There is nothing here"),
+        nothing(),
     )
 }
 

@@ -1,5 +1,7 @@
 //! The configuration of the bundled NGINX, tried with the real NGINX before stand-ins of the services.
 
+mod status;
+
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -26,6 +28,7 @@ fn text(spec: &str, settings: &Settings) -> String {
 struct Nginx {
     child: Child,
     address: SocketAddr,
+    status: SocketAddr,
     _folder: TempDir,
 }
 
@@ -44,12 +47,19 @@ fn nginx(folder: &TempDir, text: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// The same configuration with addresses of this machine.
-fn localised(text: &str, folder: &TempDir, listen: SocketAddr, service: SocketAddr, pods: SocketAddr) -> String {
+/// The same configuration with addresses of this machine; it listens at two of them.
+fn localised(
+    text: &str,
+    folder: &TempDir,
+    [listen, status]: [SocketAddr; 2],
+    service: SocketAddr,
+    pods: SocketAddr,
+) -> String {
     let mut text = text
         .replace("/tmp/", &format!("{}/", folder.path().display()))
         .replace("/dev/stdout", &folder.path().join("access.log").display().to_string())
         .replace("listen 8080", &format!("listen {listen}"))
+        .replace("listen 8081", &format!("listen {status}"))
         .replace("http://$shop_pods:8080", &format!("http://$shop_pods:{}", pods.port()));
     for (service_name, n) in shop_config::SERVICES.iter().map(|service| service.name).zip(1..) {
         text = text
@@ -87,13 +97,13 @@ fn free_address() -> SocketAddr {
 
 async fn start(spec: &str, settings: &Settings, service: SocketAddr, pods: SocketAddr) -> Nginx {
     let folder = tempfile::tempdir().unwrap();
-    let address = free_address();
-    let text = localised(&text(spec, settings), &folder, address, service, pods);
+    let (address, status) = (free_address(), free_address());
+    let text = localised(&text(spec, settings), &folder, [address, status], service, pods);
     let child = nginx(&folder, &text, &["-g", "daemon off; master_process off;"])
         .stderr(Stdio::inherit())
         .spawn()
         .expect("no nginx on PATH: run `make deps`");
-    let nginx = Nginx { child, address, _folder: folder };
+    let nginx = Nginx { child, address, status, _folder: folder };
     for _ in 0..100 {
         if get(&nginx, "/nginx-health").await.is_ok_and(|answer| answer.status() == StatusCode::OK) {
             return nginx;
@@ -160,7 +170,7 @@ fn nginx_takes_every_form_of_its_configuration() {
         ("{}", Settings { dns: Some(v6), ..settings() }),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let (listen, service) = (free_address(), free_address());
+        let (listen, service) = ([free_address(), free_address()], free_address());
         let text = localised(&text(spec, &settings), &folder, listen, service, service);
         let output = nginx(&folder, &text, &["-t"]).output().expect("no nginx on PATH: run `make deps`");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -15,6 +15,9 @@ use super::network::Network;
 use super::process::{Process, Program};
 use super::wait_for_http;
 
+/// Where it tells its own numbers.
+const STATUS_PORT: u16 = 8081;
+
 const SHOP: &str = r"
 apiVersion: shopmesh.dev/v1alpha1
 kind: Shop
@@ -51,12 +54,15 @@ pub(crate) async fn start(network: &mut Network, folder: &Path, logs: &Path) -> 
 fn write_configuration(temporary: &Path) -> anyhow::Result<PathBuf> {
     let text = configuration()?;
     // In a pod it has all addresses, and a /tmp, to itself.
-    let (listen, own) = (format!("listen {NGINX_PORT}"), format!("listen {}:{NGINX_PORT}", Party::NGINX.address()));
+    let ports = [NGINX_PORT, STATUS_PORT];
     ensure!(
-        text.contains(&listen) && text.contains(" /tmp/"),
+        ports.iter().all(|port| text.contains(&format!("listen {port}"))) && text.contains(" /tmp/"),
         "the operator's configuration of NGINX has another form"
     );
-    let text = text.replace(&listen, &own).replace(" /tmp/", &format!(" {}/", temporary.display()));
+    let text = ports.iter().fold(text, |text, port| {
+        text.replace(&format!("listen {port}"), &format!("listen {}:{port}", Party::NGINX.address()))
+    });
+    let text = text.replace(" /tmp/", &format!(" {}/", temporary.display()));
     let file = temporary.join("nginx.conf");
     std::fs::write(&file, text).context("failed to write the configuration of NGINX")?;
     Ok(file)
