@@ -1,5 +1,7 @@
 //! Wrong passwords: how many of an address are looked at, counted with a real Redis.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -14,13 +16,29 @@ async fn try_login(pod: &TestShop, path: &str, email: &str, password: &str) -> R
     request(pod, Method::POST, path).json(&json!({ "email": email, "password": password })).send().await.unwrap()
 }
 
-/// How often the pods asked Redis in vain, and counted alone then, on a busy machine.
+/// How often the pods asked Redis in vain.
 async fn late(pods: &[&TestShop]) -> u64 {
     let mut late = 0;
     for pod in pods {
-        late += counted(pod, "redis_errors_total", "lease_take").await;
+        late += counted(pod, "redis_errors_total", "lease_").await;
     }
     late
+}
+
+/// What the first try finds in which Redis was never late; each has a number for addresses of its own. On a busy machine it may
+/// be, and a pod counts alone then, for a second.
+async fn in_time<T>(pods: &[&TestShop], find: impl AsyncFn(usize) -> T) -> T {
+    for number in 0..20 {
+        let before = late(pods).await;
+        if before > 0 {
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+        }
+        let found = find(number).await;
+        if late(pods).await == before {
+            return found;
+        }
+    }
+    panic!("Redis was late in every try");
 }
 
 /// Gets the password of an address wrong until nobody looks any more; how often somebody did.
@@ -55,17 +73,32 @@ async fn an_address_has_ten_misses_over_all_pods_with_and_without_an_account() {
     let here = identity().await;
     let there = another_pod(here.config()).await;
     let pods = [&here, &there];
-    let ada = register(&here, "ada@example.org").await;
     register(&here, "bob@example.org").await;
-    let mut refusals = Vec::new();
-    for email in ["ada@example.org", "nobody@example.org"] {
-        let looked = exhaust(&pods, email).await;
-        assert!(looked == 10 || late(&pods).await > 0, "{email}: {looked}");
-        let hashed = counted(&here, "password_hashes_total", "compare").await;
-        for (path, password) in [(LOGIN, PASSWORD), (LOGIN, WRONG), ("/auth/login", PASSWORD)] {
-            refusals.push(must_wait(try_login(&here, path, &email.to_uppercase(), password).await).await);
+
+    let (ada, found) = in_time(&pods, async |number| {
+        let ada = register(&here, &format!("ada-{number}@example.org")).await;
+        let mut found = Vec::new();
+        for name in ["ada", "nobody"] {
+            let email = format!("{name}-{number}@example.org");
+            let looked = exhaust(&pods, &email).await;
+            let before = counted(&here, "password_hashes_total", "compare").await;
+            let mut refused = Vec::new();
+            for (path, password) in [(LOGIN, PASSWORD), (LOGIN, WRONG), ("/auth/login", PASSWORD)] {
+                refused.push(try_login(&here, path, &email.to_uppercase(), password).await);
+            }
+            let hashed = counted(&here, "password_hashes_total", "compare").await - before;
+            found.push((looked, hashed, refused));
         }
-        assert_eq!(counted(&here, "password_hashes_total", "compare").await, hashed, "nobody looks at it");
+        (ada, found)
+    })
+    .await;
+
+    let mut refusals = Vec::new();
+    for (looked, hashed, refused) in found {
+        assert_eq!((looked, hashed), (10, 0), "nobody looks at what comes then");
+        for answer in refused {
+            refusals.push(must_wait(answer).await);
+        }
     }
     assert!(refusals.iter().all(|refusal| *refusal == refusals[0]), "{refusals:?}");
     assert_eq!(login(&there, "bob@example.org", PASSWORD).await.status, 200, "others have their own");
@@ -78,20 +111,24 @@ async fn an_address_has_ten_misses_over_all_pods_with_and_without_an_account() {
 #[tokio::test]
 async fn right_passwords_take_no_miss() {
     let shop = identity().await;
-    register(&shop, "ada@example.org").await;
-    for _ in 0..12 {
-        assert_eq!(login(&shop, "ada@example.org", PASSWORD).await.status, 200);
-    }
-    let at_once = join_all((0..15).map(|_| login(&shop, "ada@example.org", PASSWORD))).await;
-    assert!(at_once.iter().all(|answer| answer.status == 200), "they wait for each other");
-    let looked = exhaust(&[&shop], "ada@example.org").await;
-    assert!(looked == 10 || late(&[&shop]).await > 0, "{looked}");
+    let (refused, looked) = in_time(&[&shop], async |number| {
+        let email = format!("ada-{number}@example.org");
+        register(&shop, &email).await;
+        let mut answers = Vec::new();
+        for _ in 0..12 {
+            answers.push(login(&shop, &email, PASSWORD).await);
+        }
+        // They wait for each other.
+        answers.extend(join_all((0..15).map(|_| login(&shop, &email, PASSWORD))).await);
+        (answers.iter().filter(|answer| answer.status != 200).count(), exhaust(&[&shop], &email).await)
+    })
+    .await;
+    assert_eq!((refused, looked), (0, 10));
 }
 
 #[tokio::test]
 async fn the_present_password_is_guessed_no_more_often_with_a_token() {
     let shop = identity().await;
-    let token = register(&shop, "ada@example.org").await.text("token");
     let calls = [
         (
             Method::PUT,
@@ -101,20 +138,30 @@ async fn the_present_password_is_guessed_no_more_often_with_a_token() {
         (Method::PUT, "/api/v1/me/email", json!({ "email": "eve@example.org", "password": "P" })),
         (Method::DELETE, "/api/v1/me", json!({ "password": "P" })),
     ];
-    let send = async |n: usize, password: &str| {
+    let send = async |token: &str, n: usize, password: &str| {
         let (method, path, body) = &calls[n % calls.len()];
         let body = serde_json::from_str::<Value>(&body.to_string().replace("\"P\"", &json!(password).to_string()));
-        let call = request(&shop, method.clone(), path).bearer_auth(&token).header("If-Match", "\"1\"");
+        let call = request(&shop, method.clone(), path).bearer_auth(token).header("If-Match", "\"1\"");
         call.json(&body.unwrap()).send().await.unwrap()
     };
-    let mut looked = 0;
-    while send(looked, WRONG).await.status() == 403 {
-        looked += 1;
+    let (token, looked, refused) = in_time(&[&shop], async |number| {
+        let email = format!("ada-{number}@example.org");
+        let token = register(&shop, &email).await.text("token");
+        let mut looked = 0;
+        while send(&token, looked, WRONG).await.status() == 403 {
+            looked += 1;
+        }
+        let mut refused = Vec::new();
+        for n in 0..calls.len() {
+            refused.push(send(&token, n, PASSWORD).await);
+        }
+        refused.push(try_login(&shop, LOGIN, &email, PASSWORD).await);
+        (token, looked, refused)
+    })
+    .await;
+    assert_eq!(looked, 10);
+    for answer in refused {
+        must_wait(answer).await;
     }
-    assert!(looked == 10 || late(&[&shop]).await > 0, "{looked}");
-    for n in 0..calls.len() {
-        must_wait(send(n, PASSWORD).await).await;
-    }
-    must_wait(try_login(&shop, LOGIN, "ada@example.org", PASSWORD).await).await;
     assert_eq!(me(&shop, &token).await.body["version"], 1, "nothing has changed");
 }

@@ -1,5 +1,6 @@
 //! What hashing promises: the parameters, the bound, and that nobody's hash costs the same.
 
+use futures::FutureExt as _;
 use futures::future::join_all;
 
 use super::*;
@@ -44,9 +45,27 @@ async fn a_stored_text_that_is_no_hash_is_an_error_and_not_a_wrong_password() {
 #[tokio::test]
 async fn whoever_finds_the_queue_full_is_refused_at_once_and_the_others_are_served() {
     let hashing = hashing(1);
-    let crowd = join_all((0..QUEUE + 11).map(|_| hashing.hash(password("correct horse")))).await;
-    let refused = crowd.iter().filter(|result| matches!(result, Err(Error::Busy))).count();
-    assert_eq!((refused, crowd.iter().filter(|result| result.is_ok()).count()), (10, QUEUE + 1));
+    // The one core is taken until all have asked.
+    let core = Arc::clone(&hashing.cores).acquire_owned().await.unwrap();
+    let asked = Instant::now();
+    let (mut refused, mut waiting) = (0, Vec::new());
+    for _ in 0..QUEUE + 11 {
+        let mut one = Box::pin(hashing.hash(password("correct horse")));
+        match (&mut one).now_or_never() {
+            Some(Err(Error::Busy)) => refused += 1,
+            Some(other) => panic!("{:?}", other.map(drop)),
+            None => waiting.push(one.map(|result| (result, asked.elapsed()))),
+        }
+    }
+    assert_eq!((refused, waiting.len()), (10, QUEUE + 1));
+    drop(core);
+
+    // On a busy machine the last of them may lose patience.
+    let served = join_all(waiting).await;
+    let is_fine = |(result, after): &(Result<Hash, Error>, Duration)| {
+        result.is_ok() || (matches!(result, Err(Error::Busy)) && *after >= PATIENCE)
+    };
+    assert!(served[0].0.is_ok() && served.iter().all(is_fine), "{served:?}");
     assert!(hashing.hash(password("correct horse")).await.is_ok(), "the places are free again");
 }
 
@@ -54,10 +73,9 @@ async fn whoever_finds_the_queue_full_is_refused_at_once_and_the_others_are_serv
 async fn a_caller_who_leaves_gives_its_place_back() {
     let hashing = hashing(1);
     for _ in 0..3 {
-        let started = hashing.hash(password("correct horse"));
-        assert!(timeout(Duration::from_millis(1), started).await.is_err());
+        assert!(hashing.hash(password("correct horse")).now_or_never().is_none(), "it takes time");
     }
-    let all = timeout(PATIENCE, async {
+    let all = timeout(PATIENCE * 2, async {
         while hashing.room.available_permits() < QUEUE + 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
