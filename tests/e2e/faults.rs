@@ -103,7 +103,7 @@ async fn a_service_that_was_away_catches_up_with_orders_and_events() {
     let cancelled = ada.send(Method::POST, &format!("/api/v1/orders/{bought}/cancel"), None, None).await.unwrap();
     assert_eq!(cancelled.status, StatusCode::OK, "{cancelled:?}");
     ada.status(&bought, "cancelled").await;
-    let pending = ada.order(&cart, "tok_visa", "during").await;
+    let pending = ada.order_once(&cart, "tok_visa", "during").await;
     assert_eq!(pending.status, StatusCode::ACCEPTED, "written down, and driven on later: {pending:?}");
 
     operator.scale("shopmesh-operator", 1).await;

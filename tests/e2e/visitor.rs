@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+use tests::calls::asks_again;
 use tests::wait::until;
 
 use crate::cluster::Site;
@@ -135,8 +136,15 @@ impl Visitor {
         id
     }
 
-    /// Orders what is in a cart, paid by a card of the sandbox.
+    /// Orders what is in a cart, paid by a card of the sandbox. What takes longer than 3 s is answered 202, and asked for
+    /// again here, by its key, until there is the last word on it.
     pub(crate) async fn order(&self, cart: &str, card: &str, key: &str) -> Answer {
+        let send = || self.order_once(cart, card, key);
+        until("the order is answered", send, |answer| !asks_again(answer.status.as_u16(), &answer.body)).await
+    }
+
+    /// The same, sent once.
+    pub(crate) async fn order_once(&self, cart: &str, card: &str, key: &str) -> Answer {
         let order = json!({ "cartId": cart, "payment": { "method": card } });
         self.send(Method::POST, "/api/v1/orders", Some(key), Some(&order)).await.unwrap()
     }

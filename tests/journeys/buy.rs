@@ -43,7 +43,8 @@ async fn a_guest_buys_with_the_secret_of_the_cart() {
     let filled = send(&shop, guest, Method::POST, &format!("/api/v1/carts/{cart}/items"), None, Some(&item)).await;
     assert_eq!(filled.status, StatusCode::OK, "{filled:?}");
     let order = json!({ "cartId": cart, "payment": { "method": "tok_visa" } });
-    let placed = send(&shop, guest, Method::POST, "/api/v1/orders", Some("guest"), Some(&order)).await;
+    let place = || send(&shop, guest, Method::POST, "/api/v1/orders", Some("guest"), Some(&order));
+    let placed = until("the order is answered", place, |answer| !answer.asks_again()).await;
 
     assert_eq!(placed.status, StatusCode::CREATED, "{placed:?}");
     let path = format!("/api/v1/orders/{}", order_of(&placed));

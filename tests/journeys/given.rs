@@ -9,6 +9,7 @@ use shop_config::Config;
 use shop_service::Service;
 use shop_testkit::{Callers, Peers, TestShop};
 use tempfile::TempDir;
+use tests::calls::asks_again;
 use tests::wait::until;
 
 const PSP_KEY: &str = "key-of-the-journeys";
@@ -146,6 +147,13 @@ impl Shop {
     }
 }
 
+impl Answer {
+    /// Whether it is not the last word: the same request is to be sent again.
+    pub(crate) fn asks_again(&self) -> bool {
+        asks_again(self.status.as_u16(), &self.body)
+    }
+}
+
 impl Person<'_> {
     pub(crate) async fn send(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
         send(self.shop, ("authorization", &format!("Bearer {}", self.token)), method, path, key, body).await
@@ -161,8 +169,15 @@ impl Person<'_> {
         id
     }
 
-    /// Orders what is in a cart, paid by a card of the sandbox.
+    /// Orders what is in a cart, paid by a card of the sandbox. What takes longer than 3 s is answered 202, and asked for
+    /// again here, by its key, until there is the last word on it.
     pub(crate) async fn order(&self, cart: &str, card: &str, key: &str) -> Answer {
+        let send = || self.order_once(cart, card, key);
+        until("the order is answered", send, |answer| !answer.asks_again()).await
+    }
+
+    /// The same, sent once.
+    pub(crate) async fn order_once(&self, cart: &str, card: &str, key: &str) -> Answer {
         let order = json!({ "cartId": cart, "payment": { "method": card } });
         self.send(Method::POST, "/api/v1/orders", Some(key), Some(&order)).await
     }

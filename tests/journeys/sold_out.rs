@@ -44,7 +44,7 @@ async fn of_many_who_want_the_last_pieces_as_many_get_one_as_there_are() {
     let mut paid = 0;
     for (person, answer) in people.iter().zip(&answers) {
         match answer.status {
-            StatusCode::CREATED | StatusCode::ACCEPTED => {
+            StatusCode::CREATED => {
                 person.status(&order_of(answer), "paid").await;
                 paid += 1;
             }

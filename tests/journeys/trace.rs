@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shop_config::TelemetryConfig;
+use tests::calls::asks_again;
 use tests::wait::until;
 
 use crate::collector::Collector;
@@ -70,11 +71,15 @@ async fn an_order_is_one_trace_over_http_grpc_and_events() {
     let cart = ada.cart("mug", 1).await;
 
     let order = json!({ "cartId": cart, "payment": { "method": "tok_visa" } });
-    let request = shop.services.client().post(shop.services.url("/api/v1/orders")).bearer_auth(&ada.token);
-    let request = request.header("traceparent", format!("00-{TRACE:032x}-{CLIENT_SPAN:016x}-01"));
-    let placed = request.header("idempotency-key", "traced").json(&order).send().await.unwrap();
-    assert_eq!(placed.status(), StatusCode::CREATED);
-    let placed: Value = placed.json().await.unwrap();
+    let place = || async {
+        let request = shop.services.client().post(shop.services.url("/api/v1/orders")).bearer_auth(&ada.token);
+        let request = request.header("traceparent", format!("00-{TRACE:032x}-{CLIENT_SPAN:016x}-01"));
+        let placed = request.header("idempotency-key", "traced").json(&order).send().await.unwrap();
+        (placed.status(), placed.json::<Value>().await.unwrap())
+    };
+    let is_final = |(status, body): &(StatusCode, Value)| !asks_again(status.as_u16(), body);
+    let (status, placed) = until("the order is answered", place, is_final).await;
+    assert_eq!(status, StatusCode::CREATED, "{placed}");
     ada.status(placed["id"].as_str().unwrap(), "paid").await;
 
     let missing = |spans: &[Span]| -> Vec<&str> {

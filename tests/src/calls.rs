@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use self::runner::Runner;
+pub use self::runner::asks_again;
 use crate::wait::until;
 
 /// A call that a shop serves, as its OpenAPI document tells.

@@ -159,7 +159,8 @@ impl Runner {
 }
 
 /// Whether an answer is not the last word on a request: it is to be sent again, with its key.
-fn asks_again(status: u16, body: &Value) -> bool {
+#[must_use]
+pub fn asks_again(status: u16, body: &Value) -> bool {
     matches!(status, 202 | 503) || body["code"] == "request_in_progress"
 }
 
