@@ -249,7 +249,7 @@ fn other_hosts() -> String {
 fn status() -> String {
     let allowed = NEAR.map(|network| format!("            allow {network};\n")).concat();
     format!(
-        r#"
+        r"
     server {{
         listen {STATUS_PORT} default_server;
         server_name _;
@@ -266,7 +266,7 @@ fn status() -> String {
         location / {{
 {}        }}
     }}
-"#,
+",
         unreadable(),
         nothing(),
     )
