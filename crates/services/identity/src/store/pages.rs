@@ -41,9 +41,7 @@ impl Store {
         let page = self.mongo.run(what, async move {
             collection.find(filter).with_options(options).await?.try_collect::<Vec<T>>().await
         });
-        let total = self.mongo.run(what, async move {
-            shop_mongo::count(&counted, same, count).await
-        });
+        let total = self.mongo.run(what, async move { shop_mongo::count(&counted, same, count).await });
         futures::try_join!(page, total)
     }
 }

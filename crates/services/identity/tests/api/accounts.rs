@@ -21,7 +21,7 @@ async fn whoever_registers_is_a_customer_with_a_session() {
     assert_eq!(answer.body["expiresIn"], 600);
     let user = &answer.body["user"];
     let fields: Vec<_> = user.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(fields, ["id", "number", "email", "emailVerified", "name", "role", "version", "createdAt"]);
+    assert_eq!(fields, ["id", "number", "email", "emailVerified", "name", "role", "version", "createdAt", "updatedAt"]);
     assert_eq!(user["email"], "ada@example.org");
     assert_eq!(user["name"], "Ada Lovelace");
     assert_eq!((user["role"].as_str(), user["version"].as_i64()), (Some("customer"), Some(1)));

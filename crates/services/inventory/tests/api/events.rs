@@ -199,6 +199,9 @@ async fn every_change_of_what_can_be_sold_is_told_with_a_growing_version() {
     let mut told = Vec::new();
     for _ in 0..100 {
         for delivery in stream.read("test", "test", 10).await.unwrap().deliveries {
+            if delivery.topic.starts_with("staff.") {
+                continue; // That staff counted the shelf.
+            }
             let envelope: Envelope = serde_json::from_str(&delivery.json).unwrap();
             assert_eq!((delivery.topic.as_str(), envelope.aggregate.as_str()), ("stock.changed", "mug"));
             let Event::StockChanged(fact) = envelope.event else { panic!("{}", delivery.json) };

@@ -83,9 +83,9 @@ impl Store {
         let page = self.mongo.run("list orders", async move {
             orders.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await
         });
-        let total = self.mongo.run("count orders", async move {
-            shop_mongo::count(&counted, count_filter, within_longest()).await
-        });
+        let total = self
+            .mongo
+            .run("count orders", async move { shop_mongo::count(&counted, count_filter, within_longest()).await });
         let (page, total) = futures::try_join!(page, total)?;
         let read = |stored: OrderDocument| stored.try_into().map_err(|error| Error::corrupt("list orders", error));
         Ok((page.into_iter().map(read).collect::<Result<_, _>>()?, total))

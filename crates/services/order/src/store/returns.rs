@@ -75,9 +75,9 @@ impl Store {
         let page = self
             .mongo
             .run(WHAT, async move { returns.find(filter).with_options(options).await?.try_collect::<Vec<_>>().await });
-        let total = self.mongo.run("count returns", async move {
-            shop_mongo::count(&counted, count_filter, within_longest()).await
-        });
+        let total = self
+            .mongo
+            .run("count returns", async move { shop_mongo::count(&counted, count_filter, within_longest()).await });
         let (page, total) = futures::try_join!(page, total)?;
         let read = |stored: ReturnDocument| stored.try_into().map_err(|error| Error::corrupt(WHAT, error));
         Ok((page.into_iter().map(read).collect::<Result<_, _>>()?, total))

@@ -1,7 +1,7 @@
 //! Writes of staff, admins and programs are written down before they happen, and everybody else's are not.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ const PRODUCT: &str = "/api/v1/products/00000000-0000-0000-0000-000000000001";
 /// Keeps in memory, or fails.
 #[derive(Debug, Default)]
 struct Trail {
-    kept: Mutex<Vec<StaffCall>>,
+    kept: tokio::sync::RwLock<Vec<StaffCall>>,
     loses_calls: AtomicBool,
     loses_answers: AtomicBool,
     hangs: AtomicBool,
@@ -34,13 +34,19 @@ impl Trail {
             if lost {
                 return Err(Unrecorded::new("db-7.internal is away"));
             }
-            self.kept.lock().unwrap().push(call);
+            self.kept.write().await.push(call);
             Ok(())
         })
     }
 
     fn kept(&self) -> Vec<StaffCall> {
-        self.kept.lock().unwrap().clone()
+        loop {
+            // Held for the moment of a push, on another thread.
+            if let Ok(kept) = self.kept.try_read() {
+                return kept.clone();
+            }
+            std::hint::spin_loop();
+        }
     }
 }
 
