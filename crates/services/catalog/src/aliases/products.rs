@@ -49,6 +49,7 @@ pub(crate) struct Narrowed {
     /// The name of a category, or its id; none when empty.
     category: Option<String>,
     /// So many products are left out, 10,000 at most; counts without `page`, or beside `page=1`.
+    #[param(maximum = 10_000)]
     offset: Option<u32>,
 }
 
@@ -83,6 +84,7 @@ fn gone(error: Error) -> Error {
 /// A page of products; of a category that is not there, an empty one.
 async fn page(app: &App, limits: Limits, asked: &Narrowed) -> Result<ProductsAlias, HttpError> {
     let (names, (number, size)) = (names(app).await?, limits.at_most(100));
+    asked.offset.map_or(Ok(0), domain::search::offset).map_err(Error::from)?;
     let place = match asked.offset {
         Some(offset) if number == 1 => Place::Beyond(offset),
         Some(_) | None => Place::Page(number),
@@ -246,7 +248,7 @@ pub(crate) async fn list_products(
 #[utoipa::path(tag = "catalog", params(
     Limits,
     ("category" = String, Path, description = "Name or id"),
-    ("offset" = Option<u32>, Query, description = "So many products are left out, 10,000 at most; counts without `page`, or beside `page=1`"),
+    ("offset" = Option<u32>, Query, maximum = 10_000, description = "So many products are left out, 10,000 at most; counts without `page`, or beside `page=1`"),
 ), responses(
     (status = 200, description = "A page of products; an empty one for a category that is not there", body = ProductsAlias),
 ))]

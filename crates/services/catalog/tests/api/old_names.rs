@@ -72,7 +72,7 @@ async fn an_offset_counts_products_and_an_empty_category_is_none() {
         let pagination = json!({ "page": page, "limit": 2, "total": 5, "pages": 3 });
         assert_eq!(list.body["pagination"], pagination, "{query}");
     }
-    for query in ["offset=-1", "offset=x", "offset=10001"] {
+    for query in ["offset=-1", "offset=x", "offset=10001", "offset=10001&page=2", "offset=10001&category=none"] {
         let refused = read(&shop, &format!("/products?{query}")).await;
         assert_eq!((refused.status, refused.field()), (422, "offset"), "{query}");
     }
