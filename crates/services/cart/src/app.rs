@@ -112,6 +112,8 @@ impl App {
 
     async fn open_for_user(&self, owner: Owner) -> Result<Opened, Error> {
         if let Some(present) = store::find_of(&self.mongo, &owner).await? {
+            // Whoever opened it may have ended before an older copy was removed.
+            self.stale([&owner]).remove().await;
             return Ok(Opened::Present(self.refreshed(present).await));
         }
         let fresh = self.fresh(owner).await?;

@@ -1,6 +1,6 @@
 //! Other services out: what the catalog sells, and for how much; how much of it there is; who has an account.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shop_mesh::convert::money_from_proto;
 use shop_mesh::{Channel, Mesh, PeerError};
@@ -11,6 +11,7 @@ use shop_proto::identity::find_user_request::User;
 use shop_proto::identity::identity_client::IdentityClient;
 use shop_proto::inventory::GetAvailableRequest;
 use shop_proto::inventory::inventory_client::InventoryClient;
+use shop_telemetry::context;
 use shop_types::id::UserKind;
 use shop_types::{ErrorKind, Named, ProductId, Sku, UserId};
 use tonic::Request;
@@ -138,7 +139,12 @@ impl Inventory {
     pub async fn available(&self, skus: &[Sku]) -> Result<Stock, Error> {
         let mut request = Request::new(GetAvailableRequest { skus: skus.iter().map(ToString::to_string).collect() });
         request.set_timeout(PATIENCE);
+        let asked = Instant::now();
         let reply = self.client.clone().get_available(request).await;
+        if reply.is_err() {
+            // Says nothing of how much this process can take on: nobody is to be refused for want of this answer.
+            context::waited(asked.elapsed());
+        }
         let reply = reply.map_err(|status| PeerError::from_status(INVENTORY, status))?;
         let mut stock: Stock = skus.iter().map(|sku| (sku.clone(), 0)).collect();
         for found in reply.into_inner().skus {

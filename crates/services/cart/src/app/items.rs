@@ -48,6 +48,8 @@ impl App {
             if !row.fits(&key.fingerprint) {
                 return Err(domain::Error::KeyReused.into());
             }
+            // Who did it may have ended before the copy was removed.
+            self.stale([&owner]).remove().await;
             return self.cart_as_shown(caller, cart).await;
         }
         let at = self.clock.now();

@@ -51,6 +51,8 @@ impl App {
             && let Some(row) = idempotency::find(&self.mongo, &key.id).await?
         {
             return if row.fits(&key.fingerprint) {
+                // Who did it may have ended before the copy was removed.
+                self.stale([&owner]).remove().await;
                 let found = store::find_of(&self.mongo, &owner).await?;
                 Ok(self.refreshed(found.ok_or(domain::Error::NoCart)?).await)
             } else {

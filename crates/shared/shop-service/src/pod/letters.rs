@@ -1,5 +1,7 @@
 //! Dead letters by gRPC: who may, which service's, and who did what. What becomes of a letter stands in shop-events.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use shop_events::{DeadLetter, DeadLetters, LetterError};
 use shop_http::Access;
@@ -7,6 +9,7 @@ use shop_http::error::status_of;
 use shop_proto::pod::{ListDeadLettersReply, ListDeadLettersRequest};
 use shop_telemetry::context;
 use shop_types::{CallId, Detail, ErrorKind, Role, ServiceError, StaffCall, UserId, audit};
+use tokio::time::timeout;
 use tonic::{Request, Status};
 
 use super::PodInfo;
@@ -14,6 +17,8 @@ use super::PodInfo;
 /// What admins call at edge.
 const RETRY: &str = "/api/v1/admin/dead-letters/{service}/{id}/retry";
 const DISCARD: &str = "/api/v1/admin/dead-letters/{service}/{id}";
+/// How long writing down how something ended may take of the two seconds that edge waits.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Letters of one page.
 const MOST_LETTERS: u32 = 100;
 
@@ -128,10 +133,14 @@ impl PodInfo {
             "{admin} asked for {action} of {id} in {service}: {outcome}"
         );
         let status = done.as_ref().map_or_else(|error| status_of(error.kind()), |()| StatusCode::NO_CONTENT);
-        if let Some(trail) = self.trails.get(service.as_str())
-            && let Err(error) = trail.answered(call.answered(status.as_u16())).await
-        {
-            tracing::warn!(%error, "Failed to write down how {action} of {id} in {service} ended");
+        if let Some(trail) = self.trails.get(service.as_str()) {
+            // What was done is answered as done, whatever becomes of this.
+            let failure = match timeout(PATIENCE, trail.answered(call.answered(status.as_u16()))).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(late) => late.to_string(),
+            };
+            tracing::warn!(failure, "Failed to write down how {action} of {id} in {service} ended: {failure}");
         }
     }
 
