@@ -6,8 +6,8 @@
 //! 2. The handler is asked in the ordinary way; it claims the event in the transaction of its effect.
 //! 3. The letter goes. When the handler failed, the letter stays and its mark is put back.
 //!
-//! One retry at a time: while another one is at work, at most [`AT_WORK`], a letter is not taken up. And a letter whose mark
-//! is back never goes: a handler that met the mark did nothing and called that done.
+//! One retry at a time, for [`AT_WORK`] at most. And a letter whose mark is back never goes: a handler that met the mark did
+//! nothing and called that done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -258,11 +258,10 @@ impl DeadLetters {
             async move {
                 let at_rest =
                     doc! { "$lte": [{ "$ifNull": ["$tried_at", DateTime::MIN] }, { "$subtract": ["$$NOW", at_work] }] };
+                let mut resting = this.clone();
+                resting.insert("$expr", at_rest);
                 // Written to, so that a letter that is discarded meanwhile is not tried.
-                let tried = UpdateOp::new(
-                    doc! { "_id": this.get_str("_id").unwrap_or_default(), "$expr": at_rest },
-                    doc! { "$currentDate": { "tried_at": true } },
-                );
+                let tried = UpdateOp::new(resting, doc! { "$currentDate": { "tried_at": true } });
                 if txn.update_many_ops(COLLECTION, vec![tried]).await?.matched > 0 {
                     inbox::take_up(txn, &group, event).await?;
                     return Ok(Taken::Up);
@@ -281,14 +280,12 @@ impl DeadLetters {
 
     async fn give_up(&self, id: &str, event: EventId, reason: &str, deliveries: i64) -> Result<(), LetterError> {
         let group = self.0.service.clone();
-        let (this, told) = (
-            doc! { "_id": id },
-            doc! {
-                "$set": { "reason": super::beginning(reason, super::MOST_REASON) },
-                "$inc": { "deliveries": deliveries },
-                "$unset": { "tried_at": "" },
-            },
-        );
+        let this = doc! { "_id": id };
+        let told = doc! {
+            "$set": { "reason": super::beginning(reason, super::MOST_REASON) },
+            "$inc": { "deliveries": deliveries },
+            "$unset": { "tried_at": "" },
+        };
         let giving_up = self.0.mongo.transact("give up dead letter again", move |txn| {
             let (group, told) = (group.clone(), UpdateOp::new(this.clone(), told.clone()));
             async move {
