@@ -167,7 +167,7 @@ async fn a_primary_that_steps_down_under_load_fails_nobody_and_nothing_happens_t
         let [taken, in_transactions, written, found] = counts.clone();
         let (pod, group) = (store.clone(), group.clone());
         running.spawn(async move {
-            again("a group", end, taken, || async { group.submit(Want::Take("mug", 1)).await.map(drop) }).await
+            again("a group", end, taken, || async { group.submit(Want::Take("mug", 1)).await.map(drop) }).await;
         });
         let other = pod.clone();
         running.spawn(async move { again("a transaction", end, in_transactions, || in_transaction(&other)).await });
