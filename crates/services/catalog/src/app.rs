@@ -5,6 +5,7 @@ mod categories;
 mod error;
 mod images;
 mod imports;
+mod named;
 mod present;
 mod products;
 mod variants;

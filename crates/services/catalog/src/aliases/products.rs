@@ -21,7 +21,7 @@ use super::body::{
 };
 use super::seen;
 use crate::app::{App, Error, ProductKey};
-use crate::domain::{self, Listing, NewProduct, Place, ProductChange, Search, Status, check_stock};
+use crate::domain::{self, Listing, NewProduct, Place, ProductChange, Search, Status};
 use crate::routes::categories::find_categories;
 use crate::routes::products::{find_product, find_products, key_of, represent};
 
@@ -119,23 +119,19 @@ async fn created(
     let claim = key.0.map(|key| Claim::new(subject, "create_product", &key, sent.fingerprint(request)));
     let NewProductAlias { name, description, price, category, stock, sku } = sent.into_inner();
     let price = money(&price, app.currency())?;
-    let category = match category {
-        Some(name) => Some(app.category_named(&name).await?),
-        None => None,
-    };
     let stock = Some(stock.unwrap_or(0));
     let new = NewProduct {
         name,
         slug: None,
         description,
-        category,
+        category: None,
         attributes: BTreeMap::new(),
         price,
         sku,
         variants: Vec::new(),
         stock,
     };
-    let listing = app.create_product(claim, new).await?;
+    let listing = app.create_product_in(category, claim, new).await?;
     Ok(shown(listing, &names(app).await?)?.with_stock(stock))
 }
 
@@ -147,29 +143,16 @@ async fn changed(
 ) -> Result<ProductAlias, HttpError> {
     let seen = seen(request)?;
     let ProductChangeAlias { name, description, price, category, stock } = sent.into_inner();
-    check_stock(stock).map_err(Error::from)?;
-    for_sale(app, id).await?;
     let price = price.map(|price| money(&price, app.currency())).transpose()?;
-    let category = match category {
-        Some(name) => Some(Some(app.category_named(&name).await?)),
-        None => None,
-    };
-    let change = ProductChange { name, description, category, attributes: None, price };
-    let listing = match seen {
-        Some(version) => app.change_product(id, version, change).await,
-        None => app.change_present_product(id, change).await,
-    };
-    let listing = listing.map_err(gone)?;
-    if let Some(quantity) = stock {
-        app.set_stock(&listing, quantity).await?;
-    }
+    let change = ProductChange { name, description, price, ..ProductChange::default() };
+    let listing = app.change_product_in(category, stock, id, seen, change).await.map_err(gone)?;
     Ok(shown(listing, &names(app).await?)?.with_stock(stock))
 }
 
 /// Creates a product.
 #[utoipa::path(tag = "catalog", request_body = NewProductAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The product", body = ProductAlias),
-    (status = 409, description = "SKU in use", body = ErrorBody),
+    (status = 409, description = "SKU in use, or orders hold more of it than the stock sent", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]
 #[post("")]
@@ -198,6 +181,7 @@ pub(crate) async fn get_bare(app: Data<App>, path: PathText<String>) -> Result<H
 #[utoipa::path(tag = "catalog", request_body = ProductChangeAlias, params(("id" = String, Path)), responses(
     (status = 200, description = "The product after the change", body = ProductAlias),
     (status = 404, description = "No such product, or it was deleted", body = ErrorBody),
+    (status = 409, description = "Orders hold more than the stock sent", body = ErrorBody),
 ))]
 #[put("/{id}")]
 pub(crate) async fn change_bare(
@@ -267,7 +251,7 @@ pub(crate) async fn list_of_category(
 /// Creates a product.
 #[utoipa::path(tag = "catalog", request_body = NewProductAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The product", body = WrittenProductAlias),
-    (status = 409, description = "SKU in use", body = ErrorBody),
+    (status = 409, description = "SKU in use, or orders hold more of it than the stock sent", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]
 #[post("")]
@@ -297,6 +281,7 @@ pub(crate) async fn get_product(app: Data<App>, path: PathText<String>) -> Resul
 #[utoipa::path(tag = "catalog", request_body = ProductChangeAlias, params(("id" = String, Path)), responses(
     (status = 200, description = "The product after the change", body = WrittenProductAlias),
     (status = 404, description = "No such product, or it was deleted", body = ErrorBody),
+    (status = 409, description = "Orders hold more than the stock sent", body = ErrorBody),
 ))]
 #[put("/{id}")]
 pub(crate) async fn change_product(

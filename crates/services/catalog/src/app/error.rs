@@ -34,6 +34,8 @@ pub(crate) enum Error {
     CategoryNameTaken,
     #[error("products or other categories are in this category")]
     CategoryInUse,
+    #[error("orders hold more pieces of this SKU than it is to have")]
+    StockHeld,
     #[error("the version sent is not the present one, which is {current}")]
     Stale { current: i64 },
     #[error("as many images as this process may are being sent")]
@@ -43,7 +45,16 @@ pub(crate) enum Error {
     #[error("the catalog's database did not do it")]
     Store(#[from] shop_mongo::Error),
     #[error("inventory did not do it")]
-    Peer(#[from] PeerError),
+    Peer(#[source] PeerError),
+}
+
+/// Inventory's code for fewer pieces than orders hold: the one thing that a caller may ask for and it must refuse.
+const BELOW_ZERO: &str = "stock_below_zero";
+
+impl From<PeerError> for Error {
+    fn from(error: PeerError) -> Self {
+        if error.kind == ErrorKind::Conflict && error.code == BELOW_ZERO { Self::StockHeld } else { Self::Peer(error) }
+    }
 }
 
 impl Error {
@@ -72,7 +83,8 @@ impl ServiceError for Error {
             | Self::SkuTaken
             | Self::SlugTaken
             | Self::CategoryNameTaken
-            | Self::CategoryInUse => ErrorKind::Conflict,
+            | Self::CategoryInUse
+            | Self::StockHeld => ErrorKind::Conflict,
             Self::NoSuchProduct
             | Self::NoSuchCategory
             | Self::NoSuchImport
@@ -84,7 +96,7 @@ impl ServiceError for Error {
             Self::Busy => ErrorKind::Unavailable,
             // A taken key that nobody has sorted out is our defect, not the caller's conflict.
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => ErrorKind::Unavailable,
-            // What inventory refuses of our own request is our defect, unless it is away.
+            // What else inventory refuses of our own request is our defect, unless it is away.
             Self::Peer(error) if error.kind == ErrorKind::Unavailable => ErrorKind::Unavailable,
             Self::Store(_) | Self::Peer(_) => ErrorKind::Internal,
         }
@@ -102,6 +114,7 @@ impl ServiceError for Error {
             Self::SlugTaken => "slug_taken",
             Self::CategoryNameTaken => "category_name_taken",
             Self::CategoryInUse => "category_in_use",
+            Self::StockHeld => BELOW_ZERO,
             Self::Stale { .. } => "version_conflict",
             Self::KeyReused => "idempotency_key_reused",
             Self::Busy => "unavailable",
@@ -141,6 +154,7 @@ impl ServiceError for Error {
             | Self::SlugTaken
             | Self::CategoryNameTaken
             | Self::CategoryInUse
+            | Self::StockHeld
             | Self::Stale { .. }
             | Self::Busy
             | Self::KeyReused

@@ -4,7 +4,7 @@
 use shop_types::{CategoryId, ProductId};
 
 use super::{App, Error, ProductKey};
-use crate::domain::{CategoryChange, Listing, NewCategory, Placed, ProductChange};
+use crate::domain::{CategoryChange, Listing, Placed, ProductChange};
 
 /// How often a change that was outrun is decided again.
 const TURNS: u32 = 5;
@@ -20,15 +20,6 @@ impl App {
             self.change_product(id, version, change.clone()).await
         })
         .await
-    }
-
-    /// Sets what is on hand of the default variant of a product (ruling 22).
-    ///
-    /// # Errors
-    /// [`Error::Peer`] when inventory is away.
-    pub(crate) async fn set_stock(&self, listing: &Listing, quantity: u32) -> Result<(), Error> {
-        let Some(default) = listing.product.default_variant() else { return Ok(()) };
-        Ok(self.inventory.set_on_hand(&default.sku, quantity, &self.clock.new_id().to_string()).await?)
     }
 
     /// Takes a product off sale at whichever version it is.
@@ -69,27 +60,6 @@ impl App {
             self.delete_category(id, version).await
         })
         .await
-    }
-
-    /// The category of a name, or a new root with it.
-    ///
-    /// # Errors
-    /// As [`App::create_category`], but for a name in use.
-    pub(crate) async fn category_named(&self, name: &str) -> Result<CategoryId, Error> {
-        if let Some(found) = self.find_named(name).await? {
-            return Ok(found);
-        }
-        let new = NewCategory { name: name.to_owned(), description: None, parent: None };
-        match self.create_category(None, new).await {
-            Ok(made) => Ok(made.category.id),
-            // Somebody else was faster.
-            Err(Error::CategoryNameTaken) => self.find_named(name).await?.ok_or(Error::CategoryNameTaken),
-            Err(other) => Err(other),
-        }
-    }
-
-    async fn find_named(&self, name: &str) -> Result<Option<CategoryId>, Error> {
-        Ok(self.store.category_named(name.trim()).await?)
     }
 }
 

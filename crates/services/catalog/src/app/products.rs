@@ -17,7 +17,7 @@ pub(crate) enum ProductKey {
 }
 
 /// How far an earlier request with the same key has come.
-enum Earlier {
+pub(super) enum Earlier {
     /// There was none, or there is no key.
     None,
     /// It wrote the product, which may still wait for its stock.
@@ -32,36 +32,30 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Domain`] for a broken rule, [`Error::SkuTaken`] and [`Error::SlugTaken`] for names in use,
-    /// [`Error::KeyReused`], [`Error::Peer`] when inventory is away.
+    /// [`Error::KeyReused`], [`Error::StockHeld`], [`Error::Peer`] when inventory is away.
     pub(crate) async fn create_product(&self, claim: Option<Claim>, new: NewProduct) -> Result<Listing, Error> {
+        let earlier = self.earlier(claim.as_ref()).await?;
+        self.create_after(earlier, claim, new).await
+    }
+
+    /// Creates a product, or completes what an earlier request with the same key has begun.
+    pub(super) async fn create_after(
+        &self,
+        earlier: Earlier,
+        claim: Option<Claim>,
+        new: NewProduct,
+    ) -> Result<Listing, Error> {
         let (stock, has_key) = (new.stock, claim.is_some());
-        let (id, unwritten) = match self.earlier(claim.as_ref()).await? {
-            Earlier::None => (ProductId::from_uuid(self.clock.new_id()), claim.clone()),
-            Earlier::Made(listing) => return self.complete(*listing, stock).await,
-            Earlier::Expired(id) => (id, None),
-        };
-        let product = Product::create(id, new, self.currency, self.now())?;
-        // A draft is in no answer.
-        let stale = self.stale_products((product.status != Status::Draft).then_some(&product));
-        let inserted = self.store.insert_product(product, unwritten).await?;
-        stale.forget().await;
-        let listing = match inserted {
-            Inserted::Done(listing) => listing,
-            Inserted::SkuTaken => return Err(Error::SkuTaken),
-            Inserted::NameTaken => return Err(Error::SlugTaken),
-            Inserted::NoCategory => return Err(Error::unknown_category("categoryId")),
-            Inserted::Refused(broken) => return Err(broken.into()),
-            Inserted::KeyTaken => match self.earlier(claim.as_ref()).await? {
-                Earlier::Made(listing) => *listing,
-                // Gone again between the two: the next attempt sees clearly.
-                Earlier::None | Earlier::Expired(_) => {
-                    return Err(shop_mongo::Error::Conflict { what: "insert product" }.into());
-                }
-            },
-        };
+        let listing = self.written(earlier, claim, new).await?;
+        let id = listing.product.id;
         let completed = self.complete(listing, stock).await;
-        if completed.is_err() && !has_key {
-            // Without a key nobody can complete it later: take the draft back, so that its SKU and slug are free again.
+        let is_final = match &completed {
+            Ok(_) => false,
+            // Without a key nobody can complete it later.
+            Err(error) => !has_key || matches!(error, Error::StockHeld),
+        };
+        if is_final {
+            // Take the draft back, so that its SKU and slug are free again.
             if let Err(error) = self.store.delete_draft(id).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Left a draft to its expiry");
             }
@@ -69,7 +63,36 @@ impl App {
         completed
     }
 
-    async fn earlier(&self, claim: Option<&Claim>) -> Result<Earlier, Error> {
+    /// The product that this or an earlier request with the same key has written, which may wait for its stock.
+    async fn written(&self, earlier: Earlier, claim: Option<Claim>, new: NewProduct) -> Result<Listing, Error> {
+        let (id, unwritten) = match earlier {
+            Earlier::None => (ProductId::from_uuid(self.clock.new_id()), claim.clone()),
+            Earlier::Made(listing) => return Ok(*listing),
+            Earlier::Expired(id) => (id, None),
+        };
+        let product = Product::create(id, new, self.currency, self.now())?;
+        // A draft is in no answer.
+        let stale = self.stale_products((product.status != Status::Draft).then_some(&product));
+        let inserted = self.store.insert_product(product, unwritten).await?;
+        stale.forget().await;
+        match inserted {
+            Inserted::Done(listing) => Ok(listing),
+            Inserted::SkuTaken => Err(Error::SkuTaken),
+            Inserted::NameTaken => Err(Error::SlugTaken),
+            Inserted::NoCategory => Err(Error::unknown_category("categoryId")),
+            Inserted::Refused(broken) => Err(broken.into()),
+            Inserted::KeyTaken => match self.earlier(claim.as_ref()).await? {
+                Earlier::Made(listing) => Ok(*listing),
+                // Gone again between the two: the next attempt sees clearly.
+                Earlier::None | Earlier::Expired(_) => {
+                    Err(shop_mongo::Error::Conflict { what: "insert product" }.into())
+                }
+            },
+        }
+    }
+
+    /// How far an earlier request with this key has come.
+    pub(super) async fn earlier(&self, claim: Option<&Claim>) -> Result<Earlier, Error> {
         let Some(claim) = claim else { return Ok(Earlier::None) };
         let Some(id) = self.claimed(claim).await? else { return Ok(Earlier::None) };
         // Only drafts are ever deleted.

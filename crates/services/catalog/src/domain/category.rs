@@ -73,7 +73,7 @@ impl Category {
     pub(crate) fn create(id: CategoryId, new: &NewCategory, now: Timestamp) -> Result<Self, Error> {
         Ok(Self {
             id,
-            name: text("name", &new.name, 1..=100, Lines::One, NAME)?,
+            name: check_name("name", &new.name)?,
             description: description(new.description.as_deref())?,
             parent: new.parent,
             version: 1,
@@ -86,7 +86,7 @@ impl Category {
     pub(crate) fn change(mut self, change: CategoryChange, tree: &Tree, now: Timestamp) -> Result<Self, Error> {
         let CategoryChange { name, description: new_description, parent } = change;
         if let Some(name) = name {
-            self.name = text("name", &name, 1..=100, Lines::One, NAME)?;
+            self.name = check_name("name", &name)?;
         }
         if new_description.is_some() {
             self.description = description(new_description.as_deref())?;
@@ -99,6 +99,14 @@ impl Category {
         self.updated_at = now;
         Ok(self)
     }
+}
+
+/// The name of a category, without spaces around it. `field` is where it stands in the request.
+///
+/// # Errors
+/// [`Error::Invalid`] unless it is 1 to 100 characters on one line.
+pub(crate) fn check_name(field: &str, name: &str) -> Result<String, Error> {
+    text(field, name, 1..=100, Lines::One, NAME)
 }
 
 fn description(value: Option<&str>) -> Result<String, Error> {

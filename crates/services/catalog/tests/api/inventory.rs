@@ -1,4 +1,4 @@
-//! A stand-in for the inventory service: it writes down what it is asked, and can be away.
+//! A stand-in for the inventory service: it writes down what it is asked, can be away, and can have orders that hold pieces.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use shop_proto::inventory::{
     CommitReply, CommitRequest, GetAvailableReply, GetAvailableRequest, ReleaseReply, ReleaseRequest, ReserveReply,
     ReserveRequest, SetOnHandReply, SetOnHandRequest,
 };
+use shop_types::{ErrorKind, ServiceError};
 use tokio::sync::Mutex;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -18,6 +19,7 @@ pub(crate) struct FakeInventory(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     away: bool,
+    held: u32,
     calls: Vec<SetOnHandRequest>,
 }
 
@@ -32,10 +34,30 @@ impl FakeInventory {
         self.0.lock().await.away = away;
     }
 
-    /// What it was asked to set while it was there: SKU, pieces, key.
+    /// Lets orders hold so many pieces of every SKU: fewer are refused.
+    pub(crate) async fn hold(&self, pieces: u32) {
+        self.0.lock().await.held = pieces;
+    }
+
+    /// What it was asked to set and has set: SKU, pieces, key.
     pub(crate) async fn calls(&self) -> Vec<(String, u32, String)> {
         let calls = &self.0.lock().await.calls;
         calls.iter().map(|call| (call.sku.clone(), call.quantity, call.key.clone())).collect()
+    }
+}
+
+/// What inventory says to fewer pieces than orders hold.
+#[derive(Debug, thiserror::Error)]
+#[error("there are not so many free pieces")]
+struct BelowZero;
+
+impl ServiceError for BelowZero {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Conflict
+    }
+
+    fn code(&self) -> &'static str {
+        "stock_below_zero"
     }
 }
 
@@ -63,7 +85,10 @@ impl Inventory for FakeInventory {
             return Err(Status::unavailable("away"));
         }
         let call = request.into_inner();
-        let available = i64::from(call.quantity);
+        if call.quantity < state.held {
+            return Err(shop_mesh::status(&BelowZero));
+        }
+        let available = i64::from(call.quantity) - i64::from(state.held);
         state.calls.push(call);
         Ok(Response::new(SetOnHandReply { available }))
     }

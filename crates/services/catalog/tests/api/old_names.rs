@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use shop_config::Aliases;
 
 use crate::given::{
-    Answer, CATEGORIES, PRODUCTS, answer, anybody, catalog, catalog_with, category, count, post, product, read, sold,
-    staff, with,
+    Answer, CATEGORIES, PRODUCTS, answer, anybody, catalog, catalog_with, category, count, path, post, product, read,
+    sold, staff, with,
 };
 
 fn names(list: &Answer) -> Vec<&str> {
@@ -48,6 +48,103 @@ async fn what_was_deleted_is_gone_under_every_older_name_and_archived_under_the_
         assert!(names(&read(&shop, list).await).is_empty(), "{list}");
     }
     assert_eq!(read(&shop, CATEGORIES).await.names(), ["Mugs"], "a refused change makes no category");
+}
+
+#[tokio::test]
+async fn fewer_pieces_than_orders_hold_are_refused_before_anything_is_done() {
+    let (shop, inventory) = catalog().await;
+    for (n, prefix) in ["/product", "/products", "/api/products"].into_iter().enumerate() {
+        let shelf = format!("Shelf {n}");
+        inventory.hold(0).await;
+        let made = sold(&shop, &product(&format!("Mug {n}"), 1)).await;
+        let (before, path) = (path(PRODUCTS, &made), format!("{prefix}/{}", made.id()));
+        let change = json!({ "name": "Jug", "price": 5, "category": &shelf, "stock": 2 });
+        let set = inventory.calls().await.len();
+
+        inventory.hold(3).await;
+        for tag in [None, Some("\"1\"")] {
+            let request = tag.into_iter().fold(staff(&shop, Method::PUT, &path), |it, tag| it.header("If-Match", tag));
+            let refused = answer(request.json(&change)).await;
+            assert_eq!((refused.status, refused.code()), (409, "stock_below_zero"), "{path} {tag:?}: {}", refused.body);
+        }
+        assert_eq!(read(&shop, &before).await.body, made.body, "nothing has changed");
+        let new = json!({ "name": "Bowl", "price": 5, "sku": format!("bowl-{n}"), "stock": 2 });
+        for key in [None, Some(format!("bowl-{n}"))] {
+            let request = staff(&shop, Method::POST, prefix).json(&new);
+            let request = key.into_iter().fold(request, |it, key| it.header("Idempotency-Key", key));
+            let refused = answer(request).await;
+            assert_eq!((refused.status, refused.code()), (409, "stock_below_zero"), "{}", refused.body);
+        }
+        assert_eq!(post(&shop, prefix, &with(new, json!({ "stock": 3 }))).await.status, 201, "the SKU is free again");
+        assert_eq!(inventory.calls().await.len(), set + 1);
+
+        inventory.hold(2).await;
+        let changed = answer(staff(&shop, Method::PUT, &path).json(&change)).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        assert_eq!(read(&shop, &path).await.body.to_string().matches(&shelf).count(), 1);
+    }
+    assert_eq!(count(&shop, "categories").await, 3, "of changes that were done");
+}
+
+#[tokio::test]
+async fn a_refused_request_makes_no_category_and_sets_no_stock() {
+    let (shop, inventory) = catalog().await;
+    let made = sold(&shop, &with(product("Mug", 1), json!({ "sku": "mug" }))).await;
+    let path = format!("/products/{}", made.id());
+    let jug = json!({ "name": "Jug", "price": 1, "category": "Jugs", "stock": 3 });
+    let who = shop.callers().staff().bearer();
+    let keyed = |body: &Value| {
+        let request = anybody(&shop, Method::POST, "/products").header("Authorization", &who);
+        request.header("Idempotency-Key", "jug").json(body)
+    };
+    assert_eq!(answer(keyed(&json!({ "name": "Cup", "price": 1 }))).await.status, 201);
+    let set = inventory.calls().await.len();
+
+    let put = |tag: &str, body: &Value| staff(&shop, Method::PUT, &path).header("If-Match", tag).json(body);
+    let create = |change: Value| staff(&shop, Method::POST, "/products").json(&with(jug.clone(), change));
+    let long = "x".repeat(101);
+    for (request, status, code, field) in [
+        (keyed(&jug), 422, "idempotency_key_reused", ""),
+        (create(json!({ "name": "" })), 422, "invalid_field", "name"),
+        (create(json!({ "stock": 1_000_001 })), 422, "invalid_field", "stock"),
+        (create(json!({ "category": " " })), 422, "invalid_field", "category"),
+        (create(json!({ "category": long })), 422, "invalid_field", "category"),
+        (create(json!({ "sku": "mug" })), 409, "sku_taken", ""),
+        (put("\"7\"", &jug), 412, "version_conflict", ""),
+        (put("\"1\"", &with(jug.clone(), json!({ "name": "" }))), 422, "invalid_field", "name"),
+        (put("\"1\"", &with(jug.clone(), json!({ "stock": 1_000_001 }))), 422, "invalid_field", "stock"),
+        (put("\"1\"", &with(jug.clone(), json!({ "category": long }))), 422, "invalid_field", "category"),
+    ] {
+        let refused = answer(request).await;
+        assert_eq!((refused.status, refused.code(), refused.field()), (status, code, field), "{}", refused.body);
+    }
+    assert_eq!((count(&shop, "categories").await, count(&shop, "products").await), (0, 2));
+    assert_eq!(inventory.calls().await.len(), set);
+    assert_eq!(answer(put("\"1\"", &jug)).await.status, 200);
+    assert_eq!((count(&shop, "categories").await, inventory.calls().await.len()), (1, set + 1));
+}
+
+#[tokio::test]
+async fn a_repeat_does_not_make_a_category_again_that_was_deleted() {
+    let (shop, _) = catalog().await;
+    let who = shop.callers().staff().bearer();
+    let create = || {
+        let jug = json!({ "name": "Jug", "price": 1, "category": "Jugs" });
+        let request = anybody(&shop, Method::POST, "/products").header("Authorization", &who);
+        request.header("Idempotency-Key", "jug").json(&jug)
+    };
+    let made = answer(create()).await;
+    assert_eq!((made.status, &made.body["product"]["category"]), (201, &json!("Jugs")), "{}", made.body);
+    let path = format!("/products/{}", made.body["product"]["id"].as_str().unwrap());
+    assert_eq!(answer(staff(&shop, Method::PUT, &path).json(&json!({ "category": "Pots" }))).await.status, 200);
+    let list = read(&shop, CATEGORIES).await;
+    let jugs = list.body["items"].as_array().unwrap().iter().find(|one| one["name"] == "Jugs").unwrap();
+    let deleted = staff(&shop, Method::DELETE, &format!("{CATEGORIES}/{}", jugs["id"].as_str().unwrap()));
+    assert_eq!(answer(deleted.header("If-Match", "\"1\"")).await.status, 204);
+
+    let again = answer(create()).await;
+    assert_eq!((again.status, &again.body["product"]["category"]), (201, &json!("Pots")), "{}", again.body);
+    assert_eq!(read(&shop, CATEGORIES).await.names(), ["Pots"]);
 }
 
 #[tokio::test]
