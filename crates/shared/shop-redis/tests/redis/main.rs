@@ -5,6 +5,7 @@
 mod cache;
 mod copies;
 mod lease;
+mod losses;
 mod pubsub;
 mod server;
 mod stream;
