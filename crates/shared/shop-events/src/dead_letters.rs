@@ -2,6 +2,7 @@
 //!
 //! What belongs here: putting them there and counting them. What an admin does with them stands in `dead_letters/review`.
 
+mod error;
 mod review;
 
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use shop_mongo::options::Hint;
 use shop_mongo::{Document, Error, IndexModel, Mongo, Setup, UpdateOp, doc, inbox};
 use shop_types::EventId;
 
-pub use review::{DeadLetter, DeadLetters, LetterError, LetterPage};
+pub use error::LetterError;
+pub use review::{DeadLetter, DeadLetters, LetterPage};
 
 const COLLECTION: &str = "dead_letters";
 /// What is kept of a body. No event of ours is so large, and the database refuses what is much larger.
