@@ -1,4 +1,4 @@
-//! Other services out: the stock of a product that is being created.
+//! Other services out: the stock that comes with a product.
 
 use shop_mesh::{Channel, Mesh, PeerError};
 use shop_proto::inventory::SetOnHandRequest;

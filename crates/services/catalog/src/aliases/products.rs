@@ -125,13 +125,14 @@ async fn created(
         slug: None,
         description,
         category: None,
+        category_name: category,
         attributes: BTreeMap::new(),
         price,
         sku,
         variants: Vec::new(),
         stock,
     };
-    let listing = app.create_product_in(category, claim, new).await?;
+    let listing = app.create_product(claim, new).await?;
     Ok(shown(listing, &names(app).await?)?.with_stock(stock))
 }
 

@@ -1,7 +1,7 @@
 //! What can be done with products.
 
 use shop_mongo::Claim;
-use shop_types::{CategoryId, Page, ProductId, Sku};
+use shop_types::{CategoryId, ErrorKind, Page, ProductId, ServiceError as _, Sku};
 
 use super::{App, Error};
 use crate::domain::{
@@ -17,43 +17,29 @@ pub(crate) enum ProductKey {
 }
 
 /// How far an earlier request with the same key has come.
-pub(super) enum Earlier {
+enum Earlier {
     /// There was none, or there is no key.
     None,
     /// It wrote the product, which may still wait for its stock.
     Made(Box<Listing>),
-    /// It wrote a draft that was never completed and has expired.
+    /// It wrote a draft that has expired, or was taken back since it could not be completed.
     Expired(ProductId),
 }
 
 impl App {
-    /// Creates a product; with `stock`, nobody sees it before its stock is set, and a repeat with the same key completes
-    /// what a failure interrupted (ruling 22).
+    /// Creates a product; with `stock` or the name of a category, nobody sees it before its stock is set and its category
+    /// is there, and a repeat with the same key completes what a failure interrupted (ruling 22).
     ///
     /// # Errors
     /// [`Error::Domain`] for a broken rule, [`Error::SkuTaken`] and [`Error::SlugTaken`] for names in use,
     /// [`Error::KeyReused`], [`Error::StockHeld`], [`Error::Peer`] when inventory is away.
     pub(crate) async fn create_product(&self, claim: Option<Claim>, new: NewProduct) -> Result<Listing, Error> {
-        let earlier = self.earlier(claim.as_ref()).await?;
-        self.create_after(earlier, claim, new).await
-    }
-
-    /// Creates a product, or completes what an earlier request with the same key has begun.
-    pub(super) async fn create_after(
-        &self,
-        earlier: Earlier,
-        claim: Option<Claim>,
-        new: NewProduct,
-    ) -> Result<Listing, Error> {
-        let (stock, has_key) = (new.stock, claim.is_some());
-        let listing = self.written(earlier, claim, new).await?;
+        let (stock, category, has_key) = (new.stock, new.category_name.clone(), claim.is_some());
+        let listing = self.written(claim, new).await?;
         let id = listing.product.id;
-        let completed = self.complete(listing, stock).await;
-        let is_final = match &completed {
-            Ok(_) => false,
-            // Without a key nobody can complete it later.
-            Err(error) => !has_key || matches!(error, Error::StockHeld),
-        };
+        let completed = self.complete(listing, stock, category).await;
+        // Without a key nobody can complete it later, and what is refused is refused to a repeat, too.
+        let is_final = completed.as_ref().is_err_and(|error| !has_key || error.kind() == ErrorKind::Conflict);
         if is_final {
             // Take the draft back, so that its SKU and slug are free again.
             if let Err(error) = self.store.delete_draft(id).await {
@@ -64,13 +50,17 @@ impl App {
     }
 
     /// The product that this or an earlier request with the same key has written, which may wait for its stock.
-    async fn written(&self, earlier: Earlier, claim: Option<Claim>, new: NewProduct) -> Result<Listing, Error> {
-        let (id, unwritten) = match earlier {
+    async fn written(&self, claim: Option<Claim>, new: NewProduct) -> Result<Listing, Error> {
+        let (id, unwritten) = match self.earlier(claim.as_ref()).await? {
             Earlier::None => (ProductId::from_uuid(self.clock.new_id()), claim.clone()),
             Earlier::Made(listing) => return Ok(*listing),
             Earlier::Expired(id) => (id, None),
         };
+        let category = new.category_name.clone();
         let product = Product::create(id, new, self.currency, self.now())?;
+        if let Some(name) = category {
+            self.check_room(&name).await?;
+        }
         // A draft is in no answer.
         let stale = self.stale_products((product.status != Status::Draft).then_some(&product));
         let inserted = self.store.insert_product(product, unwritten).await?;
@@ -91,25 +81,34 @@ impl App {
         }
     }
 
-    /// How far an earlier request with this key has come.
-    pub(super) async fn earlier(&self, claim: Option<&Claim>) -> Result<Earlier, Error> {
+    async fn earlier(&self, claim: Option<&Claim>) -> Result<Earlier, Error> {
         let Some(claim) = claim else { return Ok(Earlier::None) };
         let Some(id) = self.claimed(claim).await? else { return Ok(Earlier::None) };
         // Only drafts are ever deleted.
         Ok(self.store.product(id).await?.map_or(Earlier::Expired(id), |listing| Earlier::Made(Box::new(listing))))
     }
 
-    async fn complete(&self, listing: Listing, stock: Option<u32>) -> Result<Listing, Error> {
+    /// Does for a draft what is left to do, in this order: its stock, which inventory may refuse; its category; the rest.
+    async fn complete(&self, listing: Listing, stock: Option<u32>, category: Option<String>) -> Result<Listing, Error> {
+        let outrun = || Error::from(shop_mongo::Error::Conflict { what: "publish product" });
         let product = &listing.product;
-        let (Status::Draft, Some(quantity), Some(default)) = (product.status, stock, product.default_variant()) else {
+        if product.status != Status::Draft {
             return Ok(listing);
+        }
+        if let (Some(quantity), Some(default)) = (stock, product.default_variant()) {
+            self.inventory.set_on_hand(&default.sku, quantity, &product.id.to_string()).await?;
+        }
+        let category = match category {
+            Some(name) => Some(self.category_named(&name).await?),
+            None => None,
         };
-        self.inventory.set_on_hand(&default.sku, quantity, &product.id.to_string()).await?;
         let (id, expected) = (product.id, product.version);
-        match self.save(listing.product.publish(self.now()), expected, None).await? {
+        match self.save(listing.product.publish(category, self.now()), expected, category).await? {
             Saved::Done(listing) => Ok(*listing),
-            // Another repeat of the same key was faster.
-            Saved::Stale | Saved::NoCategory => self.store.product(id).await?.ok_or(Error::NoSuchProduct),
+            // Another repeat of the same key was faster, to complete it or to take it back.
+            Saved::Stale => self.store.product(id).await?.ok_or_else(outrun),
+            // The category was deleted between the two.
+            Saved::NoCategory => Err(outrun()),
         }
     }
 

@@ -230,6 +230,7 @@ fn made(id: ProductId, row: Row, currency: Currency, now: Timestamp) -> Result<P
         slug,
         description,
         category: category.flatten(),
+        category_name: None,
         attributes: attributes.unwrap_or_default(),
         price: price.ok_or_else(|| Error::invalid("price", "is required for a new product"))?,
         sku,

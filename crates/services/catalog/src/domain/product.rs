@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use shop_types::{CategoryId, Currency, Money, ProductId, Quantity, Sku};
 
 use self::images::Image;
+use super::category::check_name;
 use super::{Attributes, Error, Lines, slug_of, text};
 
 const NAME: &str = "must be 1 to 200 characters on one line";
@@ -64,6 +65,8 @@ pub(crate) struct NewProduct {
     pub(crate) slug: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) category: Option<CategoryId>,
+    /// The name of its category instead, which is to be there before anybody may see the product.
+    pub(crate) category_name: Option<String>,
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) price: Money,
     pub(crate) sku: Option<Sku>,
@@ -125,6 +128,10 @@ impl Product {
             return Err(Error::invalid("variants", "must be at most 99"));
         }
         check_stock(new.stock)?;
+        if let Some(name) = &new.category_name {
+            check_name("category", name)?;
+        }
+        let is_whole = new.stock.is_none() && new.category_name.is_none();
         Ok(Self {
             slug: match new.slug {
                 Some(slug) => check_slug(&slug)?,
@@ -137,7 +144,7 @@ impl Product {
             attributes: Attributes::new("attributes", new.attributes)?,
             variants,
             images: Vec::new(),
-            status: if new.stock.is_some() { Status::Draft } else { Status::Active },
+            status: if is_whole { Status::Active } else { Status::Draft },
             version: 1,
             created_at: now,
             updated_at: now,
@@ -171,11 +178,12 @@ impl Product {
         Ok(self.next(now))
     }
 
-    /// Makes a draft visible.
-    pub(crate) fn publish(mut self, now: Timestamp) -> Self {
+    /// Makes a draft visible, in this category if one is given.
+    pub(crate) fn publish(mut self, category: Option<CategoryId>, now: Timestamp) -> Self {
         if self.status == Status::Draft {
             self.status = Status::Active;
         }
+        self.category = category.or(self.category);
         self.next(now)
     }
 

@@ -46,7 +46,8 @@ impl From<NewProductBody> for NewProduct {
     fn from(body: NewProductBody) -> Self {
         let NewProductBody { name, slug, description, category_id, attributes, price, sku, variants, stock } = body;
         let variants = variants.into_iter().map(NewVariant::from).collect();
-        Self { name, slug, description, category: category_id, attributes, price, sku, variants, stock }
+        let (category, category_name) = (category_id, None);
+        Self { name, slug, description, category, category_name, attributes, price, sku, variants, stock }
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn batch_get_products(app: Data<App>, body: Body<BatchGetBody>)
 /// Creates a product with at least one variant.
 #[utoipa::path(tag = "catalog", request_body = NewProductBody, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The product", body = ProductBody),
-    (status = 409, description = "SKU or slug in use", body = ErrorBody),
+    (status = 409, description = "SKU or slug in use, or orders hold more of it than `stock`", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
     (status = 503, description = "Inventory or the database is away; the same key completes it", body = ErrorBody),
 ))]

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use shop_config::Aliases;
+use shop_mongo::{Document, doc};
 
 use crate::given::{
     Answer, CATEGORIES, PRODUCTS, answer, anybody, catalog, catalog_with, category, count, path, post, product, read,
@@ -68,7 +69,7 @@ async fn fewer_pieces_than_orders_hold_are_refused_before_anything_is_done() {
             assert_eq!((refused.status, refused.code()), (409, "stock_below_zero"), "{path} {tag:?}: {}", refused.body);
         }
         assert_eq!(read(&shop, &before).await.body, made.body, "nothing has changed");
-        let new = json!({ "name": "Bowl", "price": 5, "sku": format!("bowl-{n}"), "stock": 2 });
+        let new = json!({ "name": "Bowl", "price": 5, "sku": format!("bowl-{n}"), "stock": 2, "category": "Bowls" });
         for key in [None, Some(format!("bowl-{n}"))] {
             let request = staff(&shop, Method::POST, prefix).json(&new);
             let request = key.into_iter().fold(request, |it, key| it.header("Idempotency-Key", key));
@@ -83,7 +84,7 @@ async fn fewer_pieces_than_orders_hold_are_refused_before_anything_is_done() {
         assert_eq!(changed.status, 200, "{}", changed.body);
         assert_eq!(read(&shop, &path).await.body.to_string().matches(&shelf).count(), 1);
     }
-    assert_eq!(count(&shop, "categories").await, 3, "of changes that were done");
+    assert_eq!(count(&shop, "categories").await, 3 + 1, "of what was done");
 }
 
 #[tokio::test]
@@ -122,6 +123,31 @@ async fn a_refused_request_makes_no_category_and_sets_no_stock() {
     assert_eq!(inventory.calls().await.len(), set);
     assert_eq!(answer(put("\"1\"", &jug)).await.status, 200);
     assert_eq!((count(&shop, "categories").await, inventory.calls().await.len()), (1, set + 1));
+}
+
+#[tokio::test]
+async fn without_room_for_a_category_nothing_is_done() {
+    let (shop, inventory) = catalog().await;
+    let mug = category(&shop, "Mugs", None).await;
+    let path = format!("/products/{}", sold(&shop, &product("Mug", 1)).await.id());
+    let categories = shop.mongo("catalog").await.collection::<Document>("categories");
+    let one = categories.find_one(doc! { "_id": mug.id() }).await.unwrap().unwrap();
+    let other = |n: u32| {
+        let mut other = one.clone();
+        other.insert("_id", format!("0190b3c0-0000-7000-8000-{n:012}"));
+        other.insert("name", format!("Shelf {n}"));
+        other
+    };
+    categories.insert_many((1..1000).map(other)).await.unwrap();
+
+    let jug = json!({ "name": "Jug", "price": 1, "category": "Jugs", "stock": 3 });
+    for request in [staff(&shop, Method::POST, "/products"), staff(&shop, Method::PUT, &path)] {
+        let refused = answer(request.json(&jug)).await;
+        assert_eq!((refused.status, refused.code()), (409, "too_many_categories"), "{}", refused.body);
+    }
+    assert_eq!((count(&shop, "products").await, inventory.calls().await.len()), (1, 0));
+    let known = with(jug, json!({ "category": "Shelf 7" }));
+    assert_eq!(answer(staff(&shop, Method::PUT, &path).json(&known)).await.status, 200);
 }
 
 #[tokio::test]

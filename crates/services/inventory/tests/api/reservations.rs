@@ -1,6 +1,8 @@
 //! Reservations by gRPC, as order and catalog use them.
 
+use shop_mesh::PeerError;
 use shop_proto::inventory::{CommitRequest, Line, ReleaseRequest, ReservationState, ReserveRequest, SetOnHandRequest};
+use shop_types::ErrorKind;
 use tonic::Code;
 
 use crate::given::{an_order, assert_sound, client, counts, inventory, reserve, stock, stocked};
@@ -114,7 +116,12 @@ async fn catalog_sets_what_is_on_hand_once_per_key() {
     assert_eq!(counts(&shop, "mug").await, (3, 2, 0));
     assert_eq!(inventory.set_on_hand(set(9, "b")).await.unwrap().into_inner().available, 7);
     assert_eq!(inventory.set_on_hand(set(8, "b")).await.unwrap_err().code(), Code::InvalidArgument);
-    assert_eq!(inventory.set_on_hand(set(1, "c")).await.unwrap_err().code(), Code::FailedPrecondition);
+    let held = PeerError::from_status("inventory", inventory.set_on_hand(set(1, "c")).await.unwrap_err());
+    assert_eq!(
+        (held.kind, held.code.as_str()),
+        (ErrorKind::Conflict, "stock_below_zero"),
+        "catalog knows it by this word"
+    );
     assert_eq!(inventory.set_on_hand(set(1, "")).await.unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(counts(&shop, "mug").await, (7, 2, 0));
     assert_sound(&shop.mongo("inventory").await).await;

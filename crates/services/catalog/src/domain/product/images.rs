@@ -125,6 +125,7 @@ mod tests {
             slug: None,
             description: None,
             category: None,
+            category_name: None,
             attributes: std::collections::BTreeMap::new(),
             price: Money::new(1, "EUR".parse().unwrap()),
             sku: None,

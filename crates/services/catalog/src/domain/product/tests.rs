@@ -15,6 +15,7 @@ fn a_product() -> NewProduct {
         slug: None,
         description: None,
         category: None,
+        category_name: None,
         attributes: BTreeMap::new(),
         price: eur(999),
         sku: None,

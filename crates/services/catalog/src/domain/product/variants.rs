@@ -79,7 +79,7 @@ impl Product {
         }
     }
 
-    pub(super) fn check_active(&self) -> Result<(), Error> {
+    pub(crate) fn check_active(&self) -> Result<(), Error> {
         if self.status == Status::Archived { Err(Error::Archived) } else { Ok(()) }
     }
 }
