@@ -36,7 +36,7 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Delete, "/api/v1/me", Access::CUSTOMER.guarded_against_guessing()),
     (Method::Put, "/api/v1/me/password", Access::CUSTOMER.guarded_against_guessing()),
     (Method::Put, "/api/v1/me/email", Access::CUSTOMER.guarded_against_guessing()),
-    (Method::Post, "/api/v1/me/email/verification", Access::CUSTOMER),
+    (Method::Post, "/api/v1/me/email/verification", Access::CUSTOMER.guarded_against_guessing()),
     (Method::Get, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions", Access::CUSTOMER),
     (Method::Delete, "/api/v1/me/sessions/{id}", Access::CUSTOMER),
