@@ -1,164 +1,14 @@
 //! The configuration of the bundled NGINX, tried with the real NGINX before stand-ins of the services.
 
+mod given;
 mod status;
 
-use std::net::{SocketAddr, TcpListener as StdListener};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-use operator::build::build;
-use operator::plan::{ClusterDns, Settings, plan};
+use operator::plan::{ClusterDns, Settings};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
-use crate::fixture::{settings, shop, world};
-
-/// The text that NGINX is given.
-fn text(spec: &str, settings: &Settings) -> String {
-    let shop = shop(spec);
-    let objects = build(&plan(&shop, &world(&shop), settings).unwrap()).objects;
-    let map = objects.config_maps.into_iter().find(|map| map.metadata.name.as_deref() == Some("demo-nginx")).unwrap();
-    map.data.unwrap().remove("nginx.conf").unwrap()
-}
-
-/// A running NGINX with a stand-in for every service.
-struct Nginx {
-    child: Child,
-    address: SocketAddr,
-    status: SocketAddr,
-    _folder: TempDir,
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-fn nginx(folder: &TempDir, text: &str, arguments: &[&str]) -> Command {
-    let file = folder.path().join("nginx.conf");
-    std::fs::write(&file, text).unwrap();
-    let mut command = Command::new("nginx");
-    command.args(["-e", "stderr", "-p"]).arg(folder.path()).arg("-c").arg(file).args(arguments);
-    command
-}
-
-/// The same configuration with addresses of this machine; it listens at two of them.
-fn localised(
-    text: &str,
-    folder: &TempDir,
-    [listen, status]: [SocketAddr; 2],
-    service: SocketAddr,
-    pods: SocketAddr,
-) -> String {
-    let mut text = text
-        .replace("/tmp/", &format!("{}/", folder.path().display()))
-        .replace("/dev/stdout", &folder.path().join("access.log").display().to_string())
-        .replace("listen 8080", &format!("listen {listen}"))
-        .replace("listen 8081", &format!("listen {status}"))
-        .replace("http://$shop_pods:8080", &format!("http://$shop_pods:{}", pods.port()));
-    for (service_name, n) in shop_config::SERVICES.iter().map(|service| service.name).zip(1..) {
-        text = text
-            .replace(&format!("server 192.0.2.{n}:8080"), &format!("server {service}"))
-            .replace(
-                &format!("set $shop_pods demo-{service_name}-headless.shop.svc.cluster.local"),
-                "set $shop_pods 127.0.0.1",
-            )
-            // So that the stand-in can tell whom it stands for.
-            .replace(
-                &format!("proxy_pass http://{service_name};"),
-                &format!("proxy_pass http://{service_name}; proxy_set_header X-Service {service_name}; {HEADERS}"),
-            );
-    }
-    text
-}
-
-/// What services send with every answer, and NGINX with its own.
-const PROTECTION: [(&str, &str); 5] = [
-    ("strict-transport-security", "max-age=31536000"),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("cache-control", "no-store"),
-];
-
-/// Headers of a level are dropped by those of a deeper one.
-const HEADERS: &str = "proxy_set_header Host $http_host; proxy_set_header Connection \"\"; \
-                       proxy_set_header X-Request-Id $shop_request_id; \
-                       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
-
-fn free_address() -> SocketAddr {
-    StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-async fn start(spec: &str, settings: &Settings, service: SocketAddr, pods: SocketAddr) -> Nginx {
-    let folder = tempfile::tempdir().unwrap();
-    let (address, status) = (free_address(), free_address());
-    let text = localised(&text(spec, settings), &folder, [address, status], service, pods);
-    let child = nginx(&folder, &text, &["-g", "daemon off; master_process off;"])
-        .stderr(Stdio::inherit())
-        .spawn()
-        .expect("no nginx on PATH: run `make deps`");
-    let nginx = Nginx { child, address, status, _folder: folder };
-    for _ in 0..100 {
-        if get(&nginx, "/nginx-health").await.is_ok_and(|answer| answer.status() == StatusCode::OK) {
-            return nginx;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("nginx did not start");
-}
-
-async fn get(nginx: &Nginx, path: &str) -> reqwest::Result<reqwest::Response> {
-    request(nginx, Method::GET, path).send().await
-}
-
-fn request(nginx: &Nginx, method: Method, path: &str) -> reqwest::RequestBuilder {
-    reqwest::Client::new().request(method, format!("http://{}{path}", nginx.address))
-}
-
-/// A server that answers each request with its own request line and headers.
-async fn echo(name: &'static str, status: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    match stream.read_u8().await {
-                        Ok(byte) => head.push(byte),
-                        Err(_) => return,
-                    }
-                }
-                let body = format!("{name}\n{}", String::from_utf8(head).unwrap());
-                let answer =
-                    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            });
-        }
-    });
-    address
-}
-
-/// The service that a request was sent to, by the header that the test adds.
-fn sent_to(body: &str) -> &str {
-    body.lines().find_map(|line| line.strip_prefix("X-Service: ")).unwrap_or("nobody")
-}
-
-async fn json(answer: reqwest::Response) -> Value {
-    assert_eq!(answer.headers()["content-type"], "application/json");
-    for (name, value) in PROTECTION {
-        let sent: Vec<_> = answer.headers().get_all(name).iter().collect();
-        assert_eq!(sent, [value], "{name}");
-    }
-    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-}
+use self::given::{PROTECTION, echo, free_address, get, json, localised, nginx, raw, request, sent_to, start, text};
+use crate::fixture::settings;
 
 #[test]
 fn nginx_takes_every_form_of_its_configuration() {
@@ -325,16 +175,6 @@ async fn what_nginx_cannot_read_gets_the_shops_own_error_body() {
     let answer = get(&nginx, "/nginx-unreadable").await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     assert_eq!(json(answer).await["code"], "not_found");
-}
-
-/// What is answered to bytes.
-async fn raw(nginx: &Nginx, request: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(nginx.address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // It may close before it has read all.
-    let _closed = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! NGINX' own numbers.
 
+use operator::build::build;
+use operator::plan::plan;
+
 use super::*;
+use crate::fixture::{shop, world};
 
 #[tokio::test]
 async fn nginx_tells_its_numbers_to_its_neighbours_at_a_port_of_its_own() {
