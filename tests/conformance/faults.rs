@@ -1,4 +1,4 @@
-//! Faults that a shop must not have, by the numbers of the list that they come from: each is one test, over the aliases that
+//! Faults that a shop must not have, by their numbers in docs/reference/promises.md: each is one test, over the aliases that
 //! the faulty shop has had, too.
 
 use std::collections::BTreeMap;

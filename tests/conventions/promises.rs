@@ -1,4 +1,5 @@
-//! Every promise of the requirement documents that the services own is kept by a row of the table of calls, or by a test.
+//! Every promise of the requirement documents that the services own is kept by a row of the table of calls, or by a test, and
+//! stands in docs/reference/promises.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +14,20 @@ const PROMISED: [(&str, &[u32]); 5] = [
     ("S4", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]),
 ];
 
+/// The ids that rows of the table of calls bear.
+fn ids(calls: &str) -> BTreeSet<&str> {
+    calls.lines().filter_map(|line| line.strip_prefix("- {id: ")?.split(',').next()).collect()
+}
+
+/// What keeps promises beside rows of their name.
+fn kept_elsewhere() -> BTreeMap<String, Vec<String>> {
+    serde_yaml_ng::from_str(&read("tests/conformance/promises.yaml")).expect("promises.yaml")
+}
+
 #[test]
 fn every_promise_is_kept_by_a_row_or_by_a_test_that_is_there() {
     let calls = read("tests/conformance/calls.yaml");
-    let rows: BTreeSet<&str> =
-        calls.lines().filter_map(|line| line.strip_prefix("- {id: ")?.split(',').next()).collect();
-    let elsewhere = read("tests/conformance/promises.yaml");
-    let elsewhere: BTreeMap<String, Vec<String>> = serde_yaml_ng::from_str(&elsewhere).expect("promises.yaml");
+    let (rows, elsewhere) = (ids(&calls), kept_elsewhere());
     let is_there = |keeper: &str| match keeper.split_once("::") {
         Some((file, test)) => {
             let file = root().join(file);
@@ -45,4 +53,22 @@ fn every_promise_is_kept_by_a_row_or_by_a_test_that_is_there() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn every_promise_that_is_named_has_one_row_in_the_reference() {
+    let calls = read("tests/conformance/calls.yaml");
+    let mut named: BTreeSet<String> = kept_elsewhere().into_keys().collect();
+    named.extend(ids(&calls).into_iter().filter(|id| id.starts_with('S')).map(str::to_owned));
+
+    let page = read("docs/reference/promises.md");
+    let documented: Vec<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| S")?.split(' ').next())
+        .map(|number| format!("S{number}"))
+        .collect();
+    let once: BTreeSet<String> = documented.iter().cloned().collect();
+
+    assert_eq!(once, named, "left: documented, right: named by calls.yaml or promises.yaml");
+    assert_eq!(documented.len(), once.len(), "each promise has one row: {documented:?}");
 }
