@@ -1,5 +1,6 @@
 //! The compatibility aliases of this service: older names of its routes, for clients of other shops. Thin: each reads the
-//! older spelling, calls what the canonical handler calls, and answers in the older shape.
+//! older spelling, calls what the canonical handler calls, and answers in the older shape. Where those shops
+//! disagree, `docs/reference/promises.md` says what holds, from C1 on.
 
 mod body;
 mod placing;

@@ -46,7 +46,7 @@ async fn of_user(app: &App, caller: Caller, named: Named<UserKind>, limits: Limi
     page(app, caller, (filter, Some(user)), limits.at_most(MOST_OF_USER)).await
 }
 
-/// Lists orders, newest first: customers see their own, staff see all (C2).
+/// Lists orders, newest first: customers see their own, staff see all.
 #[utoipa::path(tag = "order", params(Limits, Narrowed), responses(
     (status = 200, description = "A page of orders", body = OrdersAlias),
     (status = 422, description = "A parameter breaks its rule", body = ErrorBody),
@@ -92,7 +92,7 @@ pub(crate) async fn list_of_user(
     of_user(&app, who.0, user.0, limits.0).await
 }
 
-/// Lists the orders of a user, newest first. Here the key names a user (C1).
+/// Lists the orders of a user, newest first. Here the key names a user.
 #[utoipa::path(tag = "order", params(("key" = String, Path, description = "A user"), Limits), responses(
     (status = 200, description = "A page of orders", body = OrdersAlias),
     (status = 404, description = "No such user, or not you", body = ErrorBody),

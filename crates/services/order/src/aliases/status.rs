@@ -72,7 +72,7 @@ pub(crate) async fn patch_status(
     set(&app, named.0, sent.into_inner().status).await
 }
 
-/// Cancels an order that is not shipped yet; its record stays (C8).
+/// Cancels an order that is not shipped yet; its record stays.
 #[utoipa::path(tag = "order", params(("id" = String, Path)), responses(
     (status = 200, description = "The order, cancelled", body = WrittenOrderAlias),
     (status = 404, description = "No such order, or not yours", body = ErrorBody),
@@ -87,7 +87,7 @@ pub(crate) async fn cancel(
     cancelled(&app, who, named.0).await
 }
 
-/// Cancels an order that is not shipped yet. Here the key names an order (C1).
+/// Cancels an order that is not shipped yet. Here the key names an order.
 #[utoipa::path(tag = "order", params(("key" = String, Path, description = "An order")), responses(
     (status = 200, description = "The order, cancelled", body = WrittenOrderAlias),
     (status = 404, description = "No such order, or not yours", body = ErrorBody),
