@@ -1,4 +1,4 @@
-//! Every event has a producer, and a consumer or the mark "outward" (ARCHITECTURE.md).
+//! Every event has a producer, and a consumer or the mark "outward" (ruling 7).
 
 use shop_config::{SERVICES, Store};
 use shop_types::Topic;

@@ -168,7 +168,7 @@ impl<'a> Arena<'a> {
         }
     }
 
-    /// Nobody waits longer than 5 s for an answer of any kind (G8), and a second for a busy machine.
+    /// Nobody waits longer than 5 s for an answer of any kind, and a second for a busy machine.
     pub(crate) fn check_patience(&mut self, slowest_ms: u64) {
         self.note(format!("slowest answer {slowest_ms} ms"));
         self.check(slowest_ms <= 6_000, || format!("somebody waited {slowest_ms} ms for an answer"));

@@ -1,4 +1,4 @@
-//! A pod fails right after one write of the saga: it dies, it sleeps for 20 s, or the write is told to have failed (F3, O14).
+//! A pod fails right after one write of the saga: it dies, it sleeps for 20 s, or the write is told to have failed.
 
 use std::time::Duration;
 

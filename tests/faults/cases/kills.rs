@@ -9,7 +9,7 @@ use crate::history::Entry;
 use crate::load::pass;
 use crate::report::say;
 
-/// A pod that was killed is ready again within this time (F1, G3); the machine of the tests is slow and busy.
+/// A pod that was killed is ready again within this time; the machine of the tests is slow and busy.
 const READY_AGAIN: Duration = Duration::from_secs(3);
 
 /// How long a service is gone as a whole.

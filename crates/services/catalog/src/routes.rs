@@ -18,7 +18,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 #[cfg(doc)]
 use crate::app::App;
 
-/// Who may call each route (api 1).
+/// Who may call each route.
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/products", Access::PUBLIC),
     (Method::Post, "/api/v1/products", Access::STAFF),

@@ -18,7 +18,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::app::{App, HEALTH_LIFE};
 use crate::domain::{self, ServiceHealth};
 
-/// Who may call each route (api 1).
+/// Who may call each route.
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/", Access::PUBLIC),
     (Method::Get, "/health", Access::PUBLIC),

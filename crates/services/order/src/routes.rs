@@ -28,7 +28,7 @@ use crate::app::{App, Buyer, Error, Filter, Keyed, Outcome, PlaceOrder, Placemen
 use crate::domain::{self, Order};
 use crate::peers::Cart;
 
-/// Who may call each route (api 1).
+/// Who may call each route.
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/orders", Access::CUSTOMER),
     (Method::Post, "/api/v1/orders", Access::GUEST),

@@ -18,7 +18,7 @@ use crate::app::{App, Reader};
 use crate::domain::{Payment, PaymentId};
 pub(crate) use body::PaymentBody;
 
-/// Who may call each route (api 1).
+/// Who may call each route.
 pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/api/v1/payments/reconciliation", Access::STAFF),
     (Method::Post, "/api/v1/payments/webhooks/{provider}", Access::PUBLIC.uncounted()),

@@ -137,7 +137,7 @@ pub struct PaymentConfig {
 /// How often clients may ask, and whose word for who they are is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitsConfig {
-    /// Of most routes: 5,000 in 900 s by default (C17).
+    /// Of most routes: 5,000 in 900 s by default (C17 of `docs/reference/promises.md`).
     pub general: RateConfig,
     /// Of routes that check passwords or send letters: 500 in 900 s by default.
     pub authentication: RateConfig,

@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use shop_types::{Detail, ErrorKind, ServiceError};
 
-/// The error body of every call (C12).
+// C12 of docs/reference/promises.md; what stands below is told to clients.
+/// The error body of every call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 use crate::Id;
 use crate::id::{CartKind, MalformedId, UserKind};
 
-/// Something named by its id, or by the number that people use: digits alone are always a number (C10).
+/// Something named by its id, or by the number that people use: digits alone are always a number
+/// (C10 of `docs/reference/promises.md`).
 #[derive(Debug)]
 pub enum Named<K> {
     /// By its id.

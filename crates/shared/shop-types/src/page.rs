@@ -1,4 +1,4 @@
-//! Lists in pages: `{items, page{number,size,total,pages,nextCursor}}` (api 1).
+//! Lists in pages: `{items, page{number,size,total,pages,nextCursor}}`.
 
 use serde::Serialize;
 

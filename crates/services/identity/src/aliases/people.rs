@@ -22,7 +22,7 @@ pub(super) fn one(routes: &mut ServiceConfig<'_>) {
     routes.service(register_user).service(get_user).service(change_user).service(delete_user);
 }
 
-/// The routes below `/users`; the fixed one first (C19).
+/// The routes below `/users`; the fixed one first (C19 of `docs/reference/promises.md`).
 pub(super) fn all(routes: &mut ServiceConfig<'_>) {
     routes.service(register_users).service(list_users).service(get_user);
 }

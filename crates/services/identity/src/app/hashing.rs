@@ -1,7 +1,7 @@
 //! Hashing of passwords: argon2id on as many threads as there are cores, with a short queue before them.
 //!
 //! One hash takes a core for some 20 ms and 19 MiB of memory. Without a bound a flood of logins would take both from every
-//! other request; with it the flood is refused (S29). The memory is kept, one piece for each thread: taken anew for every
+//! other request; with it the flood is refused. The memory is kept, one piece for each thread: taken anew for every
 //! hash, the allocator would hold on to many, and a flood would grow the process by hundreds of MiB.
 
 mod threads;

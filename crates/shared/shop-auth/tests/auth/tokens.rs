@@ -1,4 +1,4 @@
-//! Tokens that must not pass, one by one, and those that must. Attacks S30 to S32 of the threat list.
+//! Tokens that must not pass, one by one, and those that must.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -14,9 +14,9 @@ pub const PEER_URL: &str = "SHOPMESH_PEER_URL";
 pub const CURRENCY: &str = "SHOPMESH_CURRENCY";
 /// Which compatibility aliases are served.
 pub const ALIASES: &str = "SHOPMESH_ALIASES";
-/// MongoDB connection string (S0-17).
+/// MongoDB connection string.
 pub const MONGO_URI: &str = "MONGO_URI";
-/// The same under the name of requirement document 004 (C17).
+/// The same under another name (C17 of `docs/reference/promises.md`).
 pub const MONGODB_URL: &str = "MONGODB_URL";
 /// Prefix of database names.
 pub const DATABASE_PREFIX: &str = "SHOPMESH_DATABASE_PREFIX";
