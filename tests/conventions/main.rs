@@ -8,6 +8,7 @@ mod environment;
 mod events;
 mod files;
 mod guide;
+mod metrics;
 mod promises;
 mod runbooks;
 mod services;
