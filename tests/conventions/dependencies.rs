@@ -12,8 +12,8 @@ fn level(name: &str) -> Option<u8> {
         "shop-http" | "shop-mesh" | "shop-mongo" | "shop-redis" => Some(2),
         "shop-events" => Some(3),
         "shop-service" => Some(4),
-        "identity" | "catalog" | "inventory" | "pricing" | "cart" | "order" | "payment" | "shipping"
-        | "notification" | "review" | "edge" | "sandbox-psp" | "order-check" => Some(5),
+        "sandbox-psp" | "order-check" => Some(5),
+        service if shop_config::service(service).is_some() => Some(5),
         "shopmesh" => Some(6),
         _ => None,
     }
