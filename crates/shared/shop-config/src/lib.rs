@@ -1,7 +1,8 @@
 //! What the operator tells a pod: the service table, environment names, ports and mounted files.
 //!
-//! The one place where services are listed ([`SERVICES`]) and the only crate that reads the environment. Deployments,
-//! routes, network policies and `shopmesh all` are derived from here. No I/O but `std::env`.
+//! Services are listed here ([`SERVICES`]): Deployments, Services and NGINX locations are derived from it. And no other
+//! crate reads what a service is told by environment; the operator and the sandbox payment provider have variables of
+//! their own. No I/O but `std::env`.
 
 pub mod config;
 pub mod environment;

@@ -28,7 +28,7 @@ pub struct ServiceSpec {
     /// The same for its compatibility aliases, which a Shop may leave out. Pairs such as `/product` and `/products` both
     /// stand here: some ingress controllers take a prefix for the beginning of a word.
     pub aliases: &'static [&'static str],
-    /// Services it calls over gRPC: the edges of the call graph and of network policy.
+    /// Services it calls over gRPC: the edges of the call graph.
     pub peers: &'static [&'static str],
     /// Topics it consumes from streams.
     pub consumes: &'static [&'static str],
