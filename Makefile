@@ -52,7 +52,7 @@ binaries: ## Build the two programs that images hold, static (IMAGE_PROFILE=rele
 	$(CARGO) rustc --locked --profile $(IMAGE_PROFILE) -p operator --bin shopmesh-operator -- $(STATIC)
 
 .PHONY: images
-images: binaries ## Build the images of both programs, of Redis and of NGINX for tests and demo (target/images)
+images: binaries ## Build the images of both programs, of Redis and of NGINX for tests and demo (target/images; the last two in the cache)
 	tests/cluster/images shopmesh $(BINARIES)/shopmesh
 	tests/cluster/images operator $(BINARIES)/shopmesh-operator
 	tests/cluster/images redis
@@ -116,7 +116,7 @@ soak: deps ## Break it at random (MINUTES=60, SEED=n for the same again)
 	tests/faults/run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 .PHONY: check-each
-check-each: ## Build every crate alone, as its own features allow
+check-each: ## Check every crate of crates/ and the operator alone, as its own features allow; tests and bench are left out
 	for manifest in crates/shared/*/Cargo.toml crates/services/*/Cargo.toml crates/order-check/Cargo.toml crates/sandbox-psp/Cargo.toml crates/shopmesh/Cargo.toml operator/Cargo.toml; do \
 		echo "$$manifest"; $(CARGO) check --quiet --manifest-path "$$manifest"; done
 
