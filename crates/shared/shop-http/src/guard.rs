@@ -260,7 +260,7 @@ async fn attend<B: MessageBody + 'static>(
     let Some(record) = record else { return serve(context, until, facts, request, next).await };
     context::scope(context.clone(), record.begin(until)).await?;
     let served = serve(context, until, facts, request, next).await;
-    record.end(served.as_ref().map_or_else(HttpError::status, ServiceResponse::status)).await;
+    record.end(served.as_ref().map_or_else(HttpError::status, ServiceResponse::status), deadline).await;
     served
 }
 

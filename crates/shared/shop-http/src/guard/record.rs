@@ -15,13 +15,14 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use shop_types::audit::{self, StaffCall};
 use shop_types::{AuditTrail, CallId, Caller, Clock};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::load::{RouteKey, key_of};
 use super::request::Facts;
 use crate::{HttpError, Method, Mount};
 
-/// The answer waits so long for being written down; it may still be written after that.
+/// The answer waits so long for being written down, and never beyond the deadline of its request; it may still be written
+/// after that.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the calls of each writing route are kept, with the service that owns it.
@@ -85,15 +86,66 @@ impl Record {
         }
     }
 
-    /// Writes down how the call was answered.
-    pub(super) async fn end(self, status: StatusCode) {
+    /// Writes down how the call was answered; waits for that until the deadline of the request at most.
+    pub(super) async fn end(self, status: StatusCode, deadline: Instant) {
+        let until = deadline.min(Instant::now() + PATIENCE);
         let (id, route) = (self.call.id, self.call.route.clone());
         let error: Box<dyn Error> =
-            match timeout(PATIENCE, self.trail.answered(self.call.answered(status.as_u16()))).await {
+            match timeout_at(until, self.trail.answered(self.call.answered(status.as_u16()))).await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.into(),
                 Err(late) => late.into(),
             };
         tracing::warn!(error = &*error, call.id = %id, http.route = route, "Failed to write down how a call was answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use shop_types::audit::Recording;
+    use shop_types::{Role, UserId};
+    use uuid::Uuid;
+
+    /// A database that has gone.
+    #[derive(Debug)]
+    struct Gone;
+
+    impl AuditTrail for Gone {
+        fn called(&self, _: StaffCall) -> Recording<'_> {
+            Box::pin(std::future::pending())
+        }
+
+        fn answered(&self, _: StaffCall) -> Recording<'_> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn record() -> Record {
+        let call = StaffCall {
+            id: CallId::from_uuid(Uuid::from_u128(1)),
+            at: Timestamp::UNIX_EPOCH,
+            service: "sample".to_owned(),
+            actor: UserId::from_uuid(Uuid::from_u128(2)),
+            role: Role::Staff,
+            method: "POST".to_owned(),
+            route: "/api/v1/products".to_owned(),
+            path: "/api/v1/products".to_owned(),
+            request_id: "r".to_owned(),
+            status: None,
+        };
+        Record { trail: Arc::new(Gone), call }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_waits_for_its_record_a_while_and_never_beyond_the_deadline() {
+        let soon = Duration::from_millis(300);
+        for (left, waited) in [(Duration::from_secs(5), PATIENCE), (soon, soon), (Duration::ZERO, Duration::ZERO)] {
+            let begin = Instant::now();
+            record().end(StatusCode::OK, begin + left).await;
+            let late = begin.elapsed().saturating_sub(waited);
+            assert!(begin.elapsed() >= waited && late <= Duration::from_millis(1), "{left:?}: {:?}", begin.elapsed());
+        }
     }
 }
