@@ -117,7 +117,7 @@ def nginx(name, address, upstreams):
         text, count = re.subn(rf"(upstream {service} {{\s+server )[^;]+;", rf"\g<1>{upstream}:8080;", text)
         if count != 1:
             raise SystemExit(f"bench: the operator's configuration of NGINX has no upstream {service}")
-    text = text.replace("listen 8080", f"listen {address}:8080").replace(" /tmp/", f" {folder}/")
+    text = re.sub(r"listen (8080|8081)", rf"listen {address}:\g<1>", text).replace(" /tmp/", f" {folder}/")
     file = os.path.join(folder, "nginx.conf")
     with open(file, "w") as config:
         config.write(text)
