@@ -32,17 +32,20 @@ impl App {
             return Err(Error::Stale { current });
         }
         let changed = product.change(change.clone(), self.currency, self.now())?;
-        if let Some(name) = &category {
-            check_name("category", name)?;
-            self.check_room(name).await?;
-        }
+        let known = match &category {
+            Some(name) => {
+                check_name("category", name)?;
+                self.known_category(name).await?
+            }
+            None => None,
+        };
         // Before everything else, since orders may hold more than that.
         if let (Some(quantity), Some(default)) = (stock, changed.default_variant()) {
             self.inventory.set_on_hand(&default.sku, quantity, &self.clock.new_id().to_string()).await?;
         }
-        let category = match category {
-            Some(name) => Some(Some(self.category_named(&name).await?)),
-            None => None,
+        let category = match (category, known) {
+            (Some(name), None) => Some(Some(self.category_named(&name).await?)),
+            (_, known) => known.map(Some),
         };
         let change = ProductChange { category, ..change };
         match expected {
@@ -51,13 +54,14 @@ impl App {
         }
     }
 
-    /// Refuses the name of a category that is not there and cannot be made.
-    pub(super) async fn check_room(&self, name: &str) -> Result<(), Error> {
-        if self.find_named(name).await?.is_none() {
+    /// The category of a name; `None` when it is not there, and refused when it could not be made either.
+    pub(super) async fn known_category(&self, name: &str) -> Result<Option<CategoryId>, Error> {
+        let found = self.find_named(name).await?;
+        if found.is_none() {
             let all = self.store.categories().await?;
             Tree::new(all.iter().map(|category| (category.id, category.parent))).check_new(None)?;
         }
-        Ok(())
+        Ok(found)
     }
 
     /// The category of a name, or a new root with it.

@@ -57,9 +57,10 @@ impl App {
             Earlier::Expired(id) => (id, None),
         };
         let category = new.category_name.clone();
-        let product = Product::create(id, new, self.currency, self.now())?;
+        let mut product = Product::create(id, new, self.currency, self.now())?;
         if let Some(name) = category {
-            self.check_room(&name).await?;
+            // One that is there is touched with those of all that are inserted at the same time.
+            product.category = self.known_category(&name).await?;
         }
         // A draft is in no answer.
         let stale = self.stale_products((product.status != Status::Draft).then_some(&product));
@@ -99,8 +100,8 @@ impl App {
             self.inventory.set_on_hand(&default.sku, quantity, &product.id.to_string()).await?;
         }
         let category = match category {
-            Some(name) => Some(self.category_named(&name).await?),
-            None => None,
+            Some(name) if product.category.is_none() => Some(self.category_named(&name).await?),
+            Some(_) | None => None,
         };
         let (id, expected) = (product.id, product.version);
         match self.save(listing.product.publish(category, self.now()), expected, category).await? {
