@@ -1,5 +1,7 @@
 //! The service under test: one handler for each thing that shop-http gives, written as any service writes them.
 
+mod error;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -7,16 +9,18 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue,
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shop_http::{
     Access, Body, ErrorBody, HttpError, IfMatch, Key, LoggedIn, MaybeGuest, MaybeIfNoneMatch, MaybeKey, Method, NoBody,
     PageQuery, Paged, PathId, PathText, Query, Route, Who, packed, reply,
 };
 use shop_telemetry::context;
 use shop_types::id::ProductKind;
-use shop_types::{Detail, Email, ErrorKind, Id, IdempotencyKey, Money, ProductId, Quantity, ServiceError, Sku, UserId};
+use shop_types::{Email, Id, IdempotencyKey, Money, ProductId, Quantity, Sku, UserId};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
+
+use self::error::Error;
 
 /// Every route of the service, as its `routes.rs` would list them.
 pub(crate) const ACCESS: &[Route] = &[
@@ -65,53 +69,6 @@ struct Product {
     pieces: u32,
     created_by: UserId,
     key: Option<String>,
-}
-
-/// How the operations of the service fail.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("there is not enough stock")]
-    SoldOut,
-    #[error("failed to read products from db-7.internal")]
-    Store(#[source] std::io::Error),
-    #[error("db-7.internal is away")]
-    Away,
-    #[error("too many requests")]
-    Slow,
-}
-
-impl ServiceError for Error {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::SoldOut => ErrorKind::Conflict,
-            Self::Store(_) => ErrorKind::Internal,
-            Self::Away => ErrorKind::Unavailable,
-            Self::Slow => ErrorKind::RateLimited,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::SoldOut => "sold_out",
-            Self::Store(_) => "internal",
-            Self::Away => "unavailable",
-            Self::Slow => "rate_limited",
-        }
-    }
-
-    fn details(&self) -> Vec<Detail> {
-        match self {
-            Self::SoldOut => vec![Detail::new("lines[0].quantity", "only 3 are left")],
-            Self::Store(_) | Self::Away | Self::Slow => Vec::new(),
-        }
-    }
-
-    fn extra(&self) -> Map<String, Value> {
-        match self {
-            Self::SoldOut => Map::from_iter([("available".to_owned(), json!(3)), ("code".to_owned(), json!("forged"))]),
-            Self::Store(_) | Self::Away | Self::Slow => Map::new(),
-        }
-    }
 }
 
 /// The service's operations.
