@@ -75,7 +75,7 @@ fmt: ## Format the code
 ##@ Test it
 
 .PHONY: test
-test: deps-judges ## All tiers on real servers: lint, code, judges, operator, faults, e2e; prints the time of each (tests/README.md)
+test: deps-judges ## All tiers on real servers: lint, code, judges, operator, faults, e2e, bench; prints the time of each (tests/README.md)
 	tests/run
 
 .PHONY: lint
@@ -114,6 +114,10 @@ test-faults: deps ## Break a whole shop in every known way and judge what users 
 	FAULTS_PROFILE=$(or $(FAULTS_PROFILE),release) tests/faults/run --planted
 soak: deps ## Break it at random (MINUTES=60, SEED=n for the same again)
 	tests/faults/run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
+
+.PHONY: test-bench
+test-bench: ## One short round of everything that `make bench` measures: whether it answers, not how fast (debug build)
+	IMAGE_PROFILE=dev BENCH_ROUNDS=1 BENCH_SECONDS=3 BENCH_STORED=100 CARGO="$(CARGO)" bench/run
 
 .PHONY: check-each
 check-each: ## Check every crate of crates/ and the operator alone, as its own features allow; tests and bench are left out

@@ -23,7 +23,10 @@ def measure(figure, heading):
                 )
                 for _ in range(ROUNDS)
             ]
-            answers = [round["answers"].get(what, {"count": 0, "p50": 0.0, "p99": 0.0}) for round in rounds]
+            for round in rounds:
+                if what not in round["answers"]:
+                    raise SystemExit(f"bench: no reservation was {what}: {round['answers']}")
+            answers = [round["answers"][what] for round in rounds]
             rates = [answer["count"] / round["seconds"] for answer, round in zip(answers, rounds)]
             figure(f"{what}: per second", f"{statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f})")
             times = [f"{statistics.median(answer[key] for answer in answers):.1f}" for key in ("p50", "p99")]

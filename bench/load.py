@@ -58,7 +58,7 @@ class Result:
 
 
 def run(url, jobs, clients, seconds, wanted="200", warm_up=WARM_UP_SECONDS):
-    """Lets so many clients work for so long."""
+    """Lets so many clients work for so long. A figure of nothing but refusals would be none."""
     plan = {
         "address": urllib.parse.urlsplit(url).netloc,
         "warm_up_seconds": warm_up,
@@ -69,7 +69,12 @@ def run(url, jobs, clients, seconds, wanted="200", warm_up=WARM_UP_SECONDS):
     path = os.path.join(os.environ["DIR"], "plan.json")
     with open(path, "w") as file:
         json.dump(plan, file)
-    return Result(program("http", path), wanted)
+    result = Result(program("http", path), wanted)
+    for name in {step.name for job in jobs for step in job.steps}:
+        if not any(answer.startswith(f"{name} 2" if name else wanted) for answer in result.answers):
+            others = {answer: times["count"] for answer, times in result.answers.items()}
+            raise SystemExit(f"bench: {url} never answered {name or jobs[0].steps[0].target} as it should: {others}")
+    return result
 
 
 def program(*arguments, of="LOAD"):

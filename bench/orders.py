@@ -11,7 +11,7 @@ from pods import Naive, Shop
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ["BENCH_SECONDS"])
 CLIENTS = [32, 256]
-STORED = [1_000, 100_000] + ([1_000_000] if os.environ.get("BENCH_MILLION") else [])
+STORED = [int(stored) for stored in os.environ["BENCH_STORED"].split()]
 # How long the consumers of events may take after the last order.
 CALM_SECONDS = 120
 
