@@ -38,7 +38,7 @@ use self::record::{Record, Trails};
 use self::request::{Credentials, Facts};
 use crate::access::{Found, Verdict};
 use crate::limit::{Client, Kind};
-use crate::{AccessTable, Cors, HttpError, Limiter, Method, Mount, Refused, alias};
+use crate::{AccessTable, Cors, HttpError, Limiter, Method, Mount, Refused};
 
 /// How long a caller is kept waiting. What is called for a request gets what is left of it.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
@@ -121,34 +121,43 @@ impl Guard {
         let wish = Wish::of(request.headers_mut());
         let mut facts = Facts::of(&request, &self.0.cors, &*self.0.clock);
         let Admitted { admission, counted, template } = self.admit(&request, &facts);
-        let successor = self.successor(facts.method(), template);
+        facts.lead(template, self.successor(facts.method(), template));
         let observation = Observation::start(&facts, template);
         let span = observation.span().clone();
-        let admission = match counted {
-            Some((limit, client)) => self.count(&mut facts, limit, client, admission).instrument(span.clone()).await,
-            None => admission,
+        let context = admission.context(facts.request_id());
+        let answered = async move {
+            let admission = match counted {
+                Some((limit, client)) => self.count(&mut facts, limit, client, admission).await,
+                None => admission,
+            };
+            let served = self.serve(admission, &facts, request, next).await;
+            self.finish(served, &facts, wish, observation)
         };
-        let served = match admission {
-            Admission::Serve(credentials) => {
-                match self.0.load.enter(key_of(facts.method(), template.unwrap_or_default())) {
-                    Some(mut permit) => {
-                        let record = self.0.trails.record(&facts, credentials.user(), template, &*self.0.clock);
-                        let serving = attend(record, &facts, credentials, request, next);
-                        let (served, waited) = context::with_waits(serving).instrument(span.clone()).await;
-                        permit.excuse(waited);
-                        served
-                    }
-                    None => Ok(request.error_response(HttpError::overloaded())),
-                }
-            }
-            Admission::Answer(response) => Ok(request.into_response(response)),
-            Admission::Fail(error) => Ok(request.error_response(error)),
+        // Whatever is logged on the way names the request, also why it failed.
+        context::scope(context, answered).instrument(span).await
+    }
+
+    /// Has a request handled that is let in, while the process has room for it.
+    async fn serve<B: MessageBody + 'static>(
+        &self,
+        admission: Admission,
+        facts: &Facts,
+        request: ServiceRequest,
+        next: Next<B>,
+    ) -> Result<ServiceResponse<BoxBody>, HttpError> {
+        let credentials = match admission {
+            Admission::Serve(credentials) => credentials,
+            Admission::Answer(response) => return Ok(request.into_response(response)),
+            Admission::Fail(error) => return Ok(request.error_response(error)),
         };
-        let mut finished = span.in_scope(|| self.finish(served, &facts, wish, observation));
-        if let (Some(successor), Ok(response)) = (successor, &mut finished) {
-            alias::mark(response.headers_mut(), successor);
-        }
-        finished
+        let Some(mut permit) = self.0.load.enter(key_of(facts.method(), facts.route().unwrap_or_default())) else {
+            return Ok(request.error_response(HttpError::overloaded()));
+        };
+        let record = self.0.trails.record(facts, credentials.user(), &*self.0.clock);
+        credentials.attach(&request);
+        let (served, waited) = context::with_waits(attend(record, facts, request, next)).await;
+        permit.excuse(waited);
+        served
     }
 
     fn successor(&self, method: &'static str, template: Option<&'static str>) -> Option<&'static str> {
@@ -240,33 +249,40 @@ impl Guard {
     }
 }
 
-/// Serves a request within its context and its time, and has it written down before and after where it must be.
+impl Admission {
+    /// What is known of the request wherever it is worked for.
+    fn context(&self, request_id: Arc<str>) -> Context {
+        let credentials = match self {
+            Self::Serve(credentials) => Some(credentials),
+            Self::Answer(_) | Self::Fail(_) => None,
+        };
+        Context {
+            request_id,
+            deadline: Some(Instant::now() + REQUEST_DEADLINE),
+            authorization: credentials.and_then(Credentials::authorization),
+            guest_token: credentials.and_then(Credentials::guest_token),
+        }
+    }
+}
+
+/// Serves a request within its time, and has it written down before and after where it must be.
 async fn attend<B: MessageBody + 'static>(
     record: Option<Record>,
     facts: &Facts,
-    credentials: Credentials,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, HttpError> {
-    let deadline = Instant::now() + REQUEST_DEADLINE;
-    let context = Context {
-        request_id: facts.request_id(),
-        deadline: Some(deadline),
-        authorization: credentials.authorization(),
-        guest_token: credentials.guest_token(),
-    };
+    let deadline = Instant::now() + context::remaining().unwrap_or(REQUEST_DEADLINE);
     let until = deadline + GRACE;
-    credentials.attach(&request);
-    let Some(record) = record else { return serve(context, until, facts, request, next).await };
-    context::scope(context.clone(), record.begin(until)).await?;
-    let served = serve(context, until, facts, request, next).await;
+    let Some(record) = record else { return run(until, facts, request, next).await };
+    record.begin(until).await?;
+    let served = run(until, facts, request, next).await;
     record.end(served.as_ref().map_or_else(HttpError::status, ServiceResponse::status), deadline).await;
     served
 }
 
 /// Runs the handler.
-async fn serve<B: MessageBody + 'static>(
-    context: Context,
+async fn run<B: MessageBody + 'static>(
     until: Instant,
     facts: &Facts,
     mut request: ServiceRequest,
@@ -277,7 +293,7 @@ async fn serve<B: MessageBody + 'static>(
         request.head_mut().method = actix_web::http::Method::GET;
     }
     let call = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind();
-    match tokio::time::timeout_at(until, context::scope(context, call)).await {
+    match tokio::time::timeout_at(until, call).await {
         Ok(Ok(Ok(response))) => Ok(response.map_into_boxed_body()),
         Ok(Ok(Err(error))) => Err(answer::foreign(&error)),
         Ok(Err(panic)) => Err(HttpError::internal(format!("the handler panicked: {}", panic_text(&*panic)))),

@@ -14,8 +14,8 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 use super::request::{Facts, PROBLEM_JSON, REQUEST_ID};
-use crate::HttpError;
 use crate::error::OVERLOADED;
+use crate::{HttpError, alias};
 
 /// Writes the error body, if the handler failed, and the headers of every answer.
 pub(super) fn finish(response: ServiceResponse<BoxBody>, facts: &Facts, now: Timestamp) -> ServiceResponse<BoxBody> {
@@ -52,7 +52,7 @@ pub(super) struct Answer {
 impl Answer {
     /// Renders an error for the request it belongs to, and logs it if somebody should know.
     pub(super) fn of(error: &HttpError, facts: &Facts, now: Timestamp) -> Self {
-        log(error);
+        log(error, facts);
         let request_id = facts.request_id();
         let (media, body) = if facts.wants_problem() {
             (PROBLEM_JSON, json(&error.problem(&request_id)))
@@ -105,16 +105,25 @@ impl ResponseError for Answer {
 }
 
 /// The one place where a failed call is logged: a defect as an error, a missing dependency as a warning.
-fn log(error: &HttpError) {
+fn log(error: &HttpError, facts: &Facts) {
     let (code, chain) = (error.code(), error.chain());
+    let (method, route) = (facts.method(), facts.route());
     match error.status() {
-        StatusCode::INTERNAL_SERVER_ERROR => {
-            tracing::error!(error.code = code, error.chain = chain, "Failed to serve a request");
-        }
+        StatusCode::INTERNAL_SERVER_ERROR => tracing::error!(
+            error.code = code,
+            error.chain = chain,
+            http.request.method = method,
+            http.route = route,
+            "Failed to serve a request"
+        ),
         // Thousands a second, when it happens: they are counted.
-        StatusCode::SERVICE_UNAVAILABLE if code != OVERLOADED => {
-            tracing::warn!(error.code = code, error.chain = chain, "Could not serve a request for now");
-        }
+        StatusCode::SERVICE_UNAVAILABLE if code != OVERLOADED => tracing::warn!(
+            error.code = code,
+            error.chain = chain,
+            http.request.method = method,
+            http.route = route,
+            "Could not serve a request for now"
+        ),
         _ => tracing::debug!(error.code = code, error.chain = chain, "Refused a request"),
     }
 }
@@ -143,6 +152,9 @@ fn protect(headers: &mut HeaderMap, facts: &Facts, now: Timestamp) {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if let Some(successor) = facts.successor() {
+        alias::mark(headers, successor);
     }
     if let Some(standing) = facts.standing() {
         standing.write(headers, now);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use shop_telemetry::context::{self, Context};
 use shop_types::audit::{self, StaffCall};
 use shop_types::{AuditTrail, CallId, Caller, Clock};
 use tokio::time::{Instant, timeout_at};
@@ -42,14 +43,8 @@ impl Trails {
     }
 
     /// What is written down of a request that is let in; `None` for most.
-    pub(super) fn record(
-        &self,
-        facts: &Facts,
-        caller: Option<&Caller>,
-        template: Option<&'static str>,
-        clock: &dyn Clock,
-    ) -> Option<Record> {
-        let ((actor, role), route) = (audit::kept(caller?)?, template?);
+    pub(super) fn record(&self, facts: &Facts, caller: Option<&Caller>, clock: &dyn Clock) -> Option<Record> {
+        let ((actor, role), route) = (audit::kept(caller?)?, facts.route()?);
         let (service, trail) = self.0.get(&key_of(facts.method(), route))?;
         let call = StaffCall {
             id: CallId::from_uuid(clock.new_id()),
@@ -90,12 +85,20 @@ impl Record {
     pub(super) async fn end(self, status: StatusCode, deadline: Instant) {
         let until = deadline.min(Instant::now() + PATIENCE);
         let (id, route) = (self.call.id, self.call.route.clone());
-        let error: Box<dyn Error> =
-            match timeout_at(until, self.trail.answered(self.call.answered(status.as_u16()))).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error.into(),
-                Err(late) => late.into(),
-            };
+        // Nobody waits for the record beyond the deadline, but it is no less true then.
+        let context = context::current().map(|context| Context { deadline: None, ..context });
+        let answered = self.trail.answered(self.call.answered(status.as_u16()));
+        let answered = timeout_at(until, async {
+            match context {
+                Some(context) => context::scope(context, answered).await,
+                None => answered.await,
+            }
+        });
+        let error: Box<dyn Error> = match answered.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.into(),
+            Err(late) => late.into(),
+        };
         tracing::warn!(error = &*error, call.id = %id, http.route = route, "Failed to write down how a call was answered");
     }
 }

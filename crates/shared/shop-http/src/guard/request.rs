@@ -30,6 +30,8 @@ pub(super) struct Facts {
     path: String,
     traceparent: Option<String>,
     wants_problem: bool,
+    route: Option<&'static str>,
+    successor: Option<&'static str>,
     standing: Option<Standing>,
     visit: Option<Visit>,
 }
@@ -45,9 +47,26 @@ impl Facts {
             path: request.match_info().unprocessed().to_owned(),
             traceparent: headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned),
             wants_problem: headers.get_all(ACCEPT).any(|value| names(value, PROBLEM_JSON)),
+            route: None,
+            successor: None,
             standing: None,
             visit: cors.visit(headers, request.method() == actix_web::http::Method::OPTIONS),
         }
+    }
+
+    /// Keeps where the request leads: the template of its route, and the call that takes the place of that one.
+    pub(super) fn lead(&mut self, route: Option<&'static str>, successor: Option<&'static str>) {
+        (self.route, self.successor) = (route, successor);
+    }
+
+    /// The template of its route, if it has one.
+    pub(super) fn route(&self) -> Option<&'static str> {
+        self.route
+    }
+
+    /// What takes the place of the call, if it is an alias.
+    pub(super) fn successor(&self) -> Option<&'static str> {
+        self.successor
     }
 
     /// Keeps where the client stands under its limit.

@@ -154,3 +154,19 @@ async fn a_handler_keeps_its_own_policy_and_caching_but_not_a_server_header() {
     assert_eq!(response.headers()["content-type"], "text/html");
     assert!(!response.headers().contains_key("server"));
 }
+
+#[tokio::test]
+async fn an_alias_names_its_successor_also_when_its_handler_gives_nothing_back() {
+    let shop = Shop::start().await;
+    for (path, status, successor) in [("/products", 204, "/api/v1/products"), ("/panic", 500, "/api/v1/panic")] {
+        let answered = shop.get(path).send().await.unwrap();
+        let header =
+            |name: &str| answered.headers().get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
+        let (deprecation, link): (Vec<_>, Vec<_>) = (header("deprecation"), header("link"));
+        assert_eq!(answered.status(), status);
+        assert_eq!(deprecation, ["@1795219200"], "{path}");
+        assert_eq!(link, [format!("<{successor}>; rel=\"successor-version\"")], "{path}");
+    }
+    let canonical = shop.get("/api/v1/panic").send().await.unwrap();
+    assert!(!canonical.headers().contains_key("deprecation"));
+}

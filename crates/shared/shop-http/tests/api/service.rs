@@ -1,5 +1,6 @@
 //! The service under test: one handler for each thing that shop-http gives, written as any service writes them.
 
+pub(crate) mod aliases;
 mod error;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::service::{ACCESS, App, configure};
+use crate::service::{ACCESS, App, aliases, configure};
 
 /// Stands still; ids count up.
 #[derive(Debug, Default)]
@@ -108,10 +108,12 @@ impl Shop {
         let app = Arc::new(App::default());
         let metrics = Metrics::new("sample");
         let mount = Mount::new("sample", metrics.clone(), &app, access, configure);
-        let mounts = vec![match trail {
+        let mount = match trail {
             Some(trail) => mount.recorded(trail),
             None => mount,
-        }];
+        };
+        let older = (aliases::ALIASES, false);
+        let mounts = vec![mount, Mount::aliases("sample", metrics.clone(), &app, older, aliases::configure)];
         let limiter = Limiter::new(limits, None, &metrics).unwrap();
         let guard = Guard::new(&mounts, limiter, cors, Arc::clone(&verifier), Arc::new(StillClock::default())).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
