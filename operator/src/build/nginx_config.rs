@@ -60,6 +60,8 @@ http {{
     server_tokens off;
     tcp_nopush on;
     keepalive_timeout 65s;
+    # By default NGINX does not start with a host name of more than 46 characters; names have up to 253.
+    server_names_hash_bucket_size 512;
     client_max_body_size {max_body_bytes};
     client_body_temp_path /tmp/client_body;
     proxy_temp_path /tmp/proxy;
@@ -201,13 +203,7 @@ fn own_answers() -> String {
             return 200 "ok\n";
         }}
 
-        # NGINX itself refuses TRACE, whatever the path.
-        error_page 405 = @wrong_method;
-{}
-        location @wrong_method {{
-            add_header Allow "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" always;
-{}        }}
-
+{}{}
         location @too_large {{
 {}        }}
 
@@ -215,8 +211,8 @@ fn own_answers() -> String {
             add_header Retry-After 1 always;
 {}        }}
 "#,
+        wrong_method(),
         unreadable(),
-        error(405, "method_not_allowed", "No call has this method"),
         error(413, "body_too_large", "The body of the request is too large"),
         error(503, "unavailable", "The service cannot be reached; try again, with the same Idempotency-Key"),
     )
@@ -235,11 +231,12 @@ fn other_hosts() -> String {
             default_type text/plain;
             return 200 "ok\n";
         }}
-{}
+{}{}
         location / {{
 {}        }}
     }}
 "#,
+        wrong_method(),
         unreadable(),
         error(404, "not_found", "No shop answers to this host name"),
     )
@@ -269,6 +266,20 @@ fn status() -> String {
 ",
         unreadable(),
         nothing(),
+    )
+}
+
+/// NGINX itself refuses TRACE and CONNECT, whatever the path.
+fn wrong_method() -> String {
+    format!(
+        r#"
+        error_page 405 = @wrong_method;
+
+        location @wrong_method {{
+            add_header Allow "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" always;
+{}        }}
+"#,
+        error(405, "method_not_allowed", "No call has this method"),
     )
 }
 

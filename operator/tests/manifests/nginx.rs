@@ -12,10 +12,13 @@ use crate::fixture::settings;
 
 #[test]
 fn nginx_takes_every_form_of_its_configuration() {
+    let label = "a".repeat(63);
+    let longest = format!("ingress: {{host: {label}.{label}.{label}.{}}}", "a".repeat(61));
     let v6 = ClusterDns { servers: vec!["fd00::a".parse().unwrap()], domain: "example.local".into() };
     for (spec, settings) in [
         ("{}", settings()),
         ("ingress: {host: shop.example.com, maxBodySize: 2Mi}", settings()),
+        (longest.as_str(), settings()),
         ("{}", Settings { dns: None, ..settings() }),
         ("{}", Settings { dns: Some(v6), ..settings() }),
     ] {
@@ -129,12 +132,18 @@ async fn a_body_that_is_too_large_is_refused_with_the_shops_own_error_body() {
 #[tokio::test]
 async fn a_method_that_nginx_itself_refuses_gets_the_shops_own_error_body() {
     let service = echo("service", "200 OK").await;
-    let nginx = start("{}", &settings(), service, service).await;
-    for path in ["/", "/api/v1/orders"] {
-        let answer = request(&nginx, Method::TRACE, path).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
-        assert_eq!(answer.headers()["allow"], "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        assert_eq!(json(answer).await["code"], "method_not_allowed");
+    for spec in ["{}", "ingress: {host: shop.example}"] {
+        let nginx = start(spec, &settings(), service, service).await;
+        for host in ["shop.example", "other.example"] {
+            for path in ["/", "/api/v1/orders"] {
+                let answer = request(&nginx, Method::TRACE, path).header("Host", host).send().await.unwrap();
+                assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{spec} {host} {path}");
+                assert_eq!(answer.headers()["allow"], "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+                assert_eq!(json(answer).await["code"], "method_not_allowed");
+            }
+            let answer = raw(&nginx, &format!("CONNECT / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+            assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("method_not_allowed"), "{spec}: {answer}");
+        }
     }
     let service = echo("service", "405 Method Not Allowed").await;
     let nginx = start("{}", &settings(), service, service).await;
