@@ -296,14 +296,23 @@ fn nginx_plan(
         resources: resources::of_nginx(amounts.as_ref())?,
         service_type,
         node_port,
-        max_body_bytes: ingress
-            .max_body_size
-            .whole()
-            .ok_or_else(|| resources::no_amount("spec.ingress.maxBodySize"))?,
+        max_body_bytes: max_body_bytes(ingress)?,
         timeouts: ingress.timeouts.clone(),
         dns: settings.dns.clone(),
         upstreams: upstreams(shop, &observed.children.services),
     }))
+}
+
+/// What is less is no body, and 0 means no limit to NGINX. No service takes more than 16 MiB, and NGINX keeps what it is
+/// sent in a folder of 256 MiB.
+fn max_body_bytes(ingress: &Ingress) -> Result<u128, Error> {
+    let field = "spec.ingress.maxBodySize";
+    let bytes = ingress.max_body_size.whole().ok_or_else(|| resources::no_amount(field))?;
+    if (1024..=64 * 1024 * 1024).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(Error::Invalid(format!("{field}: must be 1Ki to 64Mi")))
+    }
 }
 
 fn upstreams(shop: &Identity, services: &[Service]) -> Option<BTreeMap<&'static str, String>> {

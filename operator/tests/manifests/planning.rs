@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use operator::build::{Desired, build};
-use operator::crd::Shop;
+use operator::crd::{Quantity, Shop};
 use operator::error::{Class, Error};
 use operator::observe::Observed;
 use operator::plan::{Plan, RETRY_SECONDS, Verdict, plan};
@@ -100,6 +100,23 @@ fn a_uri_of_another_kind_is_refused_without_showing_it() {
     assert_eq!((error.reason(), error.class()), ("SecretUnusable", Class::User));
     let text = format!("{error} {error:?}");
     assert!(text.contains("mongodb://") && !text.contains("sekrit"), "{text}");
+}
+
+/// A Shop that an older definition let in: what the rules of the schema refuse is refused by the plan, too.
+fn refused_unchecked(spec: &str, change: impl FnOnce(&mut Shop)) -> Error {
+    let mut shop = shop(spec);
+    let observed = world(&shop);
+    change(&mut shop);
+    plan(&shop, &observed, &settings()).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn a_body_size_that_nginx_would_take_for_another_is_refused() {
+    for amount in ["10m", "0", "1023", "65Mi", "999999999999Ti"] {
+        let error = refused_unchecked("{}", |shop| shop.spec.ingress.max_body_size = Quantity::new(amount));
+        assert_eq!((error.reason(), error.class()), ("InvalidSpec", Class::User), "{amount}");
+        assert!(error.to_string().contains("spec.ingress.maxBodySize"), "{error}");
+    }
 }
 
 #[test]

@@ -26,8 +26,9 @@ pub struct Ingress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundled: Option<BundledIngress>,
     /// Largest body that NGINX passes on; larger ones are refused with 413. Most calls take 64 KiB at most, pictures of products
-    /// 5 MiB and imports 16 MiB: who wants those whole sets 16Mi.
+    /// 5 MiB and imports 16 MiB: who wants those whole sets 16Mi. 1Ki to 64Mi.
     #[serde(default = "one_megabyte")]
+    #[x_kube(validation = Rule::new("!quantity(string(self)).isLessThan(quantity('1Ki')) && !quantity(string(self)).isGreaterThan(quantity('64Mi'))").message("`maxBodySize` must be 1Ki to 64Mi"))]
     pub max_body_size: Quantity,
     /// How long a service may take.
     #[serde(default)]
