@@ -19,9 +19,9 @@ use serde::de::DeserializeOwned;
 use tracing::info;
 
 use crate::build::{Desired, Objects, metadata};
-use crate::crd::Shop;
+use crate::crd::{Shop, ShopSpec};
 use crate::error::Error;
-use crate::observe::{Observed, is_ours};
+use crate::observe::{Observed, is_ours, references};
 
 /// The field manager of everything that belongs to a Shop.
 pub const MANAGER: &str = "shopmesh.dev/operator";
@@ -60,7 +60,7 @@ pub async fn apply(client: &Client, shop: &Shop, observed: &Observed, desired: D
     let Desired { objects, waiting } = desired;
     let live = &observed.children;
     let mut writer = Writer { client, shop, hidden: BTreeSet::new(), applied: Applied::default() };
-    let kept = Kept::of(&objects, &waiting);
+    let kept = Kept::of(&objects, &waiting, &shop.spec);
     let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = objects;
     writer.check(&live.service_accounts, &service_accounts).await?;
     writer.check(&live.secrets, &secrets).await?;
@@ -102,11 +102,12 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(objects: &Objects, waiting: &[Deployment]) -> Self {
+    /// A Secret that the Shop names stays, whoever made it.
+    fn of(objects: &Objects, waiting: &[Deployment], spec: &ShopSpec) -> Self {
         let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = objects;
         Self {
             service_accounts: names(service_accounts),
-            secrets: names(secrets),
+            secrets: names(secrets).into_iter().chain(references(spec).into_iter().map(str::to_owned)).collect(),
             config_maps: names(config_maps),
             services: names(services),
             jobs: names(jobs),
@@ -257,5 +258,20 @@ impl Writer<'_> {
 
     fn api<K: Owned>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.shop.namespace().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_the_shop_names_is_never_deleted() {
+        let spec = serde_json::json!({
+            "mongodb": {"uriSecretRef": {"name": "mongodb"}}, "admin": {"secretRef": {"name": "demo-admin"}},
+            "payment": {"provider": "Sandbox"},
+        });
+        let kept = Kept::of(&Objects::default(), &[], &serde_json::from_value(spec).unwrap());
+        assert_eq!(kept.secrets, ["demo-admin", "mongodb"].map(str::to_owned).into());
     }
 }

@@ -79,11 +79,19 @@ pub async fn observe(client: &Client, shop: &Shop, now: Timestamp) -> Result<Obs
 /// Names of all Secrets that the Shop names.
 #[must_use]
 pub fn references(spec: &ShopSpec) -> BTreeSet<&str> {
-    let mut names = BTreeSet::from([spec.mongodb.uri_secret_ref.name.as_str()]);
-    names.extend(spec.redis.external.as_ref().map(|external| external.url_secret_ref.name.as_str()));
-    names.extend(spec.admin.secret_ref.as_ref().map(|secret| secret.name.as_str()));
-    names.extend(spec.payment.secret_ref.as_ref().map(|secret| secret.name.as_str()));
-    names.extend(spec.image.pull_secret_refs.iter().map(|secret| secret.name.as_str()));
+    references_by_field(spec).into_iter().map(|(_, name)| name).collect()
+}
+
+/// Names of all Secrets that the Shop names, each with the path of its field.
+#[must_use]
+pub fn references_by_field(spec: &ShopSpec) -> Vec<(&'static str, &str)> {
+    let mut names = vec![("spec.mongodb.uriSecretRef", spec.mongodb.uri_secret_ref.name.as_str())];
+    let redis = spec.redis.external.as_ref();
+    names.extend(redis.map(|redis| ("spec.redis.external.urlSecretRef", redis.url_secret_ref.name.as_str())));
+    names.extend(spec.admin.secret_ref.as_ref().map(|secret| ("spec.admin.secretRef", secret.name.as_str())));
+    names.extend(spec.payment.secret_ref.as_ref().map(|secret| ("spec.payment.secretRef", secret.name.as_str())));
+    let pull = spec.image.pull_secret_refs.iter();
+    names.extend(pull.map(|secret| ("spec.image.pullSecretRefs", secret.name.as_str())));
     names
 }
 

@@ -27,6 +27,17 @@ const BAD: &[(&str, &str)] = &[
     ("auth.accessTokenTTLSeconds = soon", "spec.auth.accessTokenTTLSeconds"),
     ("admin.email = nobody", "spec.admin.email"),
     ("admin = {email: a@b.cd, secretRef: {name: a}}", "`email` must not be set when `secretRef` is"),
+    (
+        "admin = {secretRef: {name: demo-admin}}",
+        "`spec.admin.secretRef` must not name a Secret that the operator makes",
+    ),
+    ("mongodb.uriSecretRef.name = demo-redis", "`spec.mongodb.uriSecretRef` must not name"),
+    (
+        "redis = {mode: External, external: {urlSecretRef: {name: demo-redis}}}",
+        "`spec.redis.external.urlSecretRef` must not name",
+    ),
+    ("payment.secretRef = {name: demo-sandbox-psp}", "`spec.payment.secretRef` must not name"),
+    ("image.pullSecretRefs = [{name: a}, {name: demo-signing-key}]", "`spec.image.pullSecretRefs` must not name"),
     ("payment = {}", "spec.payment.provider: Required value"),
     ("payment.provider = Real", "spec.payment.provider: Unsupported value"),
     ("order.deadlineSeconds = 1", "spec.order.deadlineSeconds"),

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use operator::crd::Shop;
 use serde_json::json;
 
 use crate::kubelet::Verdict;
-use crate::place::{Place, URI, shop};
+use crate::place::{Place, SHOP, URI, shop};
 use tests::wait::until;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,6 +123,32 @@ async fn every_secret_that_a_shop_names_is_told_by_its_field() {
         assert!(stalled.message.contains(&format!("`{field}` names Secret gone")), "{}", stalled.message);
         operator.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_operator_makes_survives_a_shop_that_names_it() {
+    let place = Place::new().await;
+    let mut operator = place.operator().await;
+    place.apply(&shop()).await;
+    place.ready().await;
+    operator.quiet(Duration::from_secs(2)).await;
+    let before = running(&place).await;
+
+    for (field, change) in [
+        ("spec.admin.secretRef", json!({ "admin": { "secretRef": { "name": "demo-admin" } } })),
+        (
+            "spec.payment.secretRef",
+            json!({ "payment": { "provider": "Sandbox", "secretRef": { "name": "demo-sandbox-psp" } } }),
+        ),
+    ] {
+        let patch = Patch::Merge(json!({ "spec": change }));
+        let refusal = place.api::<Shop>().patch(SHOP, &PatchParams::default(), &patch).await.unwrap_err().to_string();
+        assert!(refusal.contains(&format!("`{field}` must not name a Secret that the operator makes")), "{refusal}");
+    }
+
+    operator.quiet(Duration::from_secs(2)).await;
+    assert_eq!(running(&place).await, before);
+    operator.stop().await;
 }
 
 /// What runs or is needed by what runs: all children with their generation and data, not their status.

@@ -112,6 +112,12 @@ pub fn signing_key(shop: &str) -> String {
     format!("{shop}-signing-key")
 }
 
+/// The Secrets that the operator makes; a Shop must not name them as its own.
+#[must_use]
+pub fn made_secrets(shop: &str) -> [String; 4] {
+    [admin(shop), redis(shop), sandbox_psp(shop), signing_key(shop)]
+}
+
 /// The `ConfigMap` of the public keys.
 #[must_use]
 pub fn key_set(shop: &str) -> String {

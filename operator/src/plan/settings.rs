@@ -12,7 +12,7 @@ use crate::crd::ShopSpec;
 use crate::crd::shop::{Aliases, Cors, Credentials, Rate, RateLimit};
 use crate::error::Error;
 use crate::keys;
-use crate::observe::Observed;
+use crate::observe::{Observed, references_by_field};
 
 /// Key material and passwords of one Shop, each with the place where pods find it.
 #[derive(Debug, Clone)]
@@ -74,6 +74,7 @@ impl Secrets {
 
 pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> Result<Secrets, Error> {
     let made = &observed.made;
+    ours_are_not_named(spec, &shop.name)?;
     for secret in &spec.image.pull_secret_refs {
         exists(observed, "spec.image.pullSecretRefs", &secret.name)?;
     }
@@ -114,6 +115,17 @@ pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> 
         made_admin,
         payment: payment(spec, shop, observed)?,
     })
+}
+
+/// A Secret that the operator makes is deleted when the Shop names one of its own instead: it cannot be that one.
+fn ours_are_not_named(spec: &ShopSpec, shop: &str) -> Result<(), Error> {
+    let ours = names::made_secrets(shop);
+    match references_by_field(spec).into_iter().find(|(_, name)| ours.iter().any(|ours| ours == name)) {
+        None => Ok(()),
+        Some((field, name)) => {
+            Err(Error::Invalid(format!("`{field}` must not name {name}, a Secret that the operator makes")))
+        }
+    }
 }
 
 fn payment(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> Result<PaymentSecrets, Error> {

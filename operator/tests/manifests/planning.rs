@@ -120,6 +120,27 @@ fn a_body_size_that_nginx_would_take_for_another_is_refused() {
 }
 
 #[test]
+fn a_secret_that_the_operator_makes_is_not_one_of_the_users() {
+    for (secret, field) in [
+        ("demo-admin", "spec.admin.secretRef"),
+        ("demo-redis", "spec.admin.secretRef"),
+        ("demo-sandbox-psp", "spec.payment.secretRef"),
+        ("demo-signing-key", "spec.payment.secretRef"),
+    ] {
+        let error = refused_unchecked("{}", |shop| {
+            let reference = serde_json::json!({ "name": secret });
+            if field == "spec.admin.secretRef" {
+                shop.spec.admin.secret_ref = serde_json::from_value(reference).unwrap();
+            } else {
+                shop.spec.payment.secret_ref = serde_json::from_value(reference).unwrap();
+            }
+        });
+        assert_eq!((error.reason(), error.class()), ("InvalidSpec", Class::User), "{secret}");
+        assert!(error.to_string().contains(&format!("`{field}` must not name {secret}")), "{error}");
+    }
+}
+
+#[test]
 fn the_prefix_of_databases_differs_for_names_that_read_alike() {
     let prefix = |namespace: &str, name: &str| {
         let mut shop = shop("{}");

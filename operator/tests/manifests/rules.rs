@@ -141,6 +141,25 @@ fn names_must_fit_into_the_names_of_what_is_made() {
     }
 }
 
+#[test]
+fn secrets_that_the_operator_makes_are_not_named() {
+    for (field, change) in [
+        ("spec.mongodb.uriSecretRef", "mongodb = {uriSecretRef: {name: NAME}}"),
+        ("spec.redis.external.urlSecretRef", "redis = {mode: External, external: {urlSecretRef: {name: NAME}}}"),
+        ("spec.admin.secretRef", "admin = {secretRef: {name: NAME}}"),
+        ("spec.payment.secretRef", "payment = {provider: Sandbox, secretRef: {name: NAME}}"),
+        ("spec.image.pullSecretRefs", "image.pullSecretRefs = [{name: a}, {name: NAME}]"),
+    ] {
+        for part in ["admin", "redis", "sandbox-psp", "signing-key"] {
+            let found = problems(&change.replace("NAME", &format!("demo-{part}"))).join("; ");
+            assert!(found.contains(&format!("`{field}` must not name a Secret that the operator makes")), "{found:?}");
+        }
+        for name in ["demo", "demo-keys", "demo-admin-2", "my-demo-admin", "admin", "demo2-admin"] {
+            assert_eq!(problems(&change.replace("NAME", name)), Vec::<String>::new(), "{change} {name}");
+        }
+    }
+}
+
 /// Every leaf is bounded, so that no object can be made too large and rules stay cheap (API conventions).
 #[test]
 fn every_text_number_and_list_of_the_spec_has_bounds() {
