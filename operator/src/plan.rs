@@ -4,6 +4,7 @@
 
 mod check;
 mod images;
+mod readable;
 mod resources;
 mod settings;
 

@@ -46,7 +46,7 @@ pub fn imagined(shop: &Shop) -> Observed {
         put(&external.url_secret_ref.name, &external.url_secret_ref.key, "redis://placeholder");
     }
     if let Some(admin) = &spec.admin.secret_ref {
-        put(&admin.name, names::EMAIL, "placeholder");
+        put(&admin.name, names::EMAIL, "admin@placeholder.example");
         put(&admin.name, names::PASSWORD, "placeholder");
     }
     if let Some(payment) = &spec.payment.secret_ref {

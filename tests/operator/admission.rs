@@ -26,6 +26,8 @@ const BAD: &[(&str, &str)] = &[
     ("auth.accessTokenTTLSeconds = 59", "spec.auth.accessTokenTTLSeconds"),
     ("auth.accessTokenTTLSeconds = soon", "spec.auth.accessTokenTTLSeconds"),
     ("admin.email = nobody", "spec.admin.email"),
+    ("admin.email = a@-x.com", "spec.admin.email"),
+    ("cors.allowedOrigins = ['https://a.example:70000']", "spec.cors.allowedOrigins[0]"),
     ("admin = {email: a@b.cd, secretRef: {name: a}}", "`email` must not be set when `secretRef` is"),
     (
         "admin = {secretRef: {name: demo-admin}}",

@@ -5,8 +5,10 @@ use std::time::Duration;
 use shop_config::{
     Config, CorsConfig, LimitsConfig, MongoConfig, RateConfig, RedisConfig, Secret, ServiceSpec, Store, names as env,
 };
+use shop_types::Email;
+use shop_types::text::Broken;
 
-use super::{Identity, Located, trace_endpoint};
+use super::{Identity, Located, readable, trace_endpoint};
 use crate::build::names;
 use crate::crd::ShopSpec;
 use crate::crd::shop::{Aliases, Cors, Credentials, Rate, RateLimit};
@@ -91,15 +93,7 @@ pub(super) fn secrets(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> 
         let url = format!("redis://default:{}@{name}:{}/0", made.redis_password.expose(), names::REDIS_PORT);
         Located { secret: name, key: names::URL.to_owned(), value: Secret::new(url) }
     };
-    let (admin, made_admin) = if let Some(secret) = &spec.admin.secret_ref {
-        for key in [names::EMAIL, names::PASSWORD] {
-            located(observed, "spec.admin.secretRef", &secret.name, key)?;
-        }
-        (secret.name.clone(), None)
-    } else {
-        let email = spec.admin.email.clone().unwrap_or_else(|| format!("admin@{}.local", shop.name));
-        (names::admin(&shop.name), Some((email, made.admin_password.clone())))
-    };
+    let (admin, made_admin) = admin(spec, shop, observed)?;
     let key_set = keys::key_set(&made.signing_key).ok_or_else(|| Error::SecretUnusable {
         name: names::signing_key(&shop.name),
         key: names::SIGNING_KEY.to_owned(),
@@ -126,6 +120,34 @@ fn ours_are_not_named(spec: &ShopSpec, shop: &str) -> Result<(), Error> {
             Err(Error::Invalid(format!("`{field}` must not name {name}, a Secret that the operator makes")))
         }
     }
+}
+
+/// The Secret of the first administrator, and what is in it if the operator makes it. What identity would refuse to read
+/// is refused here: it would try again for ever, and never be ready.
+fn admin(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> Result<(String, Option<(String, Secret)>), Error> {
+    let Some(secret) = &spec.admin.secret_ref else {
+        let email = spec.admin.email.clone().unwrap_or_else(|| format!("admin@{}.local", shop.name));
+        email.parse::<Email>().map_err(|broken| Error::Invalid(format!("spec.admin.email: {broken}")))?;
+        return Ok((names::admin(&shop.name), Some((email, observed.made.admin_password.clone()))));
+    };
+    for key in [names::EMAIL, names::PASSWORD] {
+        let found = located(observed, "spec.admin.secretRef", &secret.name, key)?;
+        let text = found.value.expose().trim_end_matches(['\r', '\n']);
+        let rule = match key {
+            names::EMAIL => text.parse::<Email>().err().map(|Broken(rule)| rule),
+            _ => (!is_password(text)).then_some("must be 8 to 128 characters"),
+        };
+        if let Some(rule) = rule {
+            return Err(Error::SecretUnusable { name: found.secret, key: found.key, rule });
+        }
+    }
+    Ok((secret.name.clone(), None))
+}
+
+/// Identity counts 8 to 128 characters in Unicode's NFC, where only ASCII has as many as it has bytes: what is not ASCII is
+/// left to it.
+fn is_password(text: &str) -> bool {
+    !text.is_ascii() || (8..=128).contains(&text.len())
 }
 
 fn payment(spec: &ShopSpec, shop: &Identity, observed: &Observed) -> Result<PaymentSecrets, Error> {
@@ -183,7 +205,8 @@ fn scheme(located: &Located, schemes: &[&str], rule: &'static str) -> Result<(),
 /// starts new pods of nobody else.
 ///
 /// # Errors
-/// [`Error::Internal`] if an empty environment is no good configuration; [`Error::Invalid`] if a network is none.
+/// [`Error::Internal`] if an empty environment is no good configuration; [`Error::Invalid`] names the field of what services
+/// would refuse to read.
 pub fn service_settings(
     service: &ServiceSpec,
     spec: &ShopSpec,
@@ -197,6 +220,7 @@ pub fn service_settings(
     let mut settings = config.to_env();
     settings.retain(|(name, _)| is_told(service.name, name));
     settings.sort_unstable();
+    readable::check(&settings)?;
     Ok(settings)
 }
 

@@ -17,6 +17,7 @@ mod payment;
 mod planning;
 mod pods;
 mod redis;
+mod refusals;
 mod reporting;
 mod rules;
 mod totality;

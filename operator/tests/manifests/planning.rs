@@ -7,8 +7,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use operator::build::{Desired, build};
-use operator::crd::{Quantity, Shop};
-use operator::error::{Class, Error};
+use operator::crd::Shop;
 use operator::observe::Observed;
 use operator::plan::{Plan, RETRY_SECONDS, Verdict, plan};
 use serde_json::json;
@@ -17,13 +16,6 @@ use crate::fixture::{built, planned, put, settings, shop, world};
 
 fn planned_in(shop: &Shop, observed: &Observed) -> Plan {
     plan(shop, observed, &settings()).unwrap()
-}
-
-fn refused(spec: &str, change: impl FnOnce(&mut Observed)) -> Error {
-    let shop = shop(spec);
-    let mut observed = world(&shop);
-    change(&mut observed);
-    plan(&shop, &observed, &settings()).map(|_| ()).unwrap_err()
 }
 
 /// A Job with a condition that holds since `since`.
@@ -63,81 +55,6 @@ fn a_registry_moves_every_image_that_is_not_named_in_full() {
     assert_eq!(image("cart"), "own/cart:1");
     assert_eq!(plan.redis.unwrap().image, "own/redis:7");
     assert_eq!(plan.nginx.unwrap().image, "mirror.test/shop/nginx-unprivileged:1.29");
-}
-
-#[test]
-fn a_secret_that_does_not_exist_is_named() {
-    for (spec, name) in [
-        ("{}", "mongodb"),
-        ("redis: {mode: External, external: {urlSecretRef: {name: cache}}}", "cache"),
-        ("admin: {secretRef: {name: boss}}", "boss"),
-        ("payment: {provider: Sandbox, secretRef: {name: psp}}", "psp"),
-        ("image: {pullSecretRefs: [{name: pull}]}", "pull"),
-    ] {
-        let error = refused(spec, |world| drop(world.referenced.remove(name)));
-        assert_eq!((error.reason(), error.class()), ("SecretNotFound", Class::User), "{spec}");
-        assert!(error.to_string().contains(&format!("Secret {name}")), "{error}");
-    }
-}
-
-#[test]
-fn a_key_that_is_absent_or_empty_is_named() {
-    for (key, value) in [("other", "mongodb://x"), ("uri", "")] {
-        let error = refused("{}", |world| {
-            world.referenced.insert("mongodb".into(), BTreeMap::new());
-            put(world, "mongodb", key, value);
-        });
-        assert_eq!(error.reason(), "SecretKeyNotFound");
-        assert!(error.to_string().contains("`uri`"), "{error}");
-    }
-    let error = refused("admin: {secretRef: {name: boss}}", |world| put(world, "boss", "password", ""));
-    assert!(error.to_string().contains("`password` of Secret boss"), "{error}");
-}
-
-#[test]
-fn a_uri_of_another_kind_is_refused_without_showing_it() {
-    let error = refused("{}", |world| put(world, "mongodb", "uri", "http://ada:sekrit@host"));
-    assert_eq!((error.reason(), error.class()), ("SecretUnusable", Class::User));
-    let text = format!("{error} {error:?}");
-    assert!(text.contains("mongodb://") && !text.contains("sekrit"), "{text}");
-}
-
-/// A Shop that an older definition let in: what the rules of the schema refuse is refused by the plan, too.
-fn refused_unchecked(spec: &str, change: impl FnOnce(&mut Shop)) -> Error {
-    let mut shop = shop(spec);
-    let observed = world(&shop);
-    change(&mut shop);
-    plan(&shop, &observed, &settings()).map(|_| ()).unwrap_err()
-}
-
-#[test]
-fn a_body_size_that_nginx_would_take_for_another_is_refused() {
-    for amount in ["10m", "0", "1023", "65Mi", "999999999999Ti"] {
-        let error = refused_unchecked("{}", |shop| shop.spec.ingress.max_body_size = Quantity::new(amount));
-        assert_eq!((error.reason(), error.class()), ("InvalidSpec", Class::User), "{amount}");
-        assert!(error.to_string().contains("spec.ingress.maxBodySize"), "{error}");
-    }
-}
-
-#[test]
-fn a_secret_that_the_operator_makes_is_not_one_of_the_users() {
-    for (secret, field) in [
-        ("demo-admin", "spec.admin.secretRef"),
-        ("demo-redis", "spec.admin.secretRef"),
-        ("demo-sandbox-psp", "spec.payment.secretRef"),
-        ("demo-signing-key", "spec.payment.secretRef"),
-    ] {
-        let error = refused_unchecked("{}", |shop| {
-            let reference = serde_json::json!({ "name": secret });
-            if field == "spec.admin.secretRef" {
-                shop.spec.admin.secret_ref = serde_json::from_value(reference).unwrap();
-            } else {
-                shop.spec.payment.secret_ref = serde_json::from_value(reference).unwrap();
-            }
-        });
-        assert_eq!((error.reason(), error.class()), ("InvalidSpec", Class::User), "{secret}");
-        assert!(error.to_string().contains(&format!("`{field}` must not name {secret}")), "{error}");
-    }
 }
 
 #[test]
