@@ -19,7 +19,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 
-use crate::plan::{Plan, Retry, Verdict};
+use crate::plan::Plan;
+
+pub use database_check::check_template;
 
 /// Objects of one Shop, in the order in which they are written: what others name comes first.
 #[derive(Clone, Default, PartialEq)]
@@ -68,12 +70,8 @@ pub fn build(plan: &Plan) -> Desired {
     desired.objects.secrets = secret::secrets(plan);
     desired.objects.config_maps.push(config::key_set(plan));
     desired.objects.service_accounts.push(metadata::service_account(plan, names::DATABASE_CHECK_PART));
-    match plan.check.verdict {
-        // Left out, it is pruned; the next round makes it anew.
-        Verdict::Failed { retry: Retry::Now, .. } => {}
-        Verdict::Running | Verdict::Passed | Verdict::Failed { retry: Retry::In(_), .. } => {
-            desired.objects.jobs.push(database_check::database_check(plan));
-        }
+    if plan.check.is_needed {
+        desired.objects.jobs.push(database_check::database_check(plan));
     }
     desired
 }

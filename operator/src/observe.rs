@@ -26,8 +26,19 @@ pub struct Observed {
     pub children: Objects,
     /// Last words of the database checks that failed, by the name of the Job.
     pub check_messages: BTreeMap<String, String>,
+    /// Why the pods of database checks cannot be started, by the name of the Job.
+    pub held_checks: BTreeMap<String, Held>,
     /// When it was read.
     pub now: Timestamp,
+}
+
+/// Why a pod cannot be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The kubelet's word, such as `ImagePullBackOff`.
+    pub reason: String,
+    /// What it says more.
+    pub message: String,
 }
 
 /// Secrets that the operator makes once for each Shop.
@@ -72,8 +83,10 @@ pub async fn observe(client: &Client, shop: &Shop, now: Timestamp) -> Result<Obs
         }
     }
     let children = children(client, &namespace, shop).await?;
-    let check_messages = check_messages(client, &namespace, shop, &children.jobs).await?;
-    Ok(Observed { referenced, made: made(&api, shop).await?, children, check_messages, now })
+    let pods = check_pods(client, &namespace, shop, &children.jobs).await?;
+    let check_messages = pods.iter().filter_map(|pod| Some((job_of(pod)?, message_of(pod)?))).collect();
+    let held_checks = pods.iter().filter_map(|pod| Some((job_of(pod)?, held_by(pod)?))).collect();
+    Ok(Observed { referenced, made: made(&api, shop).await?, children, check_messages, held_checks, now })
 }
 
 /// Names of all Secrets that the Shop names.
@@ -173,15 +186,11 @@ fn texts(secret: &core::Secret) -> BTreeMap<String, Secret> {
     data.filter_map(|(key, value)| Some((key.clone(), Secret::new(std::str::from_utf8(&value.0).ok()?)))).collect()
 }
 
-async fn check_messages(
-    client: &Client,
-    namespace: &str,
-    shop: &Shop,
-    jobs: &[Job],
-) -> Result<BTreeMap<String, String>, Error> {
-    let failed = |job: &Job| job.status.as_ref().and_then(|status| status.failed).unwrap_or_default() > 0;
-    if !jobs.iter().any(failed) {
-        return Ok(BTreeMap::new());
+/// The pods of database checks, unless all have passed.
+async fn check_pods(client: &Client, namespace: &str, shop: &Shop, jobs: &[Job]) -> Result<Vec<Pod>, Error> {
+    let has_passed = |job: &Job| job.status.as_ref().and_then(|status| status.succeeded).unwrap_or_default() > 0;
+    if jobs.iter().all(has_passed) {
+        return Ok(Vec::new());
     }
     let name = shop.meta().name.as_deref().unwrap_or_default();
     let selector = format!("{},{}={}", metadata::owner_selector(name), metadata::SERVICE, names::DATABASE_CHECK);
@@ -189,7 +198,7 @@ async fn check_messages(
         .list(&ListParams::default().labels(&selector))
         .await
         .map_err(Error::api("list", "pods"))?;
-    Ok(pods.into_iter().filter_map(|pod| Some((job_of(&pod)?, message_of(&pod)?))).collect())
+    Ok(pods.items)
 }
 
 fn job_of(pod: &Pod) -> Option<String> {
@@ -199,4 +208,43 @@ fn job_of(pod: &Pod) -> Option<String> {
 fn message_of(pod: &Pod) -> Option<String> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
     containers.iter().find_map(|container| container.state.as_ref()?.terminated.as_ref()?.message.clone())
+}
+
+/// What the kubelet calls a container that will not start as it is.
+const HOLDS: [&str; 6] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+];
+
+fn held_by(pod: &Pod) -> Option<Held> {
+    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let mut waiting = containers.iter().filter_map(|container| container.state.as_ref()?.waiting.as_ref());
+    waiting.find_map(|waiting| {
+        let reason = waiting.reason.clone().filter(|reason| HOLDS.contains(&reason.as_str()))?;
+        Some(Held { reason, message: waiting.message.clone().unwrap_or_default() })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_held_by_what_does_not_pass_by_itself() {
+        let pod = |reason: &str| -> Pod {
+            let state = serde_json::json!({"waiting": {"reason": reason, "message": "no such image"}});
+            let container = serde_json::json!({
+                "name": "a", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+            });
+            serde_json::from_value(serde_json::json!({"status": {"containerStatuses": [container]}})).unwrap()
+        };
+        let held = held_by(&pod("ImagePullBackOff")).unwrap();
+        assert_eq!((held.reason.as_str(), held.message.as_str()), ("ImagePullBackOff", "no such image"));
+        assert_eq!(held_by(&pod("ContainerCreating")), None);
+        assert_eq!(held_by(&Pod::default()), None);
+    }
 }

@@ -4,21 +4,20 @@
 
 mod check;
 mod images;
+mod nginx;
 mod readable;
 mod resources;
 mod settings;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ResourceRequirements, Service};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::Resource;
 use shop_config::{Secret, ServiceSpec, Store};
 
-use crate::build::names;
 use crate::crd::Shop;
 use crate::crd::shop::{
-    Aliases, Availability, BundledIngress, EnvVar, EvictionPolicy, Ingress, IngressProvider, IngressTimeouts,
-    PullPolicy, RedisMode, ServiceType, TraceExporter,
+    Aliases, Availability, EnvVar, EvictionPolicy, IngressTimeouts, PullPolicy, RedisMode, ServiceType, TraceExporter,
 };
 use crate::error::Error;
 use crate::keys;
@@ -173,6 +172,7 @@ pub struct NginxPlan {
 /// An error of class User names what the Shop or one of its Secrets must have. Nothing is written then.
 pub fn plan(shop: &Shop, observed: &Observed, settings: &Settings) -> Result<Plan, Error> {
     let spec = &shop.spec;
+    let status = shop.status.as_ref();
     let shop = identity(shop)?;
     let images = Chosen { spec: &spec.image, images: &settings.images };
     let secrets = settings::secrets(spec, &shop, observed)?;
@@ -186,7 +186,6 @@ pub fn plan(shop: &Shop, observed: &Observed, settings: &Settings) -> Result<Pla
         secrets: spec.image.pull_secret_refs.iter().map(|secret| secret.name.clone()).collect(),
     };
     let shopmesh = images.shopmesh();
-    let check = check::database_check(&shop, &shopmesh, &database_prefix, &secrets, observed);
     let services = shop_config::SERVICES
         .iter()
         .map(|service| {
@@ -200,11 +199,11 @@ pub fn plan(shop: &Shop, observed: &Observed, settings: &Settings) -> Result<Pla
                 env: own.map(|own| own.env.clone()).unwrap_or_default(),
                 secret_hash: secrets.digest(service, &shop.uid),
                 grace_seconds: spec.defaults.termination_grace_period_seconds,
-                waits: service.needs(Store::MongoDb) && check.verdict != Verdict::Passed,
+                waits: false,
             })
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    Ok(Plan {
+    let mut plan = Plan {
         pull,
         spread: spec.availability == Availability::HighlyAvailable,
         services,
@@ -212,19 +211,25 @@ pub fn plan(shop: &Shop, observed: &Observed, settings: &Settings) -> Result<Pla
             RedisMode::External => None,
             RedisMode::Managed => Some(redis_plan(spec, &images)?),
         },
+        check: DatabaseCheck::of_image(&shopmesh),
         sandbox_psp: SandboxPlan {
             image: shopmesh,
             resources: resources::of_service(&spec.defaults, None)?,
             secret_hash: keys::digest(&shop.uid, secrets.payment.texts()),
         },
-        nginx: nginx_plan(&spec.ingress, &shop, &images, replicas, settings, observed)?,
+        nginx: nginx::plan(&spec.ingress, &shop, &images, replicas, settings, observed)?,
         host: spec.ingress.host.clone(),
         serves_aliases: spec.aliases != Aliases::Off,
         secrets,
         database_prefix,
-        check,
         shop,
-    })
+    };
+    // What the check is made of stands in the plan.
+    plan.check = check::database_check(&plan, status, observed)?;
+    for service in &mut plan.services {
+        service.waits = service.spec.needs(Store::MongoDb) && plan.check.verdict != Verdict::Passed;
+    }
+    Ok(plan)
 }
 
 /// The prefix of a Shop that names none: readable, and different for every Shop (ruling 32).
@@ -275,54 +280,6 @@ fn redis_plan(spec: &crate::crd::ShopSpec, images: &Chosen<'_>) -> Result<RedisP
         eviction_policy: managed.eviction_policy,
         resources: resources::of_redis(bytes, managed.resources.as_ref())?,
     })
-}
-
-fn nginx_plan(
-    ingress: &Ingress,
-    shop: &Identity,
-    images: &Chosen<'_>,
-    replicas: i32,
-    settings: &Settings,
-    observed: &Observed,
-) -> Result<Option<NginxPlan>, Error> {
-    match ingress.provider {
-        IngressProvider::None => return Ok(None),
-        IngressProvider::Auto | IngressProvider::Bundled => {}
-    }
-    let BundledIngress { image, replicas: own, service_type, node_port, resources: amounts } =
-        ingress.bundled.clone().unwrap_or_default();
-    Ok(Some(NginxPlan {
-        image: image.unwrap_or_else(|| images.relocated(&images.images.nginx)),
-        replicas: own.unwrap_or(replicas),
-        resources: resources::of_nginx(amounts.as_ref())?,
-        service_type,
-        node_port,
-        max_body_bytes: max_body_bytes(ingress)?,
-        timeouts: ingress.timeouts.clone(),
-        dns: settings.dns.clone(),
-        upstreams: upstreams(shop, &observed.children.services),
-    }))
-}
-
-/// What is less is no body, and 0 means no limit to NGINX. No service takes more than 16 MiB, and NGINX keeps what it is
-/// sent in a folder of 256 MiB.
-fn max_body_bytes(ingress: &Ingress) -> Result<u128, Error> {
-    let field = "spec.ingress.maxBodySize";
-    let bytes = ingress.max_body_size.whole().ok_or_else(|| resources::no_amount(field))?;
-    if (1024..=64 * 1024 * 1024).contains(&bytes) {
-        Ok(bytes)
-    } else {
-        Err(Error::Invalid(format!("{field}: must be 1Ki to 64Mi")))
-    }
-}
-
-fn upstreams(shop: &Identity, services: &[Service]) -> Option<BTreeMap<&'static str, String>> {
-    let address = |service: &shop_config::ServiceSpec| {
-        let name = names::service(&shop.name, service.name);
-        let found = services.iter().find(|service| service.metadata.name.as_ref() == Some(&name))?;
-        Some((service.name, found.spec.as_ref()?.cluster_ip.clone()?))
-    };
-    shop_config::SERVICES.iter().map(address).collect()
 }
 
 /// Where traces go, if anywhere.

@@ -102,7 +102,8 @@ fn next(plan: &Plan, answer: &Answer) -> Next {
     match (&plan.check.verdict, answer) {
         (Verdict::Failed { retry: Retry::In(seconds), .. }, _) => Next::In(Duration::from_secs(*seconds)),
         (Verdict::Failed { retry: Retry::Now, .. }, _) => Next::In(Duration::from_secs(1)),
-        (Verdict::Passed | Verdict::Running, Answer::Unwell(_)) => Next::Growing,
-        (Verdict::Passed | Verdict::Running, Answer::NotAsked | Answer::Well) => Next::In(RESYNC),
+        // Nothing tells what becomes of the pod of the check, but its end.
+        (Verdict::Running | Verdict::Held(_), _) | (Verdict::Passed, Answer::Unwell(_)) => Next::Growing,
+        (Verdict::Passed, Answer::NotAsked | Answer::Well) => Next::In(RESYNC),
     }
 }

@@ -71,6 +71,7 @@ pub fn imagined(shop: &Shop) -> Observed {
         },
         children: Objects { services: services.collect(), ..Objects::default() },
         check_messages: BTreeMap::new(),
+        held_checks: BTreeMap::new(),
         now: Timestamp::UNIX_EPOCH,
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum Verdict {
     Reached,
     /// With a code and a text.
     Failed(&'static str, &'static str),
+    /// Not at all: its image cannot be pulled.
+    NoImage,
 }
 
 /// Plays the node for one namespace, until it is dropped.
@@ -65,6 +67,7 @@ async fn run(pods: &Api<Pod>, pod: &Pod, verdict: &Verdict) {
             "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": pod.creation_timestamp() }],
         }),
         (true, Verdict::Reached) => ended("Succeeded", 0, &json!({ "code": "Ok", "text": "reached" })),
+        (true, Verdict::NoImage) => waiting("ImagePullBackOff", "Back-off pulling image \"registry.test/shopmesh:1\""),
         (true, Verdict::Failed(code, text)) => ended("Failed", 1, &json!({ "code": code, "text": text })),
     };
     let patch = json!({ "status": status });
@@ -78,11 +81,18 @@ async fn run(pods: &Api<Pod>, pod: &Pod, verdict: &Verdict) {
 
 fn ended(phase: &str, code: i32, message: &Value) -> Value {
     let terminated = json!({ "exitCode": code, "message": message.to_string(), "reason": "Completed" });
+    check(phase, &json!({ "terminated": terminated }))
+}
+
+fn waiting(reason: &str, message: &str) -> Value {
+    check("Pending", &json!({ "waiting": { "reason": reason, "message": message } }))
+}
+
+fn check(phase: &str, state: &Value) -> Value {
     json!({
         "phase": phase,
         "containerStatuses": [{
-            "name": names::DATABASE_CHECK, "image": "", "imageID": "", "ready": false, "restartCount": 0,
-            "state": { "terminated": terminated },
+            "name": names::DATABASE_CHECK, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state,
         }],
     })
 }

@@ -6,6 +6,7 @@
 
 mod admission;
 mod answers;
+mod check;
 mod deletion;
 mod kubelet;
 mod manifests;

@@ -42,13 +42,18 @@ pub struct ShopStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseCheckStatus {
-    /// The Job; its name stands for one URI and one image.
+    /// The Job; its name stands for one URI and for all that its pod is made of.
     pub job: String,
     /// `Passed`, or the reason why not.
     pub result: String,
     /// What the Job said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
+}
+
+impl DatabaseCheckStatus {
+    /// The result of a database that was reached. The Job may be deleted then.
+    pub const PASSED: &str = "Passed";
 }
 
 /// One service.

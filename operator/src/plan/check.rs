@@ -1,13 +1,19 @@
 //! Whether the database was reached with the present URI and image: the verdict of the Job that gates the roll-out.
+//!
+//! A live Job is never changed: whatever its pod is made of is in its name, so that a change of it is another Job. A verdict
+//! is remembered by the status of the Shop: a Job that passed may be deleted.
 
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use serde::Deserialize;
 
-use super::{Identity, Secrets};
-use crate::build::names;
+use super::Plan;
+use crate::build::{check_template, names};
+use crate::crd::ShopStatus;
+use crate::crd::status::DatabaseCheckStatus;
+use crate::error::Error;
 use crate::keys;
-use crate::observe::Observed;
+use crate::observe::{Held, Observed};
 
 /// A failed check is tried again after so long.
 pub const RETRY_SECONDS: i64 = 30;
@@ -15,10 +21,12 @@ pub const RETRY_SECONDS: i64 = 30;
 /// The database check of a Shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseCheck {
-    /// Name of the Job; it carries a digest of the URI and the image, so that each new pair is checked.
+    /// Name of the Job; it carries a digest of the URI and of all that its pod is made of, so that each change is checked.
     pub job: String,
     /// Image of the Job.
     pub image: String,
+    /// Whether the Job is to be there. One that passed and was deleted is not made again.
+    pub is_needed: bool,
     /// What is known.
     pub verdict: Verdict,
 }
@@ -28,6 +36,8 @@ pub struct DatabaseCheck {
 pub enum Verdict {
     /// The Job runs, or is to be made.
     Running,
+    /// The pod of the Job cannot be started.
+    Held(Held),
     /// The database was reached.
     Passed,
     /// It was not.
@@ -57,31 +67,54 @@ struct Message {
     text: String,
 }
 
-pub(super) fn database_check(
-    shop: &Identity,
-    image: &str,
-    prefix: &str,
-    secrets: &Secrets,
-    observed: &Observed,
-) -> DatabaseCheck {
-    let digest = keys::digest(&shop.uid, [secrets.mongodb_uri.value.expose(), image, prefix]);
-    let job = names::database_check(&shop.name, &digest[..12]);
-    let found = observed.children.jobs.iter().find(|other| other.metadata.name.as_ref() == Some(&job));
-    let message = observed.check_messages.get(&job);
-    let verdict = found.map_or(Verdict::Running, |job| verdict(job, message, observed.now));
-    DatabaseCheck { job, image: image.to_owned(), verdict }
+impl DatabaseCheck {
+    /// A check of which nothing else is known yet.
+    pub(super) fn of_image(image: &str) -> Self {
+        Self { job: String::new(), image: image.to_owned(), is_needed: true, verdict: Verdict::Running }
+    }
 }
 
-fn verdict(job: &Job, message: Option<&String>, now: Timestamp) -> Verdict {
+pub(super) fn database_check(
+    plan: &Plan,
+    status: Option<&ShopStatus>,
+    observed: &Observed,
+) -> Result<DatabaseCheck, Error> {
+    let template = serde_json::to_string(&check_template(plan)).map_err(Error::internal("write a manifest"))?;
+    let digest = keys::digest(&plan.shop.uid, [plan.secrets.mongodb_uri.value.expose(), template.as_str()]);
+    let job = names::database_check(&plan.shop.name, &digest[..12]);
+    let found = observed.children.jobs.iter().find(|other| other.metadata.name.as_ref() == Some(&job));
+    let told = status.and_then(|status| status.database_check.as_ref());
+    let verdict = if told.is_some_and(|told| told.job == job && told.result == DatabaseCheckStatus::PASSED) {
+        Verdict::Passed
+    } else {
+        found.map_or(Verdict::Running, |found| {
+            verdict(found, observed.check_messages.get(&job), observed.held_checks.get(&job), observed.now)
+        })
+    };
+    let is_needed = match verdict {
+        Verdict::Passed => found.is_some(),
+        // Left out, it is deleted; the next round makes it anew.
+        Verdict::Failed { retry: Retry::Now, .. } => false,
+        Verdict::Running | Verdict::Held(_) | Verdict::Failed { retry: Retry::In(_), .. } => true,
+    };
+    Ok(DatabaseCheck { job, image: plan.check.image.clone(), is_needed, verdict })
+}
+
+fn verdict(job: &Job, message: Option<&String>, held: Option<&Held>, now: Timestamp) -> Verdict {
     let conditions = job.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let holds = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind && condition.status == "True");
     if holds("Complete").is_some() {
         return Verdict::Passed;
     }
-    let Some(failure) = holds("Failed") else { return Verdict::Running };
+    let Some(failure) = holds("Failed") else {
+        return held.map_or(Verdict::Running, |held| Verdict::Held(held.clone()));
+    };
     let said = message.and_then(|message| serde_json::from_str::<Message>(message).ok());
     let (code, text) = match said {
         Some(Message { code, text }) => (reason(&code), text),
+        None if failure.reason.as_deref() == Some("DeadlineExceeded") => {
+            (None, "the check did not end in time: its pod did not start, or got no answer".to_owned())
+        }
         None => (None, failure.message.clone().unwrap_or_else(|| "the check left no message".to_owned())),
     };
     let code = code.unwrap_or_else(|| "CheckFailed".to_owned());

@@ -14,6 +14,7 @@ use crate::build::names;
 use crate::crd::Shop;
 use crate::crd::status::{DatabaseCheckStatus, IngressStatus, ServiceStatus, ShopStatus, kinds};
 use crate::error::{Class, Error};
+use crate::observe::Held;
 use crate::plan::{Plan, Verdict};
 
 /// The status after a reconciliation. Conditions that say the same as before keep their time.
@@ -128,10 +129,10 @@ fn applied_status(plan: &Plan, applied: &Applied, answer: &Answer, old: &ShopSta
         url: nginx.map(|nginx| ingress::url(plan, nginx, applied)),
         database_prefix: Some(plan.database_prefix.clone()),
         database_check: match verdict {
-            Database::Unknown => None,
+            Database::Unknown | Database::Held(_) => None,
             Database::Reached => Some(DatabaseCheckStatus {
                 job: plan.check.job.clone(),
-                result: PASSED.to_owned(),
+                result: DatabaseCheckStatus::PASSED.to_owned(),
                 text: String::new(),
             }),
             Database::Failed(failed) => Some(failed),
@@ -190,6 +191,7 @@ fn service_status(plan: &Plan, service: &crate::plan::ServicePlan, applied: &App
 /// failure stands.
 enum Database {
     Unknown,
+    Held(Held),
     Reached,
     Failed(DatabaseCheckStatus),
 }
@@ -201,24 +203,29 @@ fn verdict(plan: &Plan, old: &ShopStatus) -> Database {
         Verdict::Failed { code, text, .. } => {
             Database::Failed(DatabaseCheckStatus { job: job.clone(), result: code.clone(), text: text.clone() })
         }
+        Verdict::Held(held) => Database::Held(held.clone()),
         Verdict::Running => match &old.database_check {
-            Some(old) if old.job == *job && old.result != PASSED => Database::Failed(old.clone()),
+            Some(old) if old.job == *job && old.result != DatabaseCheckStatus::PASSED => Database::Failed(old.clone()),
             Some(_) | None => Database::Unknown,
         },
     }
 }
-
-const PASSED: &str = "Passed";
 
 fn database(plan: &Plan, verdict: &Database) -> Said {
     let kind = kinds::DATABASE_REACHABLE;
     match verdict {
         Database::Reached => said(kind, "True", "ProbeSucceeded", "The database answered with these settings"),
         Database::Failed(failed) => said(kind, "False", &failed.result, failed.text.clone()),
+        Database::Held(held) => said(kind, "Unknown", &held.reason, held_message(plan, held)),
         Database::Unknown => {
             said(kind, "Unknown", "ProbeRunning", format!("Job {} tries the database", plan.check.job))
         }
     }
+}
+
+/// Nothing is wrong with the database, as far as anybody knows.
+fn held_message(plan: &Plan, held: &Held) -> String {
+    format!("The pod of Job {}, which tries the database, cannot start: {}", plan.check.job, held.message)
 }
 
 fn cache(plan: &Plan, applied: &Applied) -> Said {
@@ -265,8 +272,9 @@ fn summary(
     let late = with(DEADLINE);
     let stalled = match verdict {
         Database::Failed(failed) => {
-            Some((failed.result.clone(), format!("The database cannot be used: {}", failed.text)))
+            Some((failed.result.clone(), format!("The database check failed: {}", failed.text)))
         }
+        Database::Held(held) => Some((held.reason.clone(), held_message(plan, held))),
         Database::Reached | Database::Unknown if !late.is_empty() => {
             Some((DEADLINE.to_owned(), format!("Not available in time: {late}")))
         }

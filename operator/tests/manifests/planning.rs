@@ -8,7 +8,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use operator::build::{Desired, build};
 use operator::crd::Shop;
-use operator::observe::Observed;
+use operator::observe::{Held, Observed};
 use operator::plan::{Plan, RETRY_SECONDS, Verdict, plan};
 use serde_json::json;
 
@@ -87,14 +87,63 @@ fn services_with_data_wait_until_the_database_was_reached() {
 }
 
 #[test]
-fn a_new_uri_or_image_is_checked_anew_and_nothing_else_is() {
+fn a_new_uri_and_all_that_the_check_is_made_of_are_checked_anew_and_nothing_else_is() {
     let first = planned(&shop("{}")).check.job;
-    assert_eq!(planned(&shop("defaults: {replicas: 5, logLevel: Debug}")).check.job, first);
-    assert_ne!(planned(&shop("image: {shopmesh: 'other:1'}")).check.job, first);
+    for same in ["defaults: {replicas: 5, logLevel: Debug}", "redis: {managed: {image: 'own/redis:7'}}"] {
+        assert_eq!(planned(&shop(same)).check.job, first, "{same}");
+    }
+    for other in [
+        "image: {shopmesh: 'other:1'}",
+        "image: {pullPolicy: Always}",
+        "image: {pullSecretRefs: [{name: pull}]}",
+        "defaults: {resources: {limits: {memory: 1Gi}}}",
+        "mongodb: {uriSecretRef: {name: atlas}}",
+        "mongodb: {uriSecretRef: {name: mongodb, key: other}}",
+        "mongodb: {uriSecretRef: {name: mongodb}, databasePrefix: own}",
+    ] {
+        assert_ne!(planned(&shop(other)).check.job, first, "{other}");
+    }
     let shop = shop("{}");
     let mut observed = world(&shop);
     put(&mut observed, "mongodb", "uri", "mongodb://elsewhere");
     assert_ne!(planned_in(&shop, &observed).check.job, first);
+}
+
+#[test]
+fn a_check_that_passed_counts_when_its_job_is_gone_and_is_not_made_again() {
+    let mut shop = shop("{}");
+    let job = planned(&shop).check.job;
+    let told = |job: &str, result: &str| {
+        let check = json!({ "databaseCheck": { "job": job, "result": result } });
+        Some(serde_json::from_value(check).unwrap())
+    };
+    shop.status = told(&job, "Passed");
+    let Desired { objects, waiting } = build(&planned(&shop));
+    assert_eq!((objects.jobs.len(), waiting.len()), (0, 0));
+    for status in [told("demo-database-other", "Passed"), told(&job, "CheckFailed"), None] {
+        shop.status = status;
+        let Desired { objects, waiting } = build(&planned(&shop));
+        assert_eq!((objects.jobs.len(), waiting.len()), (1, 6));
+    }
+}
+
+#[test]
+fn a_check_whose_pod_cannot_start_says_why() {
+    let shop = shop("{}");
+    let name = planned(&shop).check.job;
+    let mut observed = world(&shop);
+    observed.children.jobs = vec![serde_json::from_value(json!({"metadata": {"name": name}})).unwrap()];
+    let held = Held { reason: "ImagePullBackOff".into(), message: "Back-off pulling image".into() };
+    observed.held_checks.insert(name.clone(), held.clone());
+    let plan = planned_in(&shop, &observed);
+    assert_eq!(plan.check.verdict, Verdict::Held(held));
+    let Desired { objects, waiting } = build(&plan);
+    assert_eq!((objects.jobs.len(), waiting.len()), (1, 6));
+
+    let late = json!([{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "Job was active"}]);
+    observed.children.jobs[0].status = Some(serde_json::from_value(json!({ "conditions": late })).unwrap());
+    let Verdict::Failed { text, .. } = planned_in(&shop, &observed).check.verdict else { panic!("it is over") };
+    assert!(text.contains("its pod did not start, or got no answer"), "{text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use operator::ask::Answer;
 use operator::build::build;
 use operator::crd::{Shop, ShopStatus};
 use operator::error::Error;
-use operator::observe::Observed;
+use operator::observe::{Held, Observed};
 use operator::plan::{Plan, plan};
 use operator::report::{Outcome, hangs_on_answer, status};
 use serde_json::json;
@@ -173,6 +173,23 @@ fn a_failed_database_check_stalls_until_the_next_has_an_answer() {
     assert_eq!(reported(&shop, None, Pods::Available, NOW), failed);
     let passed = reported(&shop, Some("Complete"), Pods::Available, NOW);
     assert_eq!(condition(&passed, "Ready"), "True AllServicesAvailable");
+}
+
+#[test]
+fn a_check_whose_pod_cannot_start_stalls_without_blaming_the_database() {
+    let shop = shop("{}");
+    let mut observed = world_with_check(&shop, None);
+    let name = plan(&shop, &observed, &settings()).unwrap().check.job;
+    observed.children.jobs = vec![serde_json::from_value(json!({"metadata": {"name": name}})).unwrap()];
+    let held = Held { reason: "ErrImagePull".into(), message: "registry.test: not found".into() };
+    observed.held_checks.insert(name, held);
+    let plan = plan(&shop, &observed, &settings()).unwrap();
+    let status = status(&shop, Outcome::Applied(&plan, &applied(&plan, Pods::Available), &Answer::NotAsked), NOW);
+    assert_eq!(condition(&status, "DatabaseReachable"), "Unknown ErrImagePull");
+    assert_eq!(summary(&status), ["False ErrImagePull", "False ErrImagePull", "True ErrImagePull"]);
+    let stalled = status.conditions.iter().find(|condition| condition.type_ == "Stalled").unwrap();
+    assert!(stalled.message.contains("cannot start: registry.test: not found"), "{}", stalled.message);
+    assert_eq!(status.database_check, None);
 }
 
 #[test]
