@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use shop_types::{Money, OrderId};
 
-pub use payment::{Move, Payment, Question};
+pub use payment::{MOST_REFUNDS, Move, Payment, Question};
 pub use refund::{Reason, Refund, RefundId, RefundState, Unrefundable};
 pub use standing::{Contradiction, Standing};
 pub use state::{AfterCapture, Kind, State};

@@ -37,6 +37,7 @@ pub(crate) const CODES: &[Code] = &[
         "The payment's state does not allow it; `state` is the present one, `allowed` are those that would do.",
     ),
     ("over_refund", 409, "Refunds would add up to more than was captured; `left` can still be refunded."),
+    ("too_many_refunds", 409, "A payment has at most 100 refunds, those that were refused included."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
 ];
 

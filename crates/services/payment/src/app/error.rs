@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use shop_types::{Detail, ErrorKind, Money, ServiceError};
 
 use crate::domain::batch::Refusal;
-use crate::domain::{Illegal, Unrefundable};
+use crate::domain::{Illegal, MOST_REFUNDS, Unrefundable};
 use crate::peers::{Unknown, Untrusted};
 
 /// A broken rule, the store, or a defect.
@@ -25,6 +25,9 @@ pub(crate) enum Error {
         /// What can still be refunded.
         left: Money,
     },
+    /// The payment has had as many refunds as it may have.
+    #[error("a payment has at most {MOST_REFUNDS} refunds")]
+    TooManyRefunds,
     /// The key was used for another request.
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
@@ -69,6 +72,7 @@ impl From<Refusal> for Error {
             Refusal::Mismatch => Self::Mismatch,
             Refusal::Illegal(illegal) | Refusal::Unrefundable(Unrefundable::Illegal(illegal)) => Self::Illegal(illegal),
             Refusal::Unrefundable(Unrefundable::OverRefund { left }) => Self::OverRefund { left },
+            Refusal::Unrefundable(Unrefundable::TooMany) => Self::TooManyRefunds,
             Refusal::Unrefundable(Unrefundable::Currency) => {
                 Self::Invalid { field: "amount.currency", rule: "must be the currency of the payment".to_owned() }
             }
@@ -81,7 +85,7 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound => ErrorKind::NotFound,
-            Self::Mismatch | Self::Illegal(_) | Self::OverRefund { .. } => ErrorKind::Conflict,
+            Self::Mismatch | Self::Illegal(_) | Self::OverRefund { .. } | Self::TooManyRefunds => ErrorKind::Conflict,
             Self::KeyReused | Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Untrusted(_) | Self::BrokenBody => ErrorKind::Malformed,
             Self::TooLarge => ErrorKind::TooLarge,
@@ -97,6 +101,7 @@ impl ServiceError for Error {
             Self::Mismatch => "attempt_mismatch",
             Self::Illegal(_) => "payment_state",
             Self::OverRefund { .. } => "over_refund",
+            Self::TooManyRefunds => "too_many_refunds",
             Self::KeyReused => "idempotency_key_reused",
             Self::Untrusted(Untrusted::NotAnEvent) => "malformed_body",
             Self::Untrusted(
@@ -119,6 +124,7 @@ impl ServiceError for Error {
             | Self::Mismatch
             | Self::Illegal(_)
             | Self::OverRefund { .. }
+            | Self::TooManyRefunds
             | Self::Untrusted(_)
             | Self::TooLarge
             | Self::BrokenBody

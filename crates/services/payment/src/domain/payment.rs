@@ -8,6 +8,10 @@ use shop_types::{Money, UserId};
 
 use super::{Event, Illegal, Kind, Method, PaymentId, Reason, Refund, RefundState, State, Step, Tell, Unrefundable};
 
+/// Most refunds of one payment that are asked for, also those that the provider refused: each write of a payment writes them all.
+/// What an undone order gets back beyond them always has its own.
+pub const MOST_REFUNDS: usize = 100;
+
 /// One attempt to pay an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -27,7 +31,8 @@ pub struct Payment {
     pub version: i64,
     /// When it was written down.
     pub created: Timestamp,
-    /// When its state, or that of one of its refunds, changed last.
+    /// When its state, or that of one of its refunds, changed last. Who cancels while the money is being taken changes what
+    /// follows; the state is the same, and so is the question that the provider was asked then.
     pub since: Timestamp,
     /// How often the provider was asked since then without an answer.
     pub tries: u32,
@@ -88,7 +93,8 @@ impl Payment {
         Ok(match self.state.on(event)? {
             Step::Stay => Move::Stay,
             Step::Go { state, tell } => {
-                let mut payment = Self { state, ..self.moved(now) };
+                let since = if state.kind() == self.state.kind() { self.since } else { now };
+                let mut payment = Self { state, since, ..self.moved(now) };
                 payment.refund_rest(now);
                 Move::Go { payment: Box::new(payment), tell }
             }
@@ -111,6 +117,9 @@ impl Payment {
         };
         if left <= 0 || amount > left {
             return Err(Unrefundable::OverRefund { left: self.of(left) });
+        }
+        if self.refunds.len() >= MOST_REFUNDS {
+            return Err(Unrefundable::TooMany);
         }
         let mut payment = self.moved(now);
         let n = payment.add_refund(amount, reason, now);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use shop_types::Money;
 
-use super::{Error, Illegal, PaymentId};
+use super::{Error, Illegal, MOST_REFUNDS, PaymentId};
 
 /// Names a refund: `<payment>:refund:<n>`. It is also its key and its reference at the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,6 +123,9 @@ pub enum Unrefundable {
         /// What can still be refunded.
         left: Money,
     },
+    /// It has had as many refunds as a payment may have.
+    #[error("a payment has at most {MOST_REFUNDS} refunds")]
+    TooMany,
     /// The payment is of another currency.
     #[error("the payment is of another currency")]
     Currency,

@@ -155,6 +155,31 @@ fn a_refund_without_an_amount_gives_back_what_is_left() {
 }
 
 #[test]
+fn a_payment_has_at_most_a_hundred_refunds_and_an_undone_order_gets_the_rest_all_the_same() {
+    let mut payment = captured();
+    for n in 1..=MOST_REFUNDS {
+        payment = refund(&payment, Some(1)).unwrap_or_else(|error| panic!("refund {n}: {error}")).0;
+    }
+
+    assert_eq!(refund(&payment, Some(1)), Err(Unrefundable::TooMany));
+
+    let (undone, _) = on(&payment, Event::Cancel);
+    assert_eq!((undone.left(), undone.refunds.len()), (0, MOST_REFUNDS + 1));
+}
+
+#[test]
+fn a_cancel_makes_the_key_of_a_capture_that_is_under_way_no_younger() {
+    let capturing = payment(State::Capturing { hold: hold(), then: AfterCapture::Keep });
+
+    let Move::Go { payment: cancelled, .. } = capturing.on(Event::Cancel, hours(22)).unwrap() else {
+        panic!("it stays")
+    };
+
+    assert_eq!(cancelled.state, State::Capturing { hold: hold(), then: AfterCapture::Refund });
+    assert!(!cancelled.key_may_be_forgotten(hours(23)) && cancelled.key_may_be_forgotten(hours(24)));
+}
+
+#[test]
 fn an_undone_order_gets_back_what_no_refund_has_promised_yet() {
     let (part, _) = refund(&captured(), Some(200)).unwrap();
 
