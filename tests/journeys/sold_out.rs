@@ -31,6 +31,28 @@ async fn what_is_not_there_is_not_sold_and_no_money_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_went_up_is_refused_once_shown_and_then_paid() {
+    let shop = Shop::open().await;
+    shop.on_sale("mug", 1290, 5).await;
+    let ada = shop.customer();
+    let cart = ada.cart("mug", 2).await;
+    let staff = shop.staff();
+    let found = staff.send(Method::GET, "/api/v1/products", None, None).await;
+    let product = found.body["items"][0]["id"].as_str().unwrap();
+    let changed = staff.send(Method::PUT, &format!("/products/{product}"), None, Some(&json!({ "price": 15 }))).await;
+    assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
+
+    let refused = ada.order(&cart, "tok_visa", "one").await;
+
+    assert_eq!((refused.status, &refused.body["code"]), (StatusCode::CONFLICT, &json!("price_changed")), "{refused:?}");
+    let shown = ada.send(Method::GET, &format!("/api/v1/carts/{cart}"), None, None).await;
+    assert_eq!(shown.body["total"]["amount"], 3000, "{shown:?}");
+    let placed = ada.order(&cart, "tok_visa", "two").await;
+    assert_eq!((placed.status, &placed.body["total"]["amount"]), (StatusCode::CREATED, &json!(3000)), "{placed:?}");
+    ada.status(&order_of(&placed), "paid").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_want_the_last_pieces_as_many_get_one_as_there_are() {
     let shop = Shop::open().await;
     shop.on_sale("mug", 1290, 3).await;

@@ -17,7 +17,7 @@ use shop_redis::Copies;
 use shop_types::caller::GuestToken;
 use shop_types::event::CartFact;
 use shop_types::idempotency::hex;
-use shop_types::{Caller, CartId, Clock, Currency, EventId, UserId};
+use shop_types::{Caller, CartId, Clock, Currency, EventId, Sku, UserId};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -171,6 +171,20 @@ impl App {
         Ok(found.filter(|cart| cart.number == number).ok_or(domain::Error::NoCart)?)
     }
 
+    /// Has a cart show the prices of now, however young those are that it shows. It may have changed meanwhile: then whoever
+    /// changed it is shown what that came to.
+    ///
+    /// # Errors
+    /// [`domain::Error::NoCart`]; [`Error::Catalog`] when the catalog is away; [`Error::Store`].
+    pub async fn refresh_prices(&self, caller: &Caller, id: CartId) -> Result<(), Error> {
+        let cart = self.cart_as_shown(caller, id).await?;
+        let skus: Vec<Sku> = cart.lines.iter().map(|line| line.sku.clone()).collect();
+        if !skus.is_empty() {
+            self.repriced(&cart, &skus).await?;
+        }
+        Ok(())
+    }
+
     /// Throws a cart away.
     ///
     /// # Errors
@@ -216,17 +230,11 @@ impl App {
 
     /// The cart at the prices of now, if they can be had; a read never fails for want of them.
     async fn refreshed(&self, cart: Cart) -> Cart {
-        let now = self.clock.now();
-        let stale = cart.stale_skus(now);
+        let stale = cart.stale_skus(self.clock.now());
         if stale.is_empty() {
             return cart;
         }
-        let repriced = async {
-            let variants = self.peers.catalog.variants(&stale).await?;
-            let change = Change::Reprice { seen: cart.version, variants, at: now };
-            self.change(cart.id, cart.owner.clone(), change).await
-        };
-        match repriced.await {
+        match self.repriced(&cart, &stale).await {
             Ok(repriced) => repriced,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -234,6 +242,13 @@ impl App {
                 cart
             }
         }
+    }
+
+    async fn repriced(&self, cart: &Cart, skus: &[Sku]) -> Result<Cart, Error> {
+        let at = self.clock.now();
+        let variants = self.peers.catalog.variants(skus).await?;
+        let change = Change::Reprice { seen: cart.version, variants, at };
+        self.change(cart.id, cart.owner.clone(), change).await
     }
 
     async fn change(&self, cart: CartId, owner: Owner, change: Change) -> Result<Cart, Error> {

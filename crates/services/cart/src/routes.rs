@@ -7,8 +7,8 @@ use actix_web::http::header::IF_MATCH;
 use actix_web::{FromRequest as _, HttpRequest, HttpResponse, delete, get, patch, post, web};
 use shop_http::extract::path_parameter;
 use shop_http::{
-    Access, Body, Code, ErrorBody, HttpError, IfMatch, MaybeGuest, MaybeIfNoneMatch, MaybeKey, Method, PathId, Route,
-    Who, reply,
+    Access, Body, Code, ErrorBody, HttpError, IfMatch, MaybeGuest, MaybeIfNoneMatch, MaybeKey, Method, NoBody, PathId,
+    Route, Who, reply,
 };
 use shop_types::id::CartKind;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -20,14 +20,14 @@ use crate::domain::Cart;
 
 /// Who may call what; whose cart it is, the query decides.
 pub const ACCESS: &[Route] = &[
-    (Method::Post, "/api/v1/carts", Access::PUBLIC),
+    (Method::Post, "/api/v1/carts", Access::GUEST.or_anybody()),
     (Method::Get, "/api/v1/carts/{id}", Access::GUEST),
     (Method::Delete, "/api/v1/carts/{id}", Access::GUEST),
     (Method::Post, "/api/v1/carts/{id}/items", Access::GUEST),
     (Method::Patch, "/api/v1/carts/{id}/items/{sku}", Access::GUEST),
     (Method::Delete, "/api/v1/carts/{id}/items/{sku}", Access::GUEST),
     (Method::Post, "/api/v1/carts/{id}/merge", Access::CUSTOMER),
-    (Method::Get, "/api/v1/me/cart", Access::CUSTOMER),
+    (Method::Get, "/api/v1/me/cart", Access::GUEST),
 ];
 
 /// The codes of this service beside the shared ones.
@@ -36,7 +36,7 @@ pub const CODES: &[Code] = &[
     ("sold_out", 409, "There is not enough in stock; nothing was taken. The body lists the short lines."),
     ("cart_full", 409, "A cart has at most 100 lines."),
     ("quantity_too_large", 409, "A line has at most 1,000,000 pieces."),
-    ("total_too_large", 409, "The total would not fit into 64 bits of minor units."),
+    ("total_too_large", 409, "The total does not fit into an amount of money."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
 ];
 
@@ -51,11 +51,12 @@ pub const CODES: &[Code] = &[
             headers(("ETag" = String, description = "The version"))),
         (status = 201, body = OpenedReply, headers(
             ("ETag" = String, description = "The version"), ("Location" = String, description = "Of the cart"))),
-        (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
     ),
 )]
 #[post("/api/v1/carts")]
-async fn open_cart(app: web::Data<App>, who: Who, _key: MaybeKey) -> Result<HttpResponse, HttpError> {
+async fn open_cart(app: web::Data<App>, who: Who, _key: MaybeKey, _: NoBody) -> Result<HttpResponse, HttpError> {
     let (status, cart, token) = match app.open(&who.0).await? {
         Opened::ForGuest(cart, token) => (StatusCode::CREATED, cart, Some(token)),
         Opened::ForUser(cart) => (StatusCode::CREATED, cart, None),
@@ -90,10 +91,11 @@ async fn get_cart(
     if known.matches(cart.version) { Ok(reply::not_modified(cart.version)) } else { shown(&cart) }
 }
 
-/// Shows the caller's own cart, as `GET /api/v1/carts/{id}` does; 404 before the first was opened. Always whole: it may be
-/// another cart than the last time, at the same version.
+/// Shows the caller's own cart, as `GET /api/v1/carts/{id}` does: that of the account or of the guest token; 404 before the
+/// first was opened. Always whole: it may be another cart than the last time, at the same version.
 #[utoipa::path(
     tag = "cart",
+    params(("X-Guest-Token" = Option<String>, Header)),
     responses(
         (status = 200, body = CartReply, headers(("ETag" = String, description = "The version"))),
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),

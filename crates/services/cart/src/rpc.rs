@@ -6,10 +6,10 @@ use std::sync::Arc;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use shop_auth::Verifier;
 use shop_proto::cart::cart_server::{Cart as CartService, CartServer};
-use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
+use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest, RefreshPricesReply, RefreshPricesRequest};
 use shop_proto::person::carts_server::{Carts, CartsServer};
 use shop_proto::person::{ExportPersonRequest, Record};
-use shop_types::Clock;
+use shop_types::{Caller, CartId, Clock};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
@@ -32,22 +32,40 @@ struct Rpc {
     clock: Arc<dyn Clock>,
 }
 
+impl Rpc {
+    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        shop_mesh::caller(request, &self.verifier, self.clock.now()).map_err(|refusal| shop_mesh::status(&refusal))
+    }
+}
+
+/// A malformed id names no cart, like an unknown one.
+fn cart_named(id: &str) -> Result<CartId, Error> {
+    id.parse().map_err(|_| Error::Rule(domain::Error::NoCart))
+}
+
 #[tonic::async_trait]
 impl CartService for Rpc {
     async fn get_cart(&self, request: Request<GetCartRequest>) -> Result<Response<GetCartReply>, Status> {
-        let caller = shop_mesh::caller(&request, &self.verifier, self.clock.now())
-            .map_err(|refusal| shop_mesh::status(&refusal))?;
+        let caller = self.caller(&request)?;
         let shown = async {
             let GetCartRequest { cart_id, number } = request.get_ref();
             if let Some(number) = number {
                 return self.app.own_cart_as_shown(&caller, *number).await;
             }
-            // A malformed id names no cart, like an unknown one.
-            let id = cart_id.parse().map_err(|_| Error::Rule(domain::Error::NoCart))?;
-            self.app.cart_as_shown(&caller, id).await
+            self.app.cart_as_shown(&caller, cart_named(cart_id)?).await
         };
         let cart = shown.await.map_err(|error| shop_mesh::status(&error))?;
         Ok(Response::new(reply(&cart)))
+    }
+
+    async fn refresh_prices(
+        &self,
+        request: Request<RefreshPricesRequest>,
+    ) -> Result<Response<RefreshPricesReply>, Status> {
+        let caller = self.caller(&request)?;
+        let refreshed = async { self.app.refresh_prices(&caller, cart_named(&request.get_ref().cart_id)?).await };
+        refreshed.await.map_err(|error| shop_mesh::status(&error))?;
+        Ok(Response::new(RefreshPricesReply {}))
     }
 }
 

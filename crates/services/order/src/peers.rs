@@ -3,7 +3,7 @@
 use shop_mesh::convert::{money_from_proto, money_to_proto};
 use shop_mesh::{Channel, Mesh, PeerError};
 use shop_proto::cart::cart_client::CartClient;
-use shop_proto::cart::{GetCartReply, GetCartRequest};
+use shop_proto::cart::{GetCartReply, GetCartRequest, RefreshPricesRequest};
 use shop_proto::catalog::GetVariantsRequest;
 use shop_proto::catalog::catalog_client::CatalogClient;
 use shop_proto::identity::FindUserRequest;
@@ -102,6 +102,13 @@ impl Peers {
     /// The same by the number of the caller's own cart.
     pub(crate) async fn cart_of_number(&self, number: i64) -> Result<Option<Cart>, PeerError> {
         self.find_cart(GetCartRequest { cart_id: String::new(), number: Some(number) }).await
+    }
+
+    /// Has a cart show the prices of now, with the caller's own token.
+    pub(crate) async fn refresh_prices(&self, id: CartId) -> Result<(), PeerError> {
+        let request = RefreshPricesRequest { cart_id: id.to_string() };
+        let reply = self.cart.clone().refresh_prices(request).await;
+        reply.map(|_| ()).map_err(|status| PeerError::from_status("cart", status))
     }
 
     async fn find_cart(&self, request: GetCartRequest) -> Result<Option<Cart>, PeerError> {

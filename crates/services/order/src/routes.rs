@@ -49,7 +49,7 @@ pub(crate) const ACCESS: &[Route] = &[
 pub(crate) const CODES: &[Code] = &[
     ("payment_declined", 402, "The payment was declined; the order keeps its stock until its deadline."),
     ("sold_out", 409, "There is not enough in stock; nothing was taken. The body lists the short lines."),
-    ("not_sold", 409, "Something in the order is not for sale (any more)."),
+    ("not_sold", 409, "The catalog does not sell this, or no longer."),
     ("price_changed", 409, "Prices have changed since the cart was last shown; both totals are in the body."),
     (
         "illegal_transition",
@@ -57,14 +57,14 @@ pub(crate) const CODES: &[Code] = &[
         "It is in a state that does not allow it; the body says which, and lists what may follow.",
     ),
     ("too_many_attempts", 409, "The order has had all its attempts to pay."),
-    ("too_many_addresses", 409, "The address of the order has changed as often as it may: 20 times."),
+    ("too_many_address_changes", 409, "The address of the order has changed as often as it may: 20 times."),
     ("return_open", 409, "A return of the order waits to be decided."),
     ("order_rejected", 409, "The order was not placed; the reason is in the body."),
     ("request_in_progress", 409, "The first request with this Idempotency-Key is still at work."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
     ("cart_empty", 422, "There is nothing to order."),
     ("nothing_to_pay", 422, "The order costs nothing: there is no payment that could confirm it."),
-    ("total_too_large", 422, "The total does not fit into an amount of money."),
+    ("total_too_large", 409, "The total does not fit into an amount of money."),
 ];
 
 /// Says that the answer was given before.
@@ -130,7 +130,7 @@ pub(crate) fn buyer(caller: Caller, source: &Source) -> Result<(Buyer, Subject),
         (Caller::Guest { token }, Source::Cart(cart) | Source::Seen(Cart { fact: CartFact { id: cart, .. }, .. })) => {
             Ok((Buyer::Guest { cart: *cart, token }, Subject::Cart(*cart)))
         }
-        (Caller::Guest { .. }, Source::Items(_)) => {
+        (Caller::Guest { .. }, Source::Items(_) | Source::Numbered(_)) => {
             let rule = domain::Error::Invalid { field: "cartId".into(), rule: "must be given by guests" };
             Err(Error::from(rule).into())
         }

@@ -80,7 +80,7 @@ impl Access {
 
     /// The same, and everybody who has no token at all.
     #[must_use]
-    pub(crate) const fn or_anybody(self) -> Self {
+    pub const fn or_anybody(self) -> Self {
         Self(self.0 | Self::ANYBODY)
     }
 

@@ -75,6 +75,7 @@ pub const IDEMPOTENT_METHODS: &[&str] = &[
     "/shopmesh.inventory.v1.Inventory/SetOnHand",
     "/shopmesh.inventory.v1.Inventory/GetAvailable",
     "/shopmesh.cart.v1.Cart/GetCart",
+    "/shopmesh.cart.v1.Cart/RefreshPrices",
     "/shopmesh.identity.v1.Identity/FindUser",
     "/shopmesh.payment.v1.Payment/GetPayment",
     "/shopmesh.person.v1.Orders/ExportPerson",

@@ -1,7 +1,7 @@
 //! How a guest's cart goes into that of their account after login, and how its pieces leave it when they are bought.
 //!
 //! The invariant: pieces that lay in a cart since a version and were ordered lie in no cart once the order is confirmed, unless
-//! their owner has said since how many they want. A cart that is still there empties itself ([`Cart::clear`]). A guest's may have
+//! the cart's owner has changed since what lies in it. A cart that is still there empties itself ([`Cart::clear`]). A guest's may have
 //! been taken over while its order was pending: so each line remembers which pieces came from which cart since which version,
 //! and exactly those leave it ([`Cart::without_bought`]).
 

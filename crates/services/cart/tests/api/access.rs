@@ -48,10 +48,10 @@ async fn callers_without_rights_are_refused_on_every_route() {
             assert_eq!((got.status, got.code()), (status, code), "{route:?} {}", got.body);
         }
     }
-    for route in &all[5..] {
-        let guest = sent(&shop, route).header("X-Guest-Token", "A".repeat(43));
-        assert_eq!(answer(guest).await.status, 401, "a guest has no account");
-    }
+    let merge = sent(&shop, &all[6]).header("X-Guest-Token", "A".repeat(43));
+    assert_eq!(answer(merge).await.status, 401, "a guest has no account");
+    let program = shop.client().post(shop.url("/api/v1/carts")).header("Authorization", callers.service().bearer());
+    assert_eq!(answer(program).await.status, 403, "a program could never look at it");
     for bad in [callers.expired().bearer(), forged] {
         let opened = answer(shop.client().post(shop.url("/api/v1/carts")).header("Authorization", bad)).await;
         assert_eq!(opened.status, 401, "a bad token is never anonymous");
@@ -97,4 +97,7 @@ async fn a_guest_token_opens_its_own_cart_and_no_other() {
     assert_eq!(show(&shop, &one, &ones).await.status, 200);
     assert_eq!(show(&shop, &one, &others).await.status, 404);
     assert_eq!(show(&shop, &other, &ones).await.status, 404);
+    assert_eq!(show(&shop, &one, "/api/v1/me/cart").await.body["id"], id_of(&ones));
+    let never = show(&shop, &Buyer::guest(&"A".repeat(43)), "/api/v1/me/cart").await;
+    assert_eq!((never.status, never.code()), (404, "not_found"));
 }

@@ -7,6 +7,20 @@ use crate::catalog::PRODUCT;
 use crate::given::{a_guest_cart, add, answer, cart_service, request, show};
 
 #[tokio::test]
+async fn a_cart_is_opened_by_a_call_that_says_nothing_else() {
+    let (shop, _) = cart_service().await;
+    let opening = || shop.client().post(shop.url("/api/v1/carts"));
+    let filled = json!({ "items": [{ "sku": "mug", "quantity": 2 }] });
+    let (filled, broken) = (opening().json(&filled), opening().json(&json!({})).body("{broken"));
+
+    let (filled, broken) = (answer(filled).await, answer(broken).await);
+
+    assert_eq!((filled.status, filled.code()), (422, "unknown_field"), "{}", filled.body);
+    assert_eq!((broken.status, broken.code()), (400, "malformed_body"), "{}", broken.body);
+    assert_eq!(answer(opening().json(&json!({}))).await.status, 201);
+}
+
+#[tokio::test]
 async fn bodies_that_cannot_be_are_refused_with_their_field() {
     let (shop, catalog) = cart_service().await;
     let (buyer, cart) = a_guest_cart(&shop).await;

@@ -4,7 +4,7 @@ use futures::TryStreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shop_proto::cart::cart_client::CartClient;
-use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
+use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest, RefreshPricesRequest};
 use shop_proto::person::carts_client::CartsClient;
 use shop_proto::person::{ExportPersonRequest, Record};
 use shop_redis::{Entry, Redis};
@@ -13,7 +13,7 @@ use shop_telemetry::metrics::Metrics;
 use shop_testkit::TestShop;
 use shop_types::event::{CartFact, OrderFact, UserFact};
 use shop_types::{CartId, Clock as _, Envelope, Event, EventId, Money, OrderId, UserId};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::given::{
@@ -21,15 +21,27 @@ use crate::given::{
 };
 
 pub(crate) async fn get_cart(shop: &TestShop, buyer: Option<&Buyer>, path: &str) -> Result<GetCartReply, Status> {
+    let asked = GetCartRequest { cart_id: id_of(path).to_owned(), number: None };
+    client(shop).await.get_cart(by(buyer, asked)).await.map(tonic::Response::into_inner)
+}
+
+async fn refresh_prices(shop: &TestShop, buyer: &Buyer, path: &str) -> Result<(), Status> {
+    let asked = RefreshPricesRequest { cart_id: id_of(path).to_owned() };
+    client(shop).await.refresh_prices(by(Some(buyer), asked)).await.map(|_| ())
+}
+
+async fn client(shop: &TestShop) -> CartClient<Channel> {
     let endpoint = Endpoint::from_shared(shop.grpc_url()).unwrap();
-    let mut client = CartClient::new(endpoint.connect().await.unwrap());
-    let mut request =
-        Request::new(GetCartRequest { cart_id: path.rsplit('/').next().unwrap().to_owned(), number: None });
+    CartClient::new(endpoint.connect().await.unwrap())
+}
+
+fn by<T>(buyer: Option<&Buyer>, asked: T) -> Request<T> {
+    let mut request = Request::new(asked);
     if let Some(Buyer(header, secret)) = buyer {
         let name = if *header == "Authorization" { "authorization" } else { "x-guest-token" };
         request.metadata_mut().insert(name, secret.parse().unwrap());
     }
-    client.get_cart(request).await.map(tonic::Response::into_inner)
+    request
 }
 
 #[tokio::test]
@@ -44,6 +56,26 @@ async fn order_reads_a_cart_with_the_buyers_own_token_at_the_prices_shown_last()
         let shown = CartLine { sku: "mug".into(), quantity: 2, shown_price: 500, currency: "EUR".into() };
         assert_eq!((read.version, read.lines), (2, vec![shown]));
         assert_eq!(read.user_id.is_empty(), buyer.0 == "X-Guest-Token");
+    }
+}
+
+#[tokio::test]
+async fn a_cart_whose_order_was_refused_shows_the_prices_of_now_however_young_its_own_are() {
+    let (shop, catalog) = cart_service().await;
+    catalog.sell("mug", 500).await;
+    for (buyer, cart) in [a_customer_cart(&shop).await, a_guest_cart(&shop).await] {
+        catalog.sell("mug", 500).await;
+        add(&shop, &buyer, &cart, "mug", 2).await;
+        catalog.sell("mug", 900).await;
+        assert_eq!(show(&shop, &buyer, &cart).await.total(), 1000, "trusted for a minute");
+
+        refresh_prices(&shop, &buyer, &cart).await.unwrap();
+
+        let shown = show(&shop, &buyer, &cart).await;
+        assert_eq!((shown.total(), shown.etag.as_deref()), (1800, Some("\"3\"")));
+        assert_eq!(get_cart(&shop, Some(&buyer), &cart).await.unwrap().version, 2, "its owner has changed nothing");
+        let stranger = Buyer::customer(&shop);
+        assert_eq!(refresh_prices(&shop, &stranger, &cart).await.unwrap_err().code(), Code::NotFound);
     }
 }
 

@@ -125,7 +125,8 @@ async fn placed(
             Some(user.ok_or_else(|| invalid("userId", "must be somebody for whom you may order"))?)
         }
     };
-    let (source, seen) = source(&app, sent, key.0.is_some()).await?;
+    let is_account = user.is_some() || matches!(caller, Caller::User { .. });
+    let (source, seen) = source(&app, sent, key.0.is_some(), is_account).await?;
     let (buyer, subject) = match (caller, user) {
         (Caller::Anonymous, None) => return Err(invalid("userId", "must say who buys")),
         (Caller::Anonymous | Caller::User { .. }, Some(user)) => by(user),
@@ -152,12 +153,19 @@ fn terms(sent: &mut NewOrderAlias) -> Result<(Option<Address>, String), HttpErro
 }
 
 /// What is ordered, and the cart as it was seen: one is ordered once also without a key, items each time. With a key it is not
-/// looked at here: what the key was answered before holds also when the cart has gone.
-async fn source(app: &App, sent: NewOrderAlias, is_keyed: bool) -> Result<(Source, Option<CartFact>), HttpError> {
+/// looked at here: what the key was answered before holds also when the cart has gone. But a guest's key is one of their cart,
+/// which its number alone does not name.
+async fn source(
+    app: &App,
+    sent: NewOrderAlias,
+    is_keyed: bool,
+    is_account: bool,
+) -> Result<(Source, Option<CartFact>), HttpError> {
     let NewOrderAlias { cart_id, shopping_cart_id, product_id, sku, quantity, items, .. } = sent;
     let single = product_id.is_some() || sku.is_some();
     match (cart_id.or(shopping_cart_id), single, items) {
         (Some(Named::Id(cart)), false, None) if is_keyed => Ok((Source::Cart(cart), None)),
+        (Some(Named::Number(cart)), false, None) if is_keyed && is_account => Ok((Source::Numbered(cart), None)),
         (Some(cart), false, None) => {
             let cart = app.cart(cart).await?;
             let fact = cart.fact;

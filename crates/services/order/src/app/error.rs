@@ -43,7 +43,7 @@ const fn of_rule(rule: &domain::Error) -> (ErrorKind, &'static str) {
         domain::Error::Invalid { .. } => (ErrorKind::Invalid, "invalid_field"),
         domain::Error::Empty => (ErrorKind::Invalid, "cart_empty"),
         domain::Error::Free => (ErrorKind::Invalid, "nothing_to_pay"),
-        domain::Error::TooMuch => (ErrorKind::Invalid, "total_too_large"),
+        domain::Error::TooMuch => (ErrorKind::Conflict, "total_too_large"),
         domain::Error::Sort => (ErrorKind::Invalid, "invalid_parameter"),
         domain::Error::NotSold { .. } => (ErrorKind::Conflict, "not_sold"),
         domain::Error::PriceChanged { .. } => (ErrorKind::Conflict, "price_changed"),
@@ -51,7 +51,7 @@ const fn of_rule(rule: &domain::Error) -> (ErrorKind, &'static str) {
             (ErrorKind::Conflict, "illegal_transition")
         }
         domain::Error::TooManyAttempts { .. } => (ErrorKind::Conflict, "too_many_attempts"),
-        domain::Error::TooManyAddresses { .. } => (ErrorKind::Conflict, "too_many_addresses"),
+        domain::Error::TooManyAddresses { .. } => (ErrorKind::Conflict, "too_many_address_changes"),
         domain::Error::ReturnOpen => (ErrorKind::Conflict, "return_open"),
     }
 }

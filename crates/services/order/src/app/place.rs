@@ -6,7 +6,7 @@ use shop_mongo::Claim;
 use shop_mongo::idempotency::Row;
 use shop_types::caller::GuestToken;
 use shop_types::event::CartFact;
-use shop_types::{CartId, OrderId, ProductId, Quantity, Sku, UserId};
+use shop_types::{CartId, Named, OrderId, ProductId, Quantity, Sku, UserId};
 use tokio::time::Instant;
 
 use super::{App, Error, Placement, Viewer};
@@ -19,6 +19,8 @@ use crate::store::{Answer, Deed};
 pub(crate) enum Source {
     /// A cart of the buyer, as it is when it is priced.
     Cart(CartId),
+    /// The buyer's own cart, by its number, as it is when it is priced. A guest's order names the cart itself.
+    Numbered(i64),
     /// A cart as it was read: the claim names its version, so the order is of that one.
     Seen(Cart),
     /// Lines named one by one.
@@ -111,19 +113,34 @@ impl App {
     async fn draft(&self, request: PlaceOrder) -> Result<Draft, Error> {
         let PlaceOrder { buyer, source, payment_method, address, claim: _ } = request;
         let (cart, wanted, offers) = match source {
-            Source::Cart(id) => self.lines(self.peers.cart(id).await?.ok_or(Error::NoSuchCart)?).await?,
+            Source::Cart(id) => self.lines(self.cart(Named::Id(id)).await?).await?,
+            Source::Numbered(number) => self.lines(self.cart(Named::Number(number)).await?).await?,
             Source::Seen(cart) => self.lines(cart).await?,
             Source::Items(items) => {
                 let (wanted, offers) = self.items(items).await?;
                 (None, wanted, offers)
             }
         };
-        let (lines, total) = domain::price(wanted, &offers, self.currency)?;
+        let priced = domain::price(wanted, &offers, self.currency);
+        if let (Some(cart), Err(domain::Error::PriceChanged { .. } | domain::Error::NotSold { .. })) = (&cart, &priced)
+        {
+            self.show_prices_of_now(cart.id).await;
+        }
+        let (lines, total) = priced?;
         let owner = match buyer {
             Buyer::User(id) => Owner::User(id),
             Buyer::Guest { cart, token } => Owner::Guest { cart, token_hash: token.hash() },
         };
         Ok(Draft { owner, cart, lines, total, payment_method, address })
+    }
+
+    /// Who is refused because of what their cart shows is to see the reason there, and may order it then: by itself a cart
+    /// trusts its prices for a minute.
+    async fn show_prices_of_now(&self, cart: CartId) {
+        if let Err(error) = self.peers.refresh_prices(cart).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(cart.id = %cart, error, "Cart {cart} goes on showing prices that an order was refused for");
+        }
     }
 
     async fn lines(&self, cart: Cart) -> Result<(Option<CartFact>, Vec<Wanted>, Vec<Priced>), Error> {

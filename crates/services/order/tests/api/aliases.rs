@@ -143,18 +143,20 @@ async fn with_a_key_the_order_is_found_again_when_its_cart_has_gone_and_cart_is_
     let (_, buyer) = ada(&given).await;
     given.fakes.sell("mug", 500, 9).await;
     let cart = given.fakes.fill_cart(&buyer, &[("mug", 2, 500)]).await;
-    let place = async || {
-        let request = given.shop.client().post(given.shop.url("/orders")).header(buyer.0, &buyer.1);
-        answer(request.header("Idempotency-Key", "k").json(&json!({ "cartId": cart }))).await
-    };
-    let placed = place().await;
-    assert_eq!((placed.status, placed.replayed), (201, false), "{}", placed.body);
-    let before = given.fakes.calls(Peer::Cart).await;
+    for (key, body) in [("k", json!({ "cartId": cart })), ("n", json!({ "shopping_cart_id": 1 }))] {
+        let place = async || {
+            let request = given.shop.client().post(given.shop.url("/orders")).header(buyer.0, &buyer.1);
+            answer(request.header("Idempotency-Key", key).json(&body)).await
+        };
+        let placed = place().await;
+        assert_eq!((placed.status, placed.replayed), (201, false), "{body} gave {}", placed.body);
+        let before = given.fakes.calls(Peer::Cart).await;
 
-    let again = place().await;
+        let again = place().await;
 
-    assert_eq!((again.status, again.replayed, &again.body), (201, true, &placed.body));
-    assert_eq!(given.fakes.calls(Peer::Cart).await, before, "nobody asks for the cart");
+        assert_eq!((again.status, again.replayed, &again.body), (201, true, &placed.body));
+        assert_eq!(given.fakes.calls(Peer::Cart).await, before, "nobody asks for the cart of {body}");
+    }
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn an_amount_beyond_money_is_refused() {
     let given = Given::new().await;
     given.fakes.sell("yacht", i64::MAX / 2, 1_000_000).await;
     let got = given.place(&given.customer(), "k", &item(json!({ "sku": "yacht", "quantity": 3 }))).await;
-    assert_eq!((got.status, got.code()), (422, "total_too_large"), "{}", got.body);
+    assert_eq!((got.status, got.code()), (409, "total_too_large"), "{}", got.body);
     assert_eq!(given.orders().await, 0);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shop_proto::cart::cart_server::{Cart, CartServer};
-use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest};
+use shop_proto::cart::{CartLine, GetCartReply, GetCartRequest, RefreshPricesReply, RefreshPricesRequest};
 use shop_proto::catalog::catalog_server::{Catalog, CatalogServer};
 use shop_proto::catalog::{GetVariantsReply, GetVariantsRequest, Variant};
 use shop_proto::identity::find_user_request::User;
@@ -221,6 +221,19 @@ impl Cart for Fakes {
             Some((owner, cart)) if *owner == caller => Ok(Response::new(cart.clone())),
             Some(_) | None => Err(Status::not_found("no such cart")),
         }
+    }
+
+    async fn refresh_prices(
+        &self,
+        request: Request<RefreshPricesRequest>,
+    ) -> Result<Response<RefreshPricesReply>, Status> {
+        self.called(Peer::Cart).await?;
+        let State { carts, variants, .. } = &mut *self.0.lock().await;
+        let (_, cart) = carts.get_mut(&request.get_ref().cart_id).ok_or_else(|| Status::not_found("no such cart"))?;
+        for line in &mut cart.lines {
+            line.shown_price = variants[&line.sku].price.as_ref().unwrap().amount;
+        }
+        Ok(Response::new(RefreshPricesReply {}))
     }
 }
 

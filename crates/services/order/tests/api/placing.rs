@@ -121,6 +121,8 @@ async fn a_price_that_changed_since_it_was_shown_is_told_with_both_totals() {
     assert_eq!(refused.body["shownTotal"]["amount"], 900);
     assert_eq!(refused.body["presentTotal"]["amount"], 1000);
     assert_eq!(given.orders().await, 0);
+    let accepted = given.place(&buyer, "k", &all_of(&cart)).await;
+    assert_eq!(accepted.status, 201, "the cart shows it now: {}", accepted.body);
 }
 
 #[tokio::test]
