@@ -13,8 +13,9 @@ echo "${0##*/} $*" >>"$RECORD"
 case "${0##*/} $*" in
   *"jsonpath={range .status.conditions"*) echo "True AllServicesAvailable: All services are available" ;;
   *"jsonpath={.data."*) printf x | base64 ;;
-  "kind get clusters") [ -f "$RECORD.kind" ] && echo shopmesh-demo ;;
-  "kind create cluster"*) touch "$RECORD.kind" ;;
+  "kind get clusters") cat "$RECORD.clusters" 2>/dev/null ;;
+  "kind create cluster --name "*) [ -z "${FAIL:-}" ] || exit 1; echo "$4" >>"$RECORD.clusters" ;;
+  "minikube profile list"*) sed 's/.*/{"Name":"&"}/' "$RECORD.clusters" 2>/dev/null ;;
   "kubectl "*" get namespace/"* | "kubectl "*" get crd/"*) [[ " ${THERE:-} " = *" ${!#} "* ]] && exit 0; exit 1 ;;
   "kubectl get shops.shopmesh.dev"*) printf '%s' "${SHOPS:-}" ;;
 esac
@@ -122,6 +123,73 @@ fn on_minikube_a_profile_of_its_own_comes_and_goes() {
             "minikube delete --profile shopmesh-demo",
         ],
     );
+}
+
+/// A cluster of somebody else.
+fn existing(cluster: &'static str, name: &str) -> Demo {
+    let demo = Demo::on(cluster);
+    std::fs::write(demo.directory.path().join("record.clusters"), format!("{name}\n")).expect("a file can be written");
+    demo
+}
+
+#[test]
+fn a_cluster_that_the_demo_has_not_made_outlives_it() {
+    for (cluster, setting) in [("kind", "KIND_NAME"), ("minikube", "MINIKUBE_PROFILE")] {
+        let demo = existing(cluster, "theirs");
+        let name = [(setting, "theirs")];
+
+        must_succeed(&demo.run("up", &name));
+        // Again, with what the first time has left in it.
+        must_succeed(&demo.run("up", &[name[0], ("THERE", "namespace/shop crd/shops.shopmesh.dev")]));
+        must_succeed(&demo.run("down", &[]));
+
+        let record = demo.record();
+        for forbidden in ["kind create", "kind delete", "minikube delete"] {
+            assert!(!record.contains(forbidden), "{forbidden} in\n{record}");
+        }
+        must_hold(&record, &["helm uninstall shopmesh-operator", "kubectl delete crd shops.shopmesh.dev"]);
+        assert!(!demo.has("state"));
+    }
+}
+
+#[test]
+fn what_a_cluster_that_the_demo_has_not_made_holds_is_neither_changed_nor_removed() {
+    for (cluster, setting) in [("kind", "KIND_NAME"), ("minikube", "MINIKUBE_PROFILE")] {
+        let demo = existing(cluster, "theirs");
+
+        let refused = demo.run("up", &[(setting, "theirs"), ("THERE", "namespace/shopmesh-system")]);
+
+        assert!(!refused.status.success(), "{cluster}");
+        must_succeed(&demo.run("down", &[]));
+        let record = demo.record();
+        for forbidden in ["apply", "helm", "delete", " load"] {
+            assert!(!record.contains(forbidden), "{forbidden} in\n{record}");
+        }
+    }
+}
+
+#[test]
+fn the_cluster_that_goes_is_the_one_that_the_demo_has_made() {
+    let demo = Demo::on("kind");
+    must_succeed(&demo.run("up", &[("KIND_NAME", "ours")]));
+
+    let refused = demo.run("up", &[("KIND_NAME", "another")]);
+
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is a demo in the cluster ours already"));
+    must_succeed(&demo.run("down", &[("KIND_NAME", "another")]));
+    must_hold(&demo.record(), &["kind delete cluster --name ours"]);
+    assert!(!demo.record().contains("another"));
+}
+
+#[test]
+fn a_cluster_that_could_not_be_made_is_nothing_to_delete() {
+    let demo = Demo::on("kind");
+
+    assert!(!demo.run("up", &[("FAIL", "1")]).status.success());
+    must_succeed(&demo.run("down", &[]));
+
+    assert!(!demo.record().contains("kind delete"));
 }
 
 #[test]

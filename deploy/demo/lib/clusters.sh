@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # What differs between the clusters that the demo runs on: for each, plan_, deps_, images_, cluster_, mongodb_, reach_ and
 # down_. `local` is the one-node cluster of tests/cluster; kind, minikube and current need their own programs and Docker.
+#
+# A cluster goes with the demo only if the demo has made it. In one that was there the demo makes only what is not there, so
+# that all that it removes at its end is its own. $STATE remembers: `name`, of a cluster of kind or minikube; `made`, if by the
+# demo; `entered`, if something was made in it. Where there is no name (current), a kubeconfig says that.
 
 LOCAL_NAME=shopmesh-demo
 LOCAL_NET=93
@@ -51,6 +55,53 @@ stop_forward() {
   rm -f "$STATE/forward.pid"
 }
 
+# The name under which up went to a cluster counts, not the one of now.
+cluster_name() { if [ -f "$STATE/name" ]; then cat "$STATE/name"; else echo "$1"; fi; }
+
+# Makes the cluster, and remembers it before, in case nobody is left to do so after.
+make_cluster() { # name, command...
+  local name=$1; shift
+  printf '%s\n' "$name" >"$STATE/name"
+  touch "$STATE/made"
+  "$@" || { rm -f "$STATE/made" "$STATE/name"; die "the cluster $name could not be made"; }
+}
+
+use_cluster() { printf '%s\n' "$1" >"$STATE/name"; }
+
+enter_cluster() {
+  [ -f "$STATE/made" ] || [ -f "$STATE/entered" ] || nothing_there "$STATE/kubeconfig"
+  touch "$STATE/entered"
+}
+
+nothing_there() { # kubeconfig
+  local there
+  for there in "namespace/$NAMESPACE" namespace/shopmesh-system namespace/shopmesh-mongodb crd/shops.shopmesh.dev; do
+    if kubectl --kubeconfig "$1" get "$there" >/dev/null 2>&1; then
+      die "there is a $there in this cluster already, which the demo would change; nothing was done. Use another cluster, or install by hand (README.md)"
+    fi
+  done
+}
+
+leave_cluster() { # command that deletes it...
+  if [ -f "$STATE/made" ]; then
+    "$@"
+  elif [ -f "$STATE/entered" ] || { [ ! -f "$STATE/name" ] && [ -f "$STATE/kubeconfig" ]; }; then
+    remove_objects
+  fi
+}
+
+remove_objects() {
+  KUBECONFIG=$STATE/kubeconfig
+  export KUBECONFIG
+  kubectl delete namespace "$NAMESPACE" --ignore-not-found --wait
+  local others
+  others=$(kubectl get shops.shopmesh.dev --all-namespaces --output name 2>/dev/null || true)
+  [ -z "$others" ] || die "somebody has made other Shops meanwhile, which need the operator: delete them, then run this again"
+  helm uninstall shopmesh-operator --namespace shopmesh-system --ignore-not-found --wait
+  kubectl delete namespace shopmesh-system shopmesh-mongodb --ignore-not-found --wait
+  kubectl delete crd shops.shopmesh.dev --ignore-not-found
+}
+
 # -- local
 
 local_cluster() { CLUSTER_NAME=$LOCAL_NAME CLUSTER_NET=$LOCAL_NET "$root/tests/cluster/cluster" "$@"; }
@@ -86,38 +137,50 @@ down_local() { local_cluster down; local_servers down; }
 
 plan_kind() {
   echo "build two images with docker and load them into kind"
-  echo "make the kind cluster $KIND_NAME, with a single-node MongoDB in it (examples/mongodb.yaml)"
+  echo "make the kind cluster $KIND_NAME, unless it is there, with a single-node MongoDB in it (examples/mongodb.yaml)"
 }
 deps_kind() { need_commands kind docker kubectl helm python3 curl; }
 images_kind() { docker_images localhost; }
 cluster_kind() {
   KUBECONFIG=$STATE/kubeconfig
   export KUBECONFIG
-  kind get clusters | grep -qx "$KIND_NAME" || kind create cluster --name "$KIND_NAME" --wait 2m
+  if kind get clusters | grep -qx "$KIND_NAME"; then
+    use_cluster "$KIND_NAME"
+  else
+    make_cluster "$KIND_NAME" kind create cluster --name "$KIND_NAME" --wait 2m
+  fi
   kind export kubeconfig --name "$KIND_NAME" --kubeconfig "$KUBECONFIG"
+  enter_cluster
   kind load docker-image --name "$KIND_NAME" "$SHOPMESH_IMAGE" "$OPERATOR_IMAGE"
 }
 mongodb_kind() { mongodb_inside; }
 reach_kind() { forward; }
-down_kind() { stop_forward; kind delete cluster --name "$KIND_NAME"; }
+down_kind() { stop_forward; leave_cluster kind delete cluster --name "$(cluster_name "$KIND_NAME")"; }
 
 # -- minikube
 
 plan_minikube() {
   echo "build two images with docker and load them into minikube"
-  echo "make the minikube profile $MINIKUBE_PROFILE, with a single-node MongoDB in it (examples/mongodb.yaml)"
+  echo "make the minikube profile $MINIKUBE_PROFILE, unless it is there, with a single-node MongoDB in it (examples/mongodb.yaml)"
 }
 deps_minikube() { need_commands minikube docker kubectl helm python3 curl; }
 images_minikube() { docker_images localhost; }
 cluster_minikube() {
   KUBECONFIG=$STATE/kubeconfig
   export KUBECONFIG
-  minikube start --profile "$MINIKUBE_PROFILE"
+  # It fails where there is none at all.
+  if { minikube profile list --light --output json 2>/dev/null || true; } | grep -q "\"Name\": *\"$MINIKUBE_PROFILE\""; then
+    use_cluster "$MINIKUBE_PROFILE"
+    minikube start --profile "$MINIKUBE_PROFILE"
+  else
+    make_cluster "$MINIKUBE_PROFILE" minikube start --profile "$MINIKUBE_PROFILE"
+  fi
+  enter_cluster
   minikube image load --profile "$MINIKUBE_PROFILE" "$SHOPMESH_IMAGE" "$OPERATOR_IMAGE"
 }
 mongodb_minikube() { mongodb_inside; }
 reach_minikube() { forward; }
-down_minikube() { stop_forward; minikube delete --profile "$MINIKUBE_PROFILE"; }
+down_minikube() { stop_forward; leave_cluster minikube delete --profile "$(cluster_name "$MINIKUBE_PROFILE")"; }
 
 # -- current
 
@@ -135,17 +198,12 @@ deps_current() {
   [ -n "${REGISTRY:-}" ] || die "CLUSTER=current needs REGISTRY, a place that the cluster can pull from, e.g. ghcr.io/you"
   [ -f "$STATE/kubeconfig" ] || keep_context
 }
-# The demo stays with the context that it began with, whatever kubectl uses later, and makes only what is not there: so all
-# that it removes at its end is its own.
+# The demo stays with the context that it began with, whatever kubectl uses later.
 keep_context() {
-  local there new=$STATE/kubeconfig.new
+  local new=$STATE/kubeconfig.new
   (umask 077 && kubectl config view --minify --flatten >"$new")
   kubectl --kubeconfig "$new" cluster-info >/dev/null || die "the present kubectl context does not answer"
-  for there in "namespace/$NAMESPACE" namespace/shopmesh-system namespace/shopmesh-mongodb crd/shops.shopmesh.dev; do
-    if kubectl --kubeconfig "$new" get "$there" >/dev/null 2>&1; then
-      die "there is a $there in this cluster already, which the demo would change; nothing was done. Use another cluster, or install by hand (README.md)"
-    fi
-  done
+  nothing_there "$new"
   mv "$new" "$STATE/kubeconfig"
 }
 images_current() {
@@ -161,15 +219,5 @@ mongodb_current() { [ -n "${MONGODB_URI:-}" ] || mongodb_inside; }
 reach_current() { forward; }
 down_current() {
   stop_forward
-  # Without it nothing was made.
-  [ -f "$STATE/kubeconfig" ] || return 0
-  KUBECONFIG=$STATE/kubeconfig
-  export KUBECONFIG
-  kubectl delete namespace "$NAMESPACE" --ignore-not-found --wait
-  local others
-  others=$(kubectl get shops.shopmesh.dev --all-namespaces --output name 2>/dev/null || true)
-  [ -z "$others" ] || die "somebody has made other Shops meanwhile, which need the operator: delete them, then run this again"
-  helm uninstall shopmesh-operator --namespace shopmesh-system --ignore-not-found --wait
-  kubectl delete namespace shopmesh-system shopmesh-mongodb --ignore-not-found --wait
-  kubectl delete crd shops.shopmesh.dev --ignore-not-found
+  leave_cluster
 }
