@@ -17,6 +17,10 @@ case "${0##*/} $*" in
   "kind create cluster --name "*) [ -z "${FAIL:-}" ] || exit 1; echo "$4" >>"$RECORD.clusters" ;;
   "minikube profile list"*) sed 's/.*/{"Name":"&"}/' "$RECORD.clusters" 2>/dev/null ;;
   "kubectl "*" get namespace/"* | "kubectl "*" get crd/"*) [[ " ${THERE:-} " = *" ${!#} "* ]] && exit 0; exit 1 ;;
+  "docker image inspect "*) echo "sha256:${CONTENT:-0123456789ab}ffff" ;;
+  *"jsonpath={.metadata.annotations"*) cat "$RECORD.programs" 2>/dev/null ;;
+  "kubectl annotate namespace "*) echo "${4#*=}" >"$RECORD.programs" ;;
+  "kubectl get deployments "*) echo "shop demo-cart" ;;
   "kubectl get shops.shopmesh.dev"*) printf '%s' "${SHOPS:-}" ;;
 esac
 exit 0
@@ -91,7 +95,8 @@ fn on_kind_images_are_loaded_before_the_operator_and_the_cluster_goes_with_the_d
             "docker build --target shopmesh -t localhost/shopmesh:demo",
             "docker build --target operator -t localhost/shopmesh-operator:demo",
             "kind create cluster --name shopmesh-demo",
-            "kind load docker-image --name shopmesh-demo localhost/shopmesh:demo localhost/shopmesh-operator:demo",
+            "kind load docker-image --name shopmesh-demo localhost/shopmesh:demo-0123456789ab \
+             localhost/shopmesh-operator:demo-0123456789ab",
             "kubectl -n shopmesh-mongodb apply -f examples/mongodb.yaml",
             "helm upgrade --install shopmesh-operator",
             "kubectl -n shop apply -f examples/demo.yaml",
@@ -118,7 +123,7 @@ fn on_minikube_a_profile_of_its_own_comes_and_goes() {
         &demo.record(),
         &[
             "minikube start --profile shopmesh-demo",
-            "minikube image load --profile shopmesh-demo localhost/shopmesh:demo localhost/shopmesh-operator:demo",
+            "minikube image load --profile shopmesh-demo localhost/shopmesh:demo-0123456789ab",
             "helm upgrade --install shopmesh-operator",
             "minikube delete --profile shopmesh-demo",
         ],
@@ -251,8 +256,8 @@ fn a_cluster_that_is_there_is_left_as_it_was() {
         &[
             // Of the context of now, whatever it is later.
             "kubectl config view --minify --flatten",
-            "docker push registry.example/team/shopmesh:demo",
-            "docker push registry.example/team/shopmesh-operator:demo",
+            "docker push registry.example/team/shopmesh:demo-0123456789ab",
+            "docker push registry.example/team/shopmesh-operator:demo-0123456789ab",
             "helm upgrade --install shopmesh-operator",
             "--from-literal=uri=mongodb://db.example/?replicaSet=rs0",
             "kubectl delete namespace shop ",
@@ -283,4 +288,52 @@ fn nobody_is_asked_twice_and_nothing_happens_without_a_yes() {
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("set YES=1"));
     assert_eq!(demo.record(), "");
+}
+
+#[test]
+fn programs_that_have_changed_have_images_of_another_name() {
+    let demo = Demo::on("kind");
+
+    must_succeed(&demo.run("up", &[]));
+    must_succeed(&demo.run("up", &[("CONTENT", "ba9876543210")]));
+
+    must_hold(
+        &demo.record(),
+        &[
+            "image.tag=demo-0123456789ab --set-string operands.shopmesh=localhost/shopmesh:demo-0123456789ab",
+            "image.tag=demo-ba9876543210 --set-string operands.shopmesh=localhost/shopmesh:demo-ba9876543210",
+        ],
+    );
+}
+
+#[test]
+fn programs_that_have_changed_under_the_same_name_are_started_again() {
+    let demo = Demo::on("local");
+    let here = demo.directory.path();
+    let renew = |program: &str| {
+        std::fs::write(here.join("image.tar"), program).expect("a file can be written");
+        let script = format!(". {}/deploy/demo/lib/renew.sh; renew_programs image.tar", root().display());
+        let output = Command::new("bash")
+            .args(["-euc", &format!("say() {{ :; }}; {script}")])
+            .env("PATH", format!("{}:/usr/bin:/bin", here.display()))
+            .env("RECORD", here.join("record"))
+            .current_dir(here)
+            .output()
+            .expect("bash can be started");
+        must_succeed(&output);
+        demo.record()
+    };
+
+    for _ in 0..2 {
+        assert!(!renew("one").contains("restart"), "there is nothing of before");
+    }
+    must_hold(
+        &renew("two"),
+        &[
+            "kubectl -n shopmesh-system rollout restart deployment/shopmesh-operator",
+            "kubectl -n shop rollout restart deployment/demo-cart",
+            "kubectl -n shop rollout status deployment/demo-cart",
+        ],
+    );
+    assert_eq!(renew("two").matches("rollout restart deployment/demo-cart").count(), 1, "only once");
 }

@@ -23,6 +23,18 @@ docker_images() { # registry or prefix
   public_images "$1"
   docker build --target shopmesh -t "$SHOPMESH_IMAGE" --build-arg "PROFILE=${IMAGE_PROFILE:-release}" .
   docker build --target operator -t "$OPERATOR_IMAGE" --build-arg "PROFILE=${IMAGE_PROFILE:-release}" .
+  SHOPMESH_IMAGE=$(by_content "$SHOPMESH_IMAGE")
+  OPERATOR_IMAGE=$(by_content "$OPERATOR_IMAGE")
+}
+
+# Another name for each content, so that what runs an earlier one is replaced.
+by_content() { # image
+  local id
+  id=$(docker image inspect --format '{{.Id}}' "$1")
+  id=${id#sha256:}
+  [ -n "$id" ] || die "docker does not know the image $1 that it has built"
+  docker tag "$1" "$1-${id:0:12}"
+  echo "$1-${id:0:12}"
 }
 
 # A replica set of one inside the cluster: for trying out, with the data gone when it goes.
@@ -130,6 +142,7 @@ mongodb_local() {
   eval "$(local_servers env)"
   MONGODB_URI=$SHOPMESH_TEST_MONGODB_URI
 }
+renew_local() { renew_programs target/images/shopmesh-dev.tar target/images/shopmesh-operator-dev.tar; }
 reach_local() { BASE_URL=http://$(kubectl -n "$NAMESPACE" get service "$SHOP-nginx" -o 'jsonpath={.spec.clusterIP}'); }
 down_local() { local_cluster down; local_servers down; }
 
