@@ -6,7 +6,8 @@ mod json;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -88,8 +89,12 @@ fn provider(telemetry: &TelemetryConfig, service: &str) -> Result<SdkTracerProvi
         .with_resource(resource)
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio))));
     let Some(endpoint) = &telemetry.otlp_endpoint else { return Ok(builder.build()) };
-    let exporter =
-        SpanExporter::builder().with_tonic().with_endpoint(endpoint.clone()).build().map_err(Error::Endpoint)?;
+    let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint.clone());
+    if endpoint.starts_with("https://") {
+        // The roots that browsers trust: an image has none of its own.
+        exporter = exporter.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+    }
+    let exporter = exporter.build().map_err(Error::Endpoint)?;
     Ok(builder.with_batch_exporter(exporter).build())
 }
 

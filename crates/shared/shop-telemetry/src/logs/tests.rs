@@ -131,3 +131,13 @@ fn the_first_service_of_a_trace_decides_whether_it_is_kept() {
         assert!(called.ends_with(flag), "{called}");
     }
 }
+
+#[tokio::test]
+async fn traces_may_go_to_a_collector_by_tls() {
+    for endpoint in ["http://collector:4317", "https://collector:4317", "https://collector.example/"] {
+        let endpoint = Some(endpoint.to_owned());
+        let telemetry = TelemetryConfig { log: "info".into(), otlp_endpoint: endpoint, sampling_percent: 10 };
+        let made = provider(&telemetry, "order");
+        assert!(made.is_ok(), "{:?}: {:?}", telemetry.otlp_endpoint, made.err());
+    }
+}
