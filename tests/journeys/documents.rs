@@ -60,6 +60,27 @@ async fn every_body_of_every_call_has_an_example() {
 }
 
 #[tokio::test]
+async fn an_example_of_a_form_names_its_fields() {
+    let shop = Shop::open().await;
+    let document = read(&shop, "/openapi.json").await;
+    let form =
+        &document["paths"]["/api/v1/auth/token"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"];
+    assert_eq!(form["example"]["grant_type"], "client_credentials", "{form}");
+}
+
+#[tokio::test]
+async fn a_code_means_the_same_in_every_service() {
+    let shop = Shop::open().await;
+    let errors = read(&shop, "/errors").await;
+    let mut codes: Vec<_> =
+        errors["items"].as_array().unwrap().iter().map(|item| item["code"].as_str().unwrap()).collect();
+    assert!(codes.len() > 60, "{}", codes.len());
+    codes.sort_unstable();
+    let twice: Vec<_> = codes.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    assert!(twice.is_empty(), "with another status or meaning: {twice:?}");
+}
+
+#[tokio::test]
 async fn both_documents_refer_to_types_that_are_there() {
     let shop = Shop::open().await;
     for path in ["/openapi.json", "/swagger-2.0.json"] {

@@ -64,12 +64,19 @@ fn call(path: &str, method: &str, operation: &Value) -> Value {
     });
     if let Some((media, content)) = operation["requestBody"]["content"].as_object().and_then(|all| all.iter().next()) {
         headers.push(json!({ "key": "Content-Type", "value": media }));
-        let example = &content["example"];
-        let text = example.as_str().map_or_else(|| serde_json::to_string_pretty(example).unwrap(), str::to_owned);
-        request["body"] = json!({ "mode": "raw", "raw": text });
+        request["body"] = body(media, &content["example"]);
     }
     request["header"] = Value::Array(headers);
     json!({ "name": operation["operationId"].as_str().unwrap_or(path), "request": request })
+}
+
+fn body(media: &str, example: &Value) -> Value {
+    if let (true, Some(fields)) = (media.ends_with("form-urlencoded"), example.as_object()) {
+        let fields: Vec<_> = fields.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+        return json!({ "mode": "urlencoded", "urlencoded": fields });
+    }
+    let text = example.as_str().map_or_else(|| serde_json::to_string_pretty(example).unwrap(), str::to_owned);
+    json!({ "mode": "raw", "raw": text })
 }
 
 /// A value to begin with.

@@ -99,13 +99,13 @@ impl App {
         domain::swagger(&self.document().await)
     }
 
-    /// Error codes of single services: `[{code, status, meaning}]`, each code once.
+    /// Error codes of single services, `[{code, status, meaning}]`: what several say alike once.
     pub(crate) async fn service_codes(&self) -> Vec<Value> {
         let documents = self.documents().await;
         let all = documents.iter().filter_map(|document| document[CODES_EXTENSION].as_array()).flatten();
         let mut codes: Vec<Value> = Vec::new();
         for code in all {
-            if !codes.iter().any(|known| known["code"] == code["code"]) {
+            if !codes.contains(code) {
                 codes.push(code.clone());
             }
         }

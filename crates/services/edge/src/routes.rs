@@ -27,6 +27,7 @@ pub(crate) const ACCESS: &[Route] = &[
     (Method::Get, "/openapi.json", Access::PUBLIC),
     (Method::Get, "/swagger-2.0.json", Access::PUBLIC),
     (Method::Get, "/api-docs", Access::PUBLIC),
+    (Method::Get, "/tester", Access::PUBLIC),
     (Method::Get, "/api/v1/admin/dead-letters", Access::ADMIN),
     (Method::Post, "/api/v1/admin/dead-letters/{service}/{id}/retry", Access::ADMIN),
     (Method::Delete, "/api/v1/admin/dead-letters/{service}/{id}", Access::ADMIN),
@@ -120,6 +121,13 @@ pub(crate) async fn show_reference() -> HttpResponse {
     page(REFERENCE)
 }
 
+/// The same page by the name that testers know.
+#[utoipa::path(tag = "edge", responses((status = 200, description = "The reference", content_type = "text/html")))]
+#[get("/tester")]
+pub(crate) async fn show_tester() -> HttpResponse {
+    page(REFERENCE)
+}
+
 fn page(page: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
@@ -179,7 +187,7 @@ pub(crate) async fn list_errors(app: Data<App>) -> HttpResponse {
         .map(|(code, status, meaning)| json!({ "code": code, "status": status, "meaning": meaning }));
     let mut items: Vec<Value> = shared.chain(app.service_codes().await).collect();
     items.sort_by(|a, b| (a["status"].as_u64(), a["code"].as_str()).cmp(&(b["status"].as_u64(), b["code"].as_str())));
-    items.dedup_by(|a, b| a["code"] == b["code"]);
+    items.dedup();
     reply::ok(&json!({ "items": items }))
 }
 
@@ -206,6 +214,7 @@ pub(crate) fn configure(routes: &mut ServiceConfig<'_>) {
         .service(get_openapi)
         .service(get_swagger)
         .service(show_reference)
+        .service(show_tester)
         .service(dead_letters::list_dead_letters)
         .service(dead_letters::retry_dead_letter)
         .service(dead_letters::discard_dead_letter);

@@ -33,7 +33,7 @@ pub const ACCESS: &[Route] = &[
 
 /// The codes of this service beside the shared ones.
 pub const CODES: &[Code] = &[
-    ("stock_below_zero", 409, "There are fewer free pieces than you take off; those that orders hold are not free."),
+    ("stock_below_zero", 409, "There would be fewer pieces than orders hold; those are not free to be taken off."),
     ("stock_above_limit", 409, "There would be more than 1,000,000,000 pieces on hand."),
     ("location_taken", 409, "Another location has this id."),
     ("too_many_locations", 409, "There are 100 locations already."),

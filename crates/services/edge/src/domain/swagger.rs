@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 
 use schema::{parameter_type, schema};
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// Writes an OpenAPI 3.1 document as Swagger 2.0.
@@ -61,7 +63,10 @@ fn operation(operation: &Value, document: &Value) -> Value {
     let mut parameters: Vec<Value> = listed.filter(|one| one["in"] != "cookie").map(parameter).collect();
     if let Some(body) = operation.get("requestBody") {
         new.insert("consumes".to_owned(), media_types(body));
-        parameters.push(self::body(body));
+        match body["content"].get(FORM) {
+            Some(form) => parameters.extend(fields(shared(&form["schema"], document))),
+            None => parameters.push(self::body(body)),
+        }
     }
     if !parameters.is_empty() {
         new.insert("parameters".to_owned(), Value::Array(parameters));
@@ -85,10 +90,22 @@ fn operation(operation: &Value, document: &Value) -> Value {
     Value::Object(new)
 }
 
-/// What a reference to an answer that calls share stands for; anything else is itself.
-fn shared<'d>(response: &'d Value, document: &'d Value) -> &'d Value {
-    let target = response["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
-    target.and_then(|path| document.pointer(path)).unwrap_or(response)
+/// What a reference to something that calls share stands for; anything else is itself.
+fn shared<'d>(value: &'d Value, document: &'d Value) -> &'d Value {
+    let target = value["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+    target.and_then(|path| document.pointer(path)).unwrap_or(value)
+}
+
+/// The fields of a form: 2.0 has each as a parameter of its own.
+fn fields(form: &Value) -> impl Iterator<Item = Value> {
+    let required = form["required"].as_array();
+    form["properties"].as_object().into_iter().flatten().map(move |(name, property)| {
+        let is_required = required.is_some_and(|names| names.contains(&json!(name)));
+        parameter(&json!({
+            "name": name, "in": "formData", "required": is_required,
+            "description": property["description"].as_str().unwrap_or_default(), "schema": property,
+        }))
+    })
 }
 
 fn parameter(parameter: &Value) -> Value {
@@ -144,6 +161,36 @@ fn media_types(body: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_field_of_a_form_is_a_parameter_of_its_own() {
+        let document = json!({
+            "paths": { "/token": { "post": {
+                "requestBody": { "content": { (FORM): { "schema": { "$ref": "#/components/schemas/Form" } } } },
+                "responses": {},
+            } } },
+            "components": { "schemas": { "Form": {
+                "type": "object",
+                "required": ["client_id"],
+                "properties": {
+                    "client_id": { "type": "string", "minLength": 1, "description": "Of the key." },
+                    "scope": { "type": ["string", "null"] },
+                },
+            } } },
+        });
+
+        let operation = &swagger(&document)["paths"]["/token"]["post"];
+
+        let id = json!({
+            "name": "client_id", "in": "formData", "required": true, "type": "string", "minLength": 1,
+            "description": "Of the key.",
+        });
+        let scope = json!({
+            "name": "scope", "in": "formData", "required": false, "type": "string", "x-nullable": true, "description": "",
+        });
+        assert_eq!(operation["parameters"], json!([id, scope]));
+        assert_eq!(operation["consumes"], json!([FORM]));
+    }
 
     #[test]
     fn an_operation_keeps_its_words_and_its_bodies_move() {

@@ -27,16 +27,18 @@ async fn the_landing_page_comes_with_a_policy_that_lets_nothing_else_in() {
 #[tokio::test]
 async fn the_reference_reads_the_document_of_the_shop_and_nothing_from_elsewhere() {
     let (shop, _) = edge_service().await;
-    let reply = shop.client().get(shop.url("/api-docs")).send().await.unwrap();
-    assert_eq!(
-        (reply.status().as_u16(), &reply.headers()["content-type"]),
-        (200, &"text/html; charset=utf-8".parse().unwrap())
-    );
-    let policy = reply.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    assert!(policy.contains("default-src 'none'") && policy.contains("connect-src 'self'"), "{policy}");
-    let page = reply.text().await.unwrap();
-    assert!(page.contains("fetch('/openapi.json')"));
-    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("innerHTML"));
+    for path in ["/api-docs", "/tester"] {
+        let reply = shop.client().get(shop.url(path)).send().await.unwrap();
+        assert_eq!(
+            (reply.status().as_u16(), &reply.headers()["content-type"]),
+            (200, &"text/html; charset=utf-8".parse().unwrap())
+        );
+        let policy = reply.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.contains("default-src 'none'") && policy.contains("connect-src 'self'"), "{policy}");
+        let page = reply.text().await.unwrap();
+        assert!(page.contains("fetch('/openapi.json')"));
+        assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("innerHTML"));
+    }
 }
 
 #[tokio::test]
@@ -180,7 +182,7 @@ async fn unknown_paths_and_methods_are_told_with_the_error_body() {
 async fn everybody_may_look_but_a_bad_token_is_never_nobody() {
     let (shop, _) = edge_service().await;
     let callers = shop.callers();
-    for path in ["/", "/health", "/api", "/errors", "/openapi.json", "/swagger-2.0.json", "/api-docs"] {
+    for path in ["/", "/health", "/api", "/errors", "/openapi.json", "/swagger-2.0.json", "/api-docs", "/tester"] {
         for who in [callers.customer(), callers.staff(), callers.admin(), callers.service()] {
             let request = shop.client().get(shop.url(path)).header("Authorization", who.bearer());
             assert_eq!(request.send().await.unwrap().status().as_u16(), 200, "{path}");

@@ -107,7 +107,7 @@ fn document() -> Value {
         "x-shopmesh-errors": [
             { "code": "sold_out", "status": 409, "meaning": "There is not enough." },
             { "code": "payment_declined", "status": 402, "meaning": "The payment was declined." },
-            { "code": "not_found", "status": 404, "meaning": "Said by all." },
+            { "code": "not_found", "status": 404, "meaning": "There is no such thing, or it is not yours." },
         ],
     })
 }

@@ -85,6 +85,7 @@ pub(super) async fn list_locations(app: web::Data<App>) -> Result<HttpResponse, 
         (status = 201, body = LocationReply, headers(
             ("ETag" = String, description = "The version"), ("Location" = String, description = "Of the location"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody, description = "The key is that of a location which has been removed since"),
         (status = 409, body = ErrorBody, description = "The id is in use, or there are 100 already"),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
     ),

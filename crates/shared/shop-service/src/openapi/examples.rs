@@ -33,8 +33,9 @@ impl Maker<'_> {
                 continue;
             }
             let schema = content.get("schema").unwrap_or(&Value::Null);
-            // A text is no JSON: its schema says no more than that it is one.
-            let example = if media.ends_with("json") { self.value(schema, "", &mut Vec::new()) } else { json!("...") };
+            // A text or a picture: the schema says no more than that it is one.
+            let has_fields = media.ends_with("json") || media.ends_with("form-urlencoded");
+            let example = if has_fields { self.value(schema, "", &mut Vec::new()) } else { json!("...") };
             content.insert("example".to_owned(), example);
         }
     }
