@@ -2,9 +2,12 @@
 look that are no JSON."""
 
 import os
+import re
+import secrets
 
 import schemathesis
 from schemathesis.core import NOT_SET
+from schemathesis.generation.meta import TestPhase
 from shop import admin, appointed, register
 
 IMAGES = {
@@ -13,6 +16,9 @@ IMAGES = {
     "image/webp": b"RIFF\x10\0\0\0WEBPVP8 and what follows",
 }
 
+
+# What an Idempotency-Key may be: quoted or bare, one line of visible ASCII.
+KEY = re.compile(r'"[ !#-~]{1,255}"|[ !#-~]{1,255}')
 
 # Kinds of files of rows that are taken first and read later.
 ROWS = ["text/csv", "application/x-ndjson"]
@@ -74,6 +80,16 @@ class Caller:
     def set(self, case, token, context):
         if token:
             case.headers["Authorization"] = f"Bearer {token}"
+
+
+@schemathesis.hook
+def before_call(context, case, **kwargs):
+    """What one key makes is one thing, however often it is sent. Where one call goes on with what another has made, two that
+    happen to have the same key would be taken for two things, of which one is gone once the other is deleted. Keys that
+    are none stay as they are; other phases send the same key again."""
+    key = case.headers.get("Idempotency-Key") if case.headers else None
+    if key and case.meta and case.meta.phase.name is TestPhase.STATEFUL and KEY.fullmatch(key):
+        case.headers["Idempotency-Key"] = secrets.token_hex(16)
 
 
 @schemathesis.hook

@@ -37,6 +37,7 @@ pub(crate) async fn list_categories(app: Data<App>) -> Result<HttpResponse, Http
 /// Creates a category.
 #[utoipa::path(tag = "catalog", request_body = NewCategoryAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The category", body = WrittenCategoryAlias),
+    (status = 404, description = "The key is that of a category which has been deleted since", body = ErrorBody),
     (status = 409, description = "The name is in use", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]

@@ -153,6 +153,7 @@ async fn changed(
 /// Creates a product.
 #[utoipa::path(tag = "catalog", request_body = NewProductAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The product", body = ProductAlias),
+    (status = 404, description = "The key is that of a product which has been deleted since", body = ErrorBody),
     (status = 409, description = "SKU in use, or orders hold more of it than the stock sent", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]
@@ -252,6 +253,7 @@ pub(crate) async fn list_of_category(
 /// Creates a product.
 #[utoipa::path(tag = "catalog", request_body = NewProductAlias, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The product", body = WrittenProductAlias),
+    (status = 404, description = "The key is that of a product which has been deleted since", body = ErrorBody),
     (status = 409, description = "SKU in use, or orders hold more of it than the stock sent", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]

@@ -41,6 +41,7 @@ pub(crate) async fn find_categories(app: &App) -> Result<Found, HttpError> {
 /// Creates a category.
 #[utoipa::path(tag = "catalog", request_body = NewCategoryBody, params(("Idempotency-Key" = Option<String>, Header)), responses(
     (status = 201, description = "The category", body = CategoryBody),
+    (status = 404, description = "The key is that of a category which has been deleted since", body = ErrorBody),
     (status = 409, description = "The name is in use, or the tree is full", body = ErrorBody),
     (status = 422, description = "A value breaks its rule", body = ErrorBody),
 ))]
