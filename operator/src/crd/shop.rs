@@ -203,7 +203,9 @@ pub struct Admin {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = 254),
-        regex(pattern = "^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$")
+        regex(
+            pattern = "^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
+        )
     )]
     pub email: Option<String>,
     /// A Secret with the keys `email` and `password`, instead of one made by the operator.
@@ -272,7 +274,12 @@ pub struct Tracing {
     pub exporter: TraceExporter,
     /// The collector, for OTLP over gRPC, such as `http://otel-collector:4317`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255), regex(pattern = "^https?://[A-Za-z0-9.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?/?$"))]
+    #[schemars(
+        length(max = 255),
+        regex(
+            pattern = "^https?://[A-Za-z0-9.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?/?$"
+        )
+    )]
     pub endpoint: Option<String>,
     /// How many of 100 requests leave a trace.
     #[serde(default = "ten")]

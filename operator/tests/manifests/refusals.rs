@@ -89,9 +89,13 @@ fn what_services_would_refuse_to_read_is_refused_with_its_field() {
 #[test]
 fn a_first_administrator_whom_identity_would_refuse_is_refused_with_the_key() {
     let long = "x".repeat(129);
-    for (key, value) in
-        [("email", "nobody"), ("email", "a@-x.com"), ("password", "seven77"), ("password", "1234567\n"), ("password", &long)]
-    {
+    for (key, value) in [
+        ("email", "nobody"),
+        ("email", "a@-x.com"),
+        ("password", "seven77"),
+        ("password", "1234567\n"),
+        ("password", &long),
+    ] {
         let error = refused("admin: {secretRef: {name: boss}}", |world| put(world, "boss", key, value));
         assert_eq!((error.reason(), error.class()), ("SecretUnusable", Class::User), "{key}");
         let text = error.to_string();

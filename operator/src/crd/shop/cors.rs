@@ -14,7 +14,12 @@ pub struct Cors {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
-        inner(length(max = 255), regex(pattern = "^([*]|https?://[a-z0-9.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?)$"))
+        inner(
+            length(max = 255),
+            regex(
+                pattern = "^([*]|https?://[a-z0-9.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?)$"
+            )
+        )
     )]
     pub allowed_origins: Vec<String>,
     /// Whether browsers send cookies and client certificates along. Tokens in headers need no Include.
