@@ -36,7 +36,14 @@ pub(crate) struct Row {
     pub(crate) attributes: Option<BTreeMap<String, String>>,
     pub(crate) price: Option<Money>,
     /// Variants to be added or changed; others stay.
-    pub(crate) variants: Vec<NewVariant>,
+    pub(crate) variants: Vec<RowVariant>,
+}
+
+/// What a row says of a variant; what it does not say stays as it is, and a new one is without.
+#[derive(Debug, Clone)]
+pub(crate) struct RowVariant {
+    pub(crate) sku: Sku,
+    pub(crate) said: VariantChange,
 }
 
 /// Why a row was not taken.
@@ -253,20 +260,24 @@ fn changed(product: &Product, row: Row, currency: Currency, now: Timestamp) -> R
 
 fn with_variants(
     product: Product,
-    variants: Vec<NewVariant>,
+    variants: Vec<RowVariant>,
     currency: Currency,
     now: Timestamp,
 ) -> Result<Product, Refusal> {
-    variants.into_iter().enumerate().try_fold(product, |product, (n, variant)| {
-        let next = if product.variant(&variant.sku).is_some() {
-            let NewVariant { sku, name, options, price } = variant;
-            let change = VariantChange { name: Some(name), options: Some(options), price: Some(price) };
-            product.change_variant(&sku, change, currency, now)
+    variants.into_iter().enumerate().try_fold(product, |product, (n, RowVariant { sku, said })| {
+        let next = if product.variant(&sku).is_some() {
+            product.change_variant(&sku, said, currency, now)
         } else {
-            product.add_variant(variant, currency, now)
+            new_variant(sku, said).and_then(|new| product.add_variant(new, currency, now))
         };
         next.map_err(|error| refuse(format!("variants[{n}].{}", error.field()).trim_end_matches('.'), error))
     })
+}
+
+fn new_variant(sku: Sku, said: VariantChange) -> Result<NewVariant, Error> {
+    let VariantChange { name, options, price } = said;
+    let price = price.ok_or_else(|| Error::invalid("price", "is required for a new variant"))?;
+    Ok(NewVariant { sku, name: name.flatten(), options: options.unwrap_or_default(), price })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Products in and out as files.
 
 mod taking_over;
+mod variants;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};

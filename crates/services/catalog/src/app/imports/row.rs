@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use shop_types::{CategoryId, Money, Sku};
 
-use crate::domain::import::Row;
-use crate::domain::{NewVariant, Product, Variant};
+use crate::domain::import::{Row, RowVariant};
+use crate::domain::{Product, Variant, VariantChange};
 
 /// One product: a line of NDJSON, or the cells of a line of CSV.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,11 +35,13 @@ pub(super) struct RowBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct VariantRow {
     sku: Sku,
+    /// `null` takes its name away.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    name: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    options: BTreeMap<String, String>,
-    price: Money,
+    options: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Money>,
 }
 
 /// Tells an absent field (outer `None`) from one that is `null`.
@@ -50,7 +52,10 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 impl From<RowBody> for Row {
     fn from(body: RowBody) -> Self {
         let RowBody { sku, slug, name, description, category_id, attributes, price, variants } = body;
-        let variant = |VariantRow { sku, name, options, price }| NewVariant { sku, name, options, price };
+        let variant = |VariantRow { sku, name, options, price }| {
+            let said = VariantChange { name, options, price };
+            RowVariant { sku, said }
+        };
         let variants = variants.into_iter().map(variant).collect();
         Self { sku, slug, name, description, category: category_id, attributes, price, variants }
     }
@@ -64,7 +69,7 @@ impl From<Product> for RowBody {
         };
         let variants = product.variants.into_iter().enumerate().filter(told).map(|(_, variant)| {
             let Variant { sku, name, options, price } = variant;
-            VariantRow { sku, name, options: options.into_inner(), price }
+            VariantRow { sku, name: Some(name), options: Some(options.into_inner()), price: Some(price) }
         });
         let (sku, price) = default.unzip();
         Self {

@@ -24,13 +24,10 @@ fn whole(sku: &str, name: &str, cents: i64) -> Row {
     Row { slug: Some(sku.to_owned()), name: Some(name.to_owned()), price: Some(Money::new(cents, eur())), ..row(sku) }
 }
 
-fn variant(sku: &str, cents: i64) -> NewVariant {
-    NewVariant {
-        sku: sku.parse().unwrap(),
-        name: None,
-        options: BTreeMap::from([("size".to_owned(), "l".to_owned())]),
-        price: Money::new(cents, eur()),
-    }
+fn variant(sku: &str, cents: i64) -> RowVariant {
+    let options = BTreeMap::from([("size".to_owned(), "l".to_owned())]);
+    let said = VariantChange { name: None, options: Some(options), price: Some(Money::new(cents, eur())) };
+    RowVariant { sku: sku.parse().unwrap(), said }
 }
 
 /// Settles rows, numbered from 1, on what is stored.
@@ -93,7 +90,7 @@ fn a_slug_names_a_product_as_its_sku_does_but_not_another_one() {
 
 #[test]
 fn variants_are_added_and_changed_and_others_stay() {
-    let with = |variants: Vec<NewVariant>| Row { variants, ..row("mug") };
+    let with = |variants: Vec<RowVariant>| Row { variants, ..row("mug") };
     let large = settled(&[mug()], [with(vec![variant("mug-l", 700), variant("mug", 550)])]);
     let large = large.changed[0].after.clone();
     let told: Vec<_> = large.variants.iter().map(|one| (one.sku.as_str(), one.price.amount)).collect();
@@ -110,6 +107,28 @@ fn variants_are_added_and_changed_and_others_stay() {
     assert_eq!(only_fault(&dear), (1, "variants[1].price.amount", "invalid_field"));
     let many = (0..100).map(|n| variant(&format!("v{n}"), 1)).collect();
     assert_eq!(only_fault(&settled(&[mug()], [with(many)])), (1, "variants[99]", "too_many_variants"));
+}
+
+#[test]
+fn what_a_row_does_not_say_of_a_variant_stays_as_it_is() {
+    let row_of = |said| Row { variants: vec![RowVariant { sku: "mug-l".parse().unwrap(), said }], ..row("mug") };
+    let after = |product: &Product, said| {
+        let settled = settled(std::slice::from_ref(product), [row_of(said)]);
+        settled.changed.into_iter().next().map(|changed| changed.after)
+    };
+    let price = |cents| VariantChange { price: Some(Money::new(cents, eur())), ..VariantChange::default() };
+    let bare = after(&mug(), price(700)).unwrap();
+    assert_eq!((&bare.variants[1].name, bare.variants[1].options.iter().next()), (&None, None));
+    let options = BTreeMap::from([("size".to_owned(), "l".to_owned())]);
+    let named = VariantChange { name: Some(Some("L".to_owned())), options: Some(options), price: None };
+    let named = after(&bare, named).unwrap();
+    let mut dearer = named.clone();
+    dearer.variants[1].price = Money::new(800, eur());
+    dearer.version += 1;
+    assert_eq!(after(&named, price(800)), Some(dearer));
+    assert_eq!(after(&named, VariantChange::default()), None);
+    let refused = settled(&[mug()], [row_of(VariantChange::default())]);
+    assert_eq!(only_fault(&refused), (1, "variants[0].price", "invalid_field"));
 }
 
 #[test]
