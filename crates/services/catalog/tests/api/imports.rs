@@ -207,6 +207,17 @@ async fn a_file_without_a_header_fails_as_a_whole() {
 }
 
 #[tokio::test]
+async fn a_quotation_that_nothing_ends_fails_the_import_and_rows_before_it_count() {
+    let (shop, _) = catalog().await;
+    let header = "sku,slug,name,price.amount,price.currency\nmug,mug,Mug,5,EUR\n";
+    let failed = import(&shop, CSV, format!("{header}cup,cup,\"Cup,5,EUR\npot,pot,Pot,5,EUR\n")).await;
+    assert_eq!(told(&failed), ("failed", [1, 0, 0, 0]), "{failed}");
+    let error = &failed["errors"][0];
+    assert_eq!((&error["row"], error["code"].as_str()), (&json!(2), Some("unclosed_quote")));
+    assert_eq!(read(&shop, PRODUCTS).await.names(), ["Mug"]);
+}
+
+#[tokio::test]
 async fn the_same_key_begins_one_import() {
     let (shop, _) = catalog().await;
     let file = "sku,name,price.amount,price.currency\nmug,Mug,500,EUR\n";

@@ -89,6 +89,7 @@ fn read_csv(upload: impl Read, skip: u64, hand_out: &mut impl FnMut(Piece) -> bo
         Next::Record(record) => Header::read(&record),
         Next::TooLarge => Err(too_large(0)),
         Next::TooMany => Err(too_many(0)),
+        Next::Unclosed => Err(unclosed(0)),
         Next::End => Err(fault(0, "header", "missing_column", "must name sku or slug")),
     };
     let (header, mut number) = (header.map_err(Stop::Unreadable)?, 0);
@@ -96,6 +97,7 @@ fn read_csv(upload: impl Read, skip: u64, hand_out: &mut impl FnMut(Piece) -> bo
         number += 1;
         let json = match records.next()? {
             Next::End => return Ok(()),
+            Next::Unclosed => return Err(Stop::Unreadable(unclosed(number))),
             Next::Record(_) | Next::TooLarge | Next::TooMany if number <= skip => continue,
             Next::Record(record) => header.json(number, &record),
             Next::TooLarge => Err(too_large(number)),
@@ -173,6 +175,11 @@ fn too_large(number: u64) -> Fault {
 
 fn too_many(number: u64) -> Fault {
     fault(number, "", "malformed_row", format!("must have at most {MOST_CELLS} cells"))
+}
+
+fn unclosed(number: u64) -> Fault {
+    let message = "begins a quotation that nothing ends: neither this row nor what stands behind it was read";
+    fault(number, "", "unclosed_quote", message)
 }
 
 #[cfg(test)]

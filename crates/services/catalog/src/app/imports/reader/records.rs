@@ -18,6 +18,8 @@ pub(super) enum Next {
     TooLarge,
     /// One with more than [`MOST_CELLS`].
     TooMany,
+    /// One that begins a quotation which nothing ends: the rest of the upload, however long.
+    Unclosed,
     /// There are no more.
     End,
 }
@@ -31,6 +33,8 @@ pub(super) struct Records<R> {
     /// Where in it each cell ends.
     ends: Vec<usize>,
     position: u64,
+    /// Whether a line break was read behind the upload's end.
+    is_closed: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -41,6 +45,7 @@ impl<R: Read> Records<R> {
             cells: vec![0; MAX_ROW_BYTES + 1],
             ends: vec![0; MOST_CELLS],
             position: 0,
+            is_closed: false,
         }
     }
 
@@ -55,16 +60,26 @@ impl<R: Read> Records<R> {
         // What is full is written to from its beginning again, and not looked at any more.
         let (mut too_large, mut too_many) = (false, false);
         loop {
-            let input = self.input.fill_buf()?;
+            let rest = self.input.fill_buf()?;
+            // Behind the end a line break, once. It ends every record but one within a quotation, which `csv_core` takes for
+            // whole when there is nothing more.
+            let is_over = rest.is_empty();
+            let is_nothing_left = is_over && self.is_closed;
+            let input = if is_over && !self.is_closed { b"\n" } else { rest };
             let (result, read, more, ended) =
                 self.core.read_record(input, &mut self.cells[written..], &mut self.ends[cells..]);
-            self.input.consume(read);
-            self.position += read as u64;
+            if is_over {
+                self.is_closed |= read > 0;
+            } else {
+                self.input.consume(read);
+                self.position += read as u64;
+            }
             (written, cells) = (written + more, cells + ended);
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => (written, too_large) = (0, true),
                 ReadRecordResult::OutputEndsFull => (cells, too_many) = (0, true),
+                ReadRecordResult::Record if is_nothing_left => return Ok(Next::Unclosed),
                 ReadRecordResult::Record if too_large || written > MAX_ROW_BYTES => return Ok(Next::TooLarge),
                 ReadRecordResult::Record if too_many => return Ok(Next::TooMany),
                 ReadRecordResult::Record => return Ok(Next::Record(self.record(cells))),

@@ -85,9 +85,11 @@ fn a_row_of_csv_may_be_as_large_as_a_row_of_json_and_not_a_byte_larger() {
         let larger = pieces(Format::Csv, file(MAX_ROW_BYTES + 1).as_bytes(), 0, size);
         assert_eq!(told(&larger), rows(&[(1, " row_too_large"), (2, "b")]), "{size}");
     }
-    let unended = format!("sku,name\na,A\nb,\"{}", "x".repeat(5 * MAX_ROW_BYTES));
-    assert_eq!(told(&pieces(Format::Csv, unended.as_bytes(), 0, 4096)), rows(&[(1, "a"), (2, " row_too_large")]));
-    assert_eq!(told(&pieces(Format::Csv, unended.as_bytes(), 1, 4096)), rows(&[(2, " row_too_large")]));
+    let last = format!("sku,name\na,A\nb,\"{}", "x".repeat(5 * MAX_ROW_BYTES));
+    for (file, fault) in [(format!("{last}\""), " row_too_large"), (last, "unclosed_quote")] {
+        assert_eq!(told(&pieces(Format::Csv, file.as_bytes(), 0, 4096)), rows(&[(1, "a"), (2, fault)]));
+        assert_eq!(told(&pieces(Format::Csv, file.as_bytes(), 1, 4096)), rows(&[(2, fault)]));
+    }
     let header = "x".repeat(MAX_ROW_BYTES + 1);
     assert_eq!(told(&pieces(Format::Csv, header.as_bytes(), 0, 4096)), rows(&[(0, "row_too_large")]));
 }
@@ -112,6 +114,34 @@ fn a_file_without_a_header_is_not_csv() {
     }
     assert!(told(&pieces(Format::Csv, b"sku\n", 0, 10)).is_empty());
     assert!(matches!(pieces(Format::Ndjson, b"", 0, 10).as_slice(), [Piece::End]));
+}
+
+#[test]
+fn a_quotation_that_nothing_ends_fails_the_file_at_the_row_where_it_began() {
+    for (file, begins) in [
+        ("sku,name\na,A\nb,\"B\nc,C\nd,D\n", 2),
+        ("sku,name,slug\na,A,a\nb,\"B,b\nc,C,c\n", 2),
+        ("sku,name\na,A\nb,B\nc,\"", 3),
+        ("sku,name\na,\"A \"\"1\"\"\n", 1),
+        ("sku,\"name\na,A\n", 0),
+    ] {
+        for size in [1, 7, 1000] {
+            let read = pieces(Format::Csv, file.as_bytes(), 0, size);
+            let before = [(1, "a"), (2, "b")].into_iter().filter(|(number, _)| *number < begins);
+            assert_eq!(told(&read), rows(&before.chain([(begins, "unclosed_quote")]).collect::<Vec<_>>()), "{file}");
+            assert!(matches!(read.last(), Some(Piece::Unreadable(_))), "{read:?}");
+        }
+    }
+    for end in ["", "\n", "\r", "\r\n", "\n\n"] {
+        for size in [1, 1000] {
+            let file = format!("sku,name\na,\"A\n\"\"1\"\"\"{end}");
+            let read = pieces(Format::Csv, file.as_bytes(), 0, size);
+            assert_eq!(told(&read), rows(&[(1, "a")]), "{file:?}");
+            assert!(matches!(read.last(), Some(Piece::End)), "{read:?}");
+            let Some(Piece::Row { end, .. }) = read.first() else { panic!("{read:?}") };
+            assert!(*end <= file.len() as u64, "{end} of {file:?}");
+        }
+    }
 }
 
 #[test]
