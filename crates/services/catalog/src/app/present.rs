@@ -1,19 +1,25 @@
 //! Changes of things as they are now, for callers that have not said which version they mean. What is absent from such a
-//! change stays as somebody else has made it.
+//! change stays as somebody else has made it, and whoever is outrun decides again: they named no version that could be stale.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::time::Duration;
+
+use shop_telemetry::context;
 use shop_types::{CategoryId, ProductId};
+use tokio::time::{Instant, sleep};
 
 use super::{App, Error, ProductKey};
 use crate::domain::{CategoryChange, Listing, Placed, ProductChange};
 
-/// How often a change that was outrun is decided again.
-const TURNS: u32 = 5;
+/// The pauses before a change is decided again double from the first to the longest; each is cut to a random part.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 impl App {
     /// Changes a product at whichever version it is.
     ///
     /// # Errors
-    /// As [`App::change_product`].
+    /// As [`App::change_product`], but for [`Error::Stale`]: [`Error::Store`] when others were faster until the deadline.
     pub(crate) async fn change_present_product(&self, id: ProductId, change: ProductChange) -> Result<Listing, Error> {
         again(async || {
             let version = self.product(&ProductKey::Id(id)).await?.product.version;
@@ -25,7 +31,7 @@ impl App {
     /// Takes a product off sale at whichever version it is.
     ///
     /// # Errors
-    /// As [`App::archive_product`].
+    /// As [`App::archive_product`], with the same exception.
     pub(crate) async fn archive_present_product(&self, id: ProductId) -> Result<(), Error> {
         again(async || {
             let version = self.product(&ProductKey::Id(id)).await?.product.version;
@@ -37,7 +43,7 @@ impl App {
     /// Changes a category at whichever version it is.
     ///
     /// # Errors
-    /// As [`App::change_category`].
+    /// As [`App::change_category`], with the same exception.
     pub(crate) async fn change_present_category(
         &self,
         id: CategoryId,
@@ -53,7 +59,7 @@ impl App {
     /// Deletes a category at whichever version it is.
     ///
     /// # Errors
-    /// As [`App::delete_category`].
+    /// As [`App::delete_category`], with the same exception.
     pub(crate) async fn delete_present_category(&self, id: CategoryId) -> Result<(), Error> {
         again(async || {
             let version = self.category(id).await?.category.version;
@@ -63,13 +69,62 @@ impl App {
     }
 }
 
-/// Does something again that was outrun, a few times.
+/// Does something again that was outrun, until the deadline of the request.
 async fn again<T>(attempt: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-    for _ in 1..TURNS {
+    let until = Instant::now() + context::remaining().unwrap_or(shop_mongo::DEADLINE);
+    let mut longest = FIRST_PAUSE;
+    loop {
         match attempt().await {
             Err(Error::Stale { .. }) => {}
             done => return done,
         }
+        let pause = longest.mul_f64(share());
+        if Instant::now() + pause >= until {
+            return Err(shop_mongo::Error::Conflict { what: "change as it is now" }.into());
+        }
+        sleep(pause).await;
+        longest = longest.saturating_mul(2).min(LONGEST_PAUSE);
     }
-    attempt().await
+}
+
+/// A random number from 0 to 1; the keys of a hasher are random enough for a pause.
+fn share() -> f64 {
+    let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(u32::MAX);
+    f64::from(random) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use shop_types::{ErrorKind, ServiceError as _};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_outrun_until_the_deadline_is_told_to_come_again_and_not_that_they_are_stale() {
+        let (began, tries) = (Instant::now(), AtomicU32::new(0));
+        let outrun = again(async || {
+            tries.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(Error::Stale { current: 2 })
+        });
+        let error = outrun.await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "unavailable"));
+        assert!(began.elapsed() <= shop_mongo::DEADLINE, "{:?}", began.elapsed());
+        let tries = tries.into_inner();
+        assert!((10..1000).contains(&tries), "{tries}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_outrun_a_few_times_succeeds_and_what_is_refused_is_not_tried_again() {
+        let tries = AtomicU32::new(0);
+        let tried = async |last: u32| match tries.fetch_add(1, Ordering::Relaxed) {
+            n if n < last => Err(Error::Stale { current: 2 }),
+            n => Ok(n),
+        };
+        assert!(matches!(again(async || tried(9).await).await, Ok(9)));
+        let refused = again(async || tried(0).await.and(Err::<(), _>(Error::NoSuchProduct))).await;
+        assert!(matches!(refused, Err(Error::NoSuchProduct)), "{refused:?}");
+        assert_eq!(tries.into_inner(), 11);
+    }
 }

@@ -1,11 +1,13 @@
 //! Writes beside each other: whatever order they commit in, what the rules promise holds.
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use shop_testkit::TestShop;
 
 use crate::given::{
-    Answer, CATEGORIES, PRODUCTS, catalog, category, count, delete, patch, path, post, product, read, sold, with,
+    Answer, CATEGORIES, PRODUCTS, answer, catalog, category, count, delete, patch, path, post, product, read, sold,
+    staff, with,
 };
 
 const ROUNDS: usize = 10;
@@ -128,5 +130,23 @@ async fn of_two_changes_at_once_one_is_stale() {
         assert_eq!(codes, [200, 412], "{} {}", first.body, second.body);
         let winner = if first.status == 200 { first } else { second };
         assert_eq!(read(&shop, &mug).await.body, winner.body);
+    }
+}
+
+#[tokio::test]
+async fn of_changes_at_once_that_name_no_version_none_is_told_to_be_stale() {
+    let (shop, _) = catalog().await;
+    let (shelf, mug) = (category(&shop, "Mugs", None).await, sold(&shop, &product("Mug", 1)).await);
+    for (older, present) in [
+        (format!("/products/{}", mug.id()), path(PRODUCTS, &mug)),
+        (format!("/categories/{}", shelf.id()), path(CATEGORIES, &shelf)),
+    ] {
+        let named = |n: usize| json!({ "name": format!("Name {n}") });
+        let put = |n: usize| answer(staff(&shop, Method::PUT, &older).json(&named(n)));
+        let answers = join_all((0..20).map(put)).await;
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
+        let done = statuses.iter().filter(|status| **status == 200).count();
+        assert_eq!(read(&shop, &present).await.body["version"], 1 + done, "{statuses:?}");
     }
 }
