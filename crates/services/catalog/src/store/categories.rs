@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use shop_mongo::{Claim, Collection, Error, Txn, UpdateOp, idempotency};
 use shop_types::CategoryId;
+use shop_types::id::MalformedId;
 
 use super::documents::{CategoryDocument, Unreadable};
 use super::{CATEGORIES, Inserted, Moved, NAME_INDEX, PRODUCTS, Removed, Store, taken, touching};
@@ -119,6 +120,24 @@ impl Store {
         std::iter::once(Ok(id)).chain(ids).collect()
     }
 
+    /// All categories and what is above them.
+    pub(super) async fn tree(&self) -> Result<Tree, Error> {
+        const WHAT: &str = "find tree";
+        let categories: Collection<Branch> = self.mongo.collection(CATEGORIES);
+        let finding = async move {
+            // One batch; the filter makes it a walk through an index.
+            let all = categories.find(doc! { "_id": { "$gte": "" } }).projection(doc! { "parent": 1 });
+            all.batch_size(1000).await?.try_collect::<Vec<_>>().await
+        };
+        let branches = self.mongo.run(WHAT, finding).await?;
+        let placed = branches.into_iter().map(|Branch { id, parent }| {
+            let parent = parent.as_deref().map(str::parse).transpose();
+            Ok((id.parse()?, parent?))
+        });
+        let placed: Result<Vec<_>, MalformedId> = placed.collect();
+        placed.map(Tree::new).map_err(|error| Error::corrupt(WHAT, error))
+    }
+
     /// All categories by name, which are a thousand at most.
     pub(crate) async fn categories(&self) -> Result<Vec<Category>, Error> {
         let categories = self.category_collection();
@@ -189,6 +208,13 @@ struct AboveDocument {
 }
 
 #[derive(Debug, Deserialize)]
+struct Branch {
+    #[serde(rename = "_id")]
+    id: String,
+    parent: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
 struct Below {
     below: Vec<BelowDocument>,
 }
@@ -249,7 +275,7 @@ enum Unfit {
     #[error("a stored category has another shape")]
     Shape(#[from] bson::error::Error),
     #[error("a stored category has an id that is none")]
-    Id(#[from] shop_types::id::MalformedId),
+    Id(#[from] MalformedId),
     #[error("a stored category cannot be read")]
     Value(#[from] Unreadable),
 }

@@ -7,12 +7,14 @@ use futures::TryStreamExt as _;
 use serde::Deserialize;
 use shop_mongo::Error;
 use shop_mongo::options::{CountOptions, FindOptions};
+use shop_types::CategoryId;
+use shop_types::id::MalformedId;
 
 use super::Store;
 use super::documents::AttributeDocument;
 use super::products::read;
-use crate::domain::facets::{MOST_COUNTED, MOST_TOLD};
-use crate::domain::{Cursor, Facets, Listing, Mark, Search, Sort, search};
+use crate::domain::facets::{self, MOST_COUNTED, MOST_TOLD};
+use crate::domain::{Cursor, Facets, Listing, Mark, Search, Sort, Tree, search};
 
 /// How long the server works on a list before it gives up: nobody waits longer.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -70,9 +72,10 @@ impl Store {
             let mut cursor = products.aggregate(pipeline).max_time(LONGEST).await?;
             cursor.try_next().await
         });
-        let Some(counted) = counted.await? else { return Ok(Facets::default()) };
+        let (counted, tree) = futures::try_join!(counted, Box::pin(self.tree()))?;
+        let Some(counted) = counted else { return Ok(Facets::default()) };
         let counts: Counts = bson::deserialize_from_document(counted).map_err(|error| Error::corrupt(WHAT, error))?;
-        counts.into_facets().map_err(|error| Error::corrupt(WHAT, error))
+        counts.into_facets(&tree, &search.categories).map_err(|error| Error::corrupt(WHAT, error))
     }
 }
 
@@ -99,12 +102,13 @@ struct Everything {
 }
 
 impl Counts {
-    fn into_facets(self) -> Result<Facets, shop_types::id::MalformedId> {
+    fn into_facets(self, tree: &Tree, within: &[CategoryId]) -> Result<Facets, MalformedId> {
         let all = self.all.into_iter().next();
-        let categories = self.categories.into_iter().map(|one| Ok((one.what.parse()?, u64::from(one.count))));
+        let own = self.categories.into_iter().map(|one| Ok((one.what.parse()?, u64::from(one.count))));
+        let own = own.collect::<Result<_, MalformedId>>()?;
         let attributes = self.attributes.into_iter().map(|one| (one.what.name, one.what.value, u64::from(one.count)));
         Ok(Facets {
-            categories: categories.collect::<Result<_, _>>()?,
+            categories: facets::of_categories(own, tree, within),
             attributes: attributes.collect(),
             prices: all.as_ref().map(|all| (all.least, all.most)),
             in_stock: all.as_ref().map_or(0, |all| u64::from(all.in_stock)),
@@ -114,25 +118,23 @@ impl Counts {
 }
 
 fn counting(filter: Document) -> Vec<Document> {
-    let most = || doc! { "$limit": i64::from(MOST_TOLD) };
-    // Ties by name, so that the same catalog always gives the same answer.
-    let order = || doc! { "$sort": { "count": -1, "_id": 1 } };
+    let most = i64::try_from(MOST_TOLD).unwrap_or(i64::MAX);
     let available = doc! { "$gt": [{ "$max": "$variants.available" }, 0_i64] };
     vec![
         doc! { "$match": filter },
         doc! { "$limit": i64::from(MOST_COUNTED) },
         doc! { "$facet": {
+            // All of them, which are a thousand at most: what is below them counts, too.
             "categories": [
                 { "$match": { "category": { "$ne": Bson::Null } } },
                 { "$group": { "_id": "$category", "count": { "$sum": 1 } } },
-                order(),
-                most(),
             ],
             "attributes": [
                 { "$unwind": "$facets" },
                 { "$group": { "_id": "$facets", "count": { "$sum": 1 } } },
-                order(),
-                most(),
+                // Ties by name, so that the same catalog always gives the same answer.
+                { "$sort": { "count": -1, "_id": 1 } },
+                { "$limit": most },
             ],
             "all": [{ "$group": {
                 "_id": Bson::Null,

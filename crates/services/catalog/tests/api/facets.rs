@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shop_testkit::TestShop;
 
-use crate::given::{Answer, PRODUCTS, catalog, category, delete, patch, path, product, read, sold, with};
+use crate::given::{Answer, CATEGORIES, PRODUCTS, catalog, category, delete, patch, path, product, read, sold, with};
 
 async fn list(shop: &TestShop, query: &str) -> Answer {
     let list = read(shop, &format!("{PRODUCTS}?{query}")).await;
@@ -72,6 +72,51 @@ async fn facets_count_the_whole_list_and_nothing_else() {
     let none = list(&shop, "attr.colour=none").await;
     let empty = json!({ "categories": [], "attributes": [], "inStock": 0, "exact": true });
     assert_eq!(none.body["facets"], empty);
+}
+
+#[tokio::test]
+async fn a_facet_of_a_category_counts_what_narrowing_by_it_gives() {
+    let (shop, _) = catalog().await;
+    let kitchen = category(&shop, "Kitchen", None).await;
+    let mugs = category(&shop, "Mugs", Some(kitchen.id())).await;
+    let tall = category(&shop, "Tall mugs", Some(mugs.id())).await;
+    let cups = category(&shop, "Cups", Some(kitchen.id())).await;
+    let garden = category(&shop, "Garden", None).await;
+    for (name, shelf) in [("A", &kitchen), ("B", &mugs), ("C", &tall), ("D", &tall), ("E", &cups), ("F", &garden)] {
+        let more =
+            json!({ "categoryId": shelf.id(), "attributes": { "colour": if name > "C" { "blue" } else { "red" } } });
+        sold(&shop, &with(product(name, 100), more)).await;
+    }
+    category(&shop, "Empty", Some(garden.id())).await;
+    sold(&shop, &product("G", 100)).await;
+    for (query, wanted) in [
+        (String::new(), vec![(&kitchen, 5), (&mugs, 3), (&tall, 2), (&cups, 1), (&garden, 1)]),
+        ("attr.colour=blue&".to_owned(), vec![(&kitchen, 2), (&mugs, 1), (&tall, 1), (&cups, 1), (&garden, 1)]),
+        (format!("category={}&", mugs.id()), vec![(&mugs, 3), (&tall, 2)]),
+        (format!("category={}&", tall.id()), vec![(&tall, 2)]),
+    ] {
+        let mut wanted: Vec<_> = wanted.into_iter().map(|(shelf, count)| (shelf.id().to_owned(), count)).collect();
+        wanted.sort_by(|one, other| (other.1, &one.0).cmp(&(one.1, &other.0)));
+        let facets = list(&shop, &query).await.body["facets"]["categories"].clone();
+        let told = facets.as_array().unwrap().iter();
+        let told: Vec<_> =
+            told.map(|one| (one["id"].as_str().unwrap().to_owned(), one["count"].as_u64().unwrap())).collect();
+        assert_eq!(told, wanted, "{query}");
+        for (shelf, count) in told {
+            let others = query.split('&').filter(|part| !part.starts_with("category"));
+            let narrowed = others.chain([format!("category={shelf}").as_str()]).collect::<Vec<_>>().join("&");
+            assert_eq!(list(&shop, &narrowed).await.body["page"]["total"], count, "{narrowed}");
+        }
+    }
+    let moved = json!({ "parentId": garden.id() });
+    assert_eq!(patch(&shop, &path(CATEGORIES, &mugs), &etag(&shop, &mugs).await, &moved).await.status, 200);
+    let facets = list(&shop, "").await.body["facets"]["categories"].clone();
+    let counts: Vec<_> = facets.as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap()).collect();
+    assert_eq!((counts, &facets[0]["id"]), (vec![4, 3, 2, 2, 1], &json!(garden.id())), "those above it are others now");
+}
+
+async fn etag(shop: &TestShop, category: &Answer) -> String {
+    read(shop, &path(CATEGORIES, category)).await.etag().to_owned()
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ impl ProductList {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FacetsBody {
-    /// Up to 100, the fullest first.
+    /// Up to 100, the fullest first; of a list of one category, only that one and those below it.
     categories: Vec<CategoryCount>,
     /// Up to 100, the most frequent first; ask for one with `attr.<name>=<value>`.
     attributes: Vec<AttributeCount>,
@@ -40,7 +40,7 @@ pub(crate) struct FacetsBody {
     exact: bool,
 }
 
-/// How many products of the list are in a category.
+/// How many products of the list are in a category or in one below it: what narrowing by it would leave.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CategoryCount {
     id: CategoryId,
