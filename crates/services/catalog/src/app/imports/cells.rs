@@ -17,6 +17,9 @@ use crate::domain::import::Fault;
 pub(super) const COLUMNS: [&str; 9] =
     ["sku", "slug", "name", "description", "categoryId", "price.amount", "price.currency", "attributes", "variants"];
 
+/// What spreadsheets and editors begin a file in UTF-8 with.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Columns of one file, as its header names them.
 #[derive(Debug)]
 pub(super) struct Header(Vec<&'static str>);
@@ -26,8 +29,7 @@ impl Header {
     pub(super) fn read(record: &ByteRecord) -> Result<Self, Fault> {
         let mut columns = Vec::with_capacity(record.len());
         for (n, cell) in record.iter().enumerate() {
-            // Spreadsheets begin a file in UTF-8 with a mark.
-            let cell = if n == 0 { cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell) } else { cell };
+            let cell = if n == 0 { cell.strip_prefix(MARK).unwrap_or(cell) } else { cell };
             let known = COLUMNS.into_iter().find(|column| column.as_bytes() == cell.trim_ascii());
             let column = known.ok_or_else(|| {
                 let message = format!("column {} of the header is not known; known are {}", n + 1, COLUMNS.join(", "));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use self::records::{MOST_CELLS, Next, Records};
-use super::cells::{Header, fault};
+use super::cells::{Header, MARK, fault};
 use super::row::RowBody;
 use crate::domain::import::{Fault, Format, Row};
 
@@ -114,19 +114,21 @@ fn read_ndjson(upload: impl Read, skip: u64, hand_out: &mut impl FnMut(Piece) ->
     let mut reader = BufReader::new(upload);
     let (mut line, mut number, mut end) = (Vec::new(), 0, 0_u64);
     loop {
+        let is_first = end == 0;
         line.clear();
         let whole = read_line(&mut reader, &mut line, &mut end)?;
         if line.is_empty() {
             return Ok(());
         }
-        if line.trim_ascii().is_empty() {
+        let text = line.strip_prefix(MARK).filter(|_| is_first).unwrap_or(&line);
+        if text.trim_ascii().is_empty() {
             continue;
         }
         number += 1;
         if number <= skip {
             continue;
         }
-        let row = if whole { json_row(number, &line) } else { Err(too_large(number)) };
+        let row = if whole { json_row(number, text) } else { Err(too_large(number)) };
         if !hand_out(Piece::Row { number, end, row }) {
             return Ok(());
         }

@@ -145,6 +145,17 @@ fn a_quotation_that_nothing_ends_fails_the_file_at_the_row_where_it_began() {
 }
 
 #[test]
+fn a_mark_of_utf_8_before_the_first_row_is_no_part_of_it() {
+    let (csv, ndjson) = ("\u{feff}sku\na\nb\n", "\u{feff}{\"sku\":\"a\"}\n{\"sku\":\"b\"}\n");
+    for (format, file) in [(Format::Csv, csv), (Format::Ndjson, ndjson), (Format::Ndjson, &ndjson.replace('{', "\n{"))]
+    {
+        assert_eq!(told(&pieces(format, file.as_bytes(), 0, 1000)), rows(&[(1, "a"), (2, "b")]), "{file}");
+        assert_eq!(told(&pieces(format, file.as_bytes(), 1, 1000)), rows(&[(2, "b")]), "{file}");
+    }
+    assert!(matches!(pieces(Format::Ndjson, b"\xef\xbb\xbf", 0, 10).as_slice(), [Piece::End]));
+}
+
+#[test]
 fn an_upload_that_breaks_off_is_not_taken_for_its_end() {
     for format in [Format::Csv, Format::Ndjson] {
         let (chunks_in, chunks) = mpsc::channel(1);
