@@ -28,7 +28,9 @@ const NDJSON: &str = "application/x-ndjson";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// Whether to say only what would become of the rows: each is compared with the products as they are.
+    /// Whether to say only what would become of the rows: each is compared with the products as they are, and with the rows
+    /// before it in its batch. A batch ends with its 100th row, and before that with 1,000 variants or 1 MiB: what rows of
+    /// earlier batches would make or change is not known to later ones, though an import would have written it.
     #[serde(default)]
     #[param(default = false, required = false)]
     dry_run: bool,
