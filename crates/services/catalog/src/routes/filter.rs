@@ -18,7 +18,8 @@ const ATTRIBUTE: &str = "attr.";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ProductFilter {
-    /// Words that name or description must hold, all of them; 1 to 64 characters.
+    /// Words that name or description must hold, all of them; 1 to 64 characters. Of several, one at least must stand there
+    /// as a word of its own; the others may be part of longer ones.
     search: Option<String>,
     /// Products of this category and of all below it.
     category: Option<CategoryId>,

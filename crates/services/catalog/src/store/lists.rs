@@ -179,7 +179,9 @@ fn filter_of(search: &Search) -> Document {
     let Search { words, categories, min_price, max_price, in_stock, attributes, sort: _ } = search;
     let mut filter = doc! { "status": "active" };
     if let Some(words) = words {
-        // Each word as a phrase of its own: all of them must be there, and none is an operator.
+        // Each word as a phrase of its own: all of them must be there, and none is an operator. The index finds products
+        // that have any of them as a word; that they have the others, too, the server tells by their text, where a part of a
+        // longer word is enough. An expression for whole words would tell accents apart, which the index does not.
         let phrases: Vec<_> = search::terms(words).map(|word| format!("\"{word}\"")).collect();
         filter.insert("$text", doc! { "$search": phrases.join(" ") });
     }

@@ -125,6 +125,22 @@ async fn a_search_finds_all_its_words_in_any_case_and_takes_none_as_an_operator(
 }
 
 #[tokio::test]
+async fn of_several_words_one_stands_by_itself_and_the_others_may_be_part_of_longer_ones() {
+    let (shop, _) = catalog().await;
+    sold(&shop, &product("Party gallery", 1)).await;
+    for (search, finds) in [
+        ("party", true),
+        ("art", false),
+        ("art+gallery", true),
+        ("art+gall", false),
+        ("art+museum", false),
+        ("party+gallery", true),
+    ] {
+        assert_eq!(!found(&shop, &format!("search={search}")).await.is_empty(), finds, "{search}");
+    }
+}
+
+#[tokio::test]
 async fn parameters_that_cannot_be_are_refused_by_name() {
     let shop = fruit().await;
     let long = format!("search={}", "x".repeat(65));
