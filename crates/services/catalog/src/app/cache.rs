@@ -148,3 +148,25 @@ impl Drop for Stale {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shop_types::ProductId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn products_and_lists_live_five_minutes_searches_two_and_categories_ten() {
+        let (product, category) = (ProductId::from_uuid(Uuid::from_u128(1)), CategoryId::from_uuid(Uuid::from_u128(2)));
+        let keys = [ProductKey::Id(product), ProductKey::Slug("mug".to_owned())];
+        assert!(keys.iter().all(|key| Reading::Product(key).life() == Duration::from_secs(300)));
+        let (place, list) =
+            (Place::Page(1), Search { categories: vec![category], in_stock: true, ..Search::default() });
+        let words = Search { words: Some("mug".to_owned()), ..list.clone() };
+        let life = |search: &Search| Reading::Products { search, place: &place, size: 20 }.life();
+        assert_eq!((life(&list), life(&words)), (Duration::from_secs(300), Duration::from_secs(120)));
+        let of_categories = [Reading::Category(category), Reading::Categories].map(Reading::life);
+        assert_eq!(of_categories, [Duration::from_secs(600); 2]);
+    }
+}
