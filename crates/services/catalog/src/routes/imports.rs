@@ -36,7 +36,7 @@ pub(crate) struct ImportQuery {
     dry_run: bool,
 }
 
-/// Imports products in the background, from CSV or from NDJSON of the same fields, at most 16 MiB and 64 KiB a row. A row
+/// Imports products in the background, from CSV or from NDJSON of the same fields, at most 16 MiB and 1 MiB a row. A row
 /// names its product by the `sku` of the default variant or by `slug`; what it does not say stays as it is, of variants too.
 #[utoipa::path(tag = "catalog",
     request_body(description = "Rows", content((String = "text/csv"), (String = "application/x-ndjson"))),

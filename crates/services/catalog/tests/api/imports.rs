@@ -1,5 +1,6 @@
 //! Products in and out as files.
 
+mod large;
 mod taking_over;
 mod variants;
 

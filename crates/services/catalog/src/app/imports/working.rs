@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::cells::fault;
-use super::reader::{self, Piece, Pipe};
+use super::reader::{self, MAX_ROW_BYTES, Piece, Pipe};
 use super::{App, parts_of};
 use crate::app::cache::Stale;
 use crate::domain::import::job::Import;
@@ -21,6 +21,10 @@ use crate::store::RowBatch;
 const LOOK: Duration = Duration::from_secs(2);
 /// Rows of one transaction.
 const BATCH: usize = 100;
+/// Bytes of the rows of one transaction, but for its last row.
+const BATCH_BYTES: u64 = MAX_ROW_BYTES as u64;
+/// Rows that wait to be taken: each may be as large as a row can be.
+const ROWS_AHEAD: usize = 8;
 /// Variants of one transaction, but for its last row: each is a row of stock and a unique key.
 const BATCH_VARIANTS: usize = 1_000;
 /// Parts of an upload that wait to be read.
@@ -124,7 +128,7 @@ impl App {
 
     async fn carry_out(&self, import: &Import, holder: &str, stop: &CancellationToken) -> Result<Ended, Obstacle> {
         let (chunks_in, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let (pieces_in, pieces) = mpsc::channel(BATCH);
+        let (pieces_in, pieces) = mpsc::channel(ROWS_AHEAD);
         let (format, skip) = (import.new.format, import.rows);
         let pipe = Pipe::new(chunks, import.new.bytes);
         // Ends by itself when the other ends of its channels are gone.
@@ -158,7 +162,8 @@ impl App {
         mut pieces: mpsc::Receiver<Piece>,
         stop: &CancellationToken,
     ) -> Result<Ended, Obstacle> {
-        let (mut rows, mut variants, mut last) = (Vec::with_capacity(BATCH), 0, import.bytes_read);
+        let (mut rows, mut variants) = (Vec::with_capacity(BATCH), 0);
+        let (mut begin, mut last) = (import.bytes_read, import.bytes_read);
         loop {
             let piece = pieces.recv().await.ok_or(Obstacle::Reader)?;
             let ended = match piece {
@@ -173,8 +178,10 @@ impl App {
                 Piece::Unreadable(fault) => Some(Ended::Failed(fault)),
                 Piece::Broken(error) => return Err(Obstacle::Upload(error)),
             };
-            if rows.len() == BATCH || variants >= BATCH_VARIANTS || (ended.is_some() && !rows.is_empty()) {
-                variants = 0;
+            let is_full =
+                rows.len() == BATCH || variants >= BATCH_VARIANTS || last.saturating_sub(begin) >= BATCH_BYTES;
+            if (is_full || ended.is_some()) && !rows.is_empty() {
+                (variants, begin) = (0, last);
                 let batch = self.batch(import, holder, std::mem::take(&mut rows), last);
                 if !self.settle_batch(batch).await? {
                     return Ok(Ended::Lost);
