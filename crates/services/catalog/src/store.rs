@@ -25,6 +25,8 @@ use crate::domain::{Listing, Placed};
 
 const PRODUCTS: &str = "products";
 const CATEGORIES: &str = "categories";
+/// How often something was created of which there may be only so many.
+const CREATIONS: &str = "creations";
 const STOCK: &str = "stock";
 
 const SKU_INDEX: &str = "sku";
@@ -149,10 +151,12 @@ impl Store {
         } });
         let categories =
             Setup::new(CATEGORIES, [named(doc! { "name": 1 }, unique(NAME_INDEX)), index(doc! { "parent": 1 })]);
-        let stock = Setup::new(STOCK, []);
+        let (creations, stock) = (Setup::new(CREATIONS, []), Setup::new(STOCK, []));
         let [imports, chunks] = imports::setup();
         self.images.ensure().await?;
-        self.mongo.ensure(&[products, categories, stock, imports, chunks, idempotency::setup(), inbox::setup()]).await
+        let shared = [idempotency::setup(), inbox::setup()];
+        let own = [products, categories, creations, stock, imports, chunks];
+        self.mongo.ensure(&[&own[..], &shared].concat()).await
     }
 
     /// The row of an idempotency key, when it was used before.

@@ -1,5 +1,6 @@
 //! Categories in MongoDB. Whoever puts something into a category, or rests a decision on where it stands, writes to it in
-//! the same transaction (`touch`): so what holds when a write commits was not made untrue by a write beside it.
+//! the same transaction (`touch`): so what holds when a write commits was not made untrue by a write beside it. How many
+//! there are is such a thing, too: whoever creates one writes to a document that nobody else writes to.
 
 use bson::{Bson, Document, doc};
 use futures::TryStreamExt as _;
@@ -10,7 +11,7 @@ use shop_types::CategoryId;
 use shop_types::id::MalformedId;
 
 use super::documents::{CategoryDocument, Unreadable};
-use super::{CATEGORIES, Inserted, Moved, NAME_INDEX, PRODUCTS, Removed, Store, taken, touching};
+use super::{CATEGORIES, CREATIONS, Inserted, Moved, NAME_INDEX, PRODUCTS, Removed, Store, taken, touching};
 use crate::domain::tree::MOST_LEVELS;
 use crate::domain::{Above, Category, CategoryChange, Placed, Tree, category};
 
@@ -30,6 +31,9 @@ impl Store {
         let inserted = self.mongo.transact("insert category", move |txn| {
             let (category, document, start) = (category.clone(), document.clone(), start.clone());
             Box::pin(async move {
+                // Whoever creates another one at the same time writes here as well: so both are counted.
+                let created = doc! { "$inc": { "created": 1_i64 } };
+                txn.update_each(CREATIONS, vec![UpdateOp::new(doc! { "_id": CATEGORIES }, created).upsert()]).await?;
                 let stored = all_in(txn).await?;
                 let tree = tree_of(&stored);
                 if category.parent.is_some_and(|parent| !tree.has(parent)) {

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use shop_mongo::{Document, doc};
 use shop_testkit::TestShop;
 
 use crate::given::{
@@ -149,4 +150,30 @@ async fn of_changes_at_once_that_name_no_version_none_is_told_to_be_stale() {
         let done = statuses.iter().filter(|status| **status == 200).count();
         assert_eq!(read(&shop, &present).await.body["version"], 1 + done, "{statuses:?}");
     }
+}
+
+#[tokio::test]
+async fn there_are_at_most_a_thousand_categories_also_when_many_are_created_at_once() {
+    let (shop, _) = catalog().await;
+    let create = async |names: &str| {
+        let bodies: Vec<_> = (0..8).map(|n| json!({ "name": format!("{names} {n}") })).collect();
+        let answers = join_all(bodies.iter().map(|body| post(&shop, CATEGORIES, body))).await;
+        let mut codes: Vec<_> = answers.iter().map(|answer| (answer.status, answer.code().to_owned())).collect();
+        codes.sort_unstable();
+        codes
+    };
+    let code = |status: u16, code: &str| (status, code.to_owned());
+    assert_eq!(create("First").await, vec![code(201, ""); 8]);
+    let categories = shop.mongo("catalog").await.collection::<Document>("categories");
+    let one = categories.find_one(doc! {}).await.unwrap().unwrap();
+    let other = |n: u32| {
+        let mut other = one.clone();
+        other.insert("_id", format!("0190b3c0-0000-7000-8000-{n:012}"));
+        other.insert("name", format!("Shelf {n}"));
+        other
+    };
+    categories.insert_many((8..996).map(other)).await.unwrap();
+    let refused = vec![code(409, "too_many_categories"); 4];
+    assert_eq!(create("Last").await, [vec![code(201, ""); 4], refused].concat());
+    assert_eq!(count(&shop, "categories").await, 1000);
 }
