@@ -54,7 +54,7 @@ impl App {
     async fn send(&self, user: &User, purpose: Purpose) -> Result<(), Error> {
         let posted = self.posted(user, purpose)?;
         if !self.store.post(posted, self.now()).await? {
-            tracing::info!(user.id = %user.id, "Sent no further letter ({}): enough are on their way, or the account has changed", purpose.word());
+            tracing::info!(user.id = %user.id, "Sent no further letter ({}): account or address has had enough, or the account has changed", purpose.word());
         }
         Ok(())
     }

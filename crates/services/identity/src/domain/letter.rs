@@ -8,8 +8,8 @@ use super::session::later;
 
 /// How long a token counts.
 pub(crate) const LIFE: SignedDuration = SignedDuration::from_mins(15);
-/// Letters of one kind whose tokens count at the same time: more are not sent, so that nobody's mailbox is flooded.
-pub(crate) const AT_ONCE: usize = 3;
+/// Letters of one kind to an address in [`LIFE`]: more are not sent, so that nobody's mailbox is flooded.
+pub(crate) const AT_ONCE: u8 = 3;
 
 /// What a token brings its holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,19 @@
 //! Letters in MongoDB: digests of their tokens, until they are used or expire. One that was spent otherwise, because the
 //! password or the address has changed, counts no longer, but among those that may still come.
+//!
+//! **Invariant:** in any 15 minutes an address gets [`AT_ONCE`] letters of a kind at most, whichever accounts have it meanwhile,
+//! are opened with it, get it or are deleted. Every letter, event and all, is written by [`insert`], whose transaction also takes
+//! a place in the row of the address and the kind, or writes neither. That row names no account, so nothing that happens to one
+//! gives a place back, nor does the use of a letter: it is free when the letter is over. Two letters at once meet in the row,
+//! and the later one begins again. The row holds a digest of the address and times, and goes when the last of them is over. Beside
+//! that an account sends as many itself, to all addresses that it has had.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bson::DateTime;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shop_mongo::options::IndexOptions;
 use shop_mongo::{Bson, Collection, Document, Error, IndexModel, Setup, Txn, UpdateOp, doc, outbox};
 use shop_types::Envelope;
@@ -21,6 +28,8 @@ use crate::domain::secret::SecretDigest;
 
 pub(super) const LETTERS: &str = "letters";
 const SPENT: &str = "spent";
+/// When the letters of a kind to an address are over, in the row of both.
+const PLACES: &str = "places";
 
 /// A letter and the event that tells of it.
 #[derive(Debug, Clone)]
@@ -37,12 +46,8 @@ pub(crate) struct Reset {
     pub(crate) now: Timestamp,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct LetterDocument {
-    /// Digest of the token, in hex.
-    #[serde(rename = "_id")]
-    id: String,
-    purpose: String,
     user: String,
     email: String,
     expires_at: DateTime,
@@ -55,7 +60,7 @@ pub(super) fn setup() -> Setup {
         index(doc! { "expires_at": 1 }, forget),
         index(doc! { "user": 1, "purpose": 1, "expires_at": 1 }, IndexOptions::default()),
     ];
-    Setup::new(LETTERS, indexes).validated(doc! { "$jsonSchema": {
+    let letter = doc! {
         "required": ["_id", "purpose", "user", email::FIELD, "expires_at"],
         "properties": {
             "_id": { "bsonType": "string", "pattern": "^[0-9a-f]{64}$" },
@@ -63,12 +68,22 @@ pub(super) fn setup() -> Setup {
             "user": { "bsonType": "string", "minLength": 36, "maxLength": 36 },
             "expires_at": { "bsonType": "date" },
         },
-    } })
+    };
+    let places = doc! {
+        "required": ["_id", PLACES, "expires_at"],
+        "additionalProperties": false,
+        "properties": {
+            "_id": { "bsonType": "string", "pattern": "^(reset|verification):[0-9a-f]{64}$" },
+            PLACES: { "bsonType": "array", "maxItems": i32::from(AT_ONCE), "items": { "bsonType": "date" } },
+            "expires_at": { "bsonType": "date" },
+        },
+    };
+    Setup::new(LETTERS, indexes).validated(doc! { "$jsonSchema": { "oneOf": [letter, places] } })
 }
 
 impl Store {
-    /// Writes a letter and the event that tells of it; `false` when the account has enough that count, is gone, or has another
-    /// address.
+    /// Writes a letter and the event that tells of it; `false` when the account or the address has had enough, or the account is
+    /// gone or has another address.
     pub(crate) async fn post(&self, posted: Posted, now: Timestamp) -> Result<bool, Error> {
         let mut owner = email::filter(&posted.letter.email);
         owner.insert("_id", posted.letter.user.to_string());
@@ -140,7 +155,7 @@ impl Store {
     }
 }
 
-/// Writes a letter and the event that tells of it; `false`, and nothing written, when enough are on their way to the account.
+/// Writes a letter and the event that tells of it; `false`, and nothing written, when the account or the address has had enough.
 /// The caller has written the account in this transaction, so that two letters at once meet there.
 pub(super) async fn write(txn: &mut Txn<'_>, posted: &Posted, now: Timestamp) -> Result<bool, Error> {
     // Those that are over are gone within a minute. Asked for here, the server may look through everybody's instead.
@@ -148,12 +163,14 @@ pub(super) async fn write(txn: &mut Txn<'_>, posted: &Posted, now: Timestamp) ->
     let comes = |letter: &&Document| {
         letter.get_datetime("expires_at").is_ok_and(|expires_at| *expires_at > DateTime::from(now))
     };
-    if others.iter().filter(comes).count() >= AT_ONCE {
+    if others.iter().filter(comes).count() >= usize::from(AT_ONCE) {
         return Ok(false);
     }
-    insert(txn, &posted.letter).await?;
-    outbox::append(txn, std::slice::from_ref(&posted.event)).await?;
-    Ok(true)
+    let is_written = insert(txn, &posted.letter, now).await?;
+    if is_written {
+        outbox::append(txn, std::slice::from_ref(&posted.event)).await?;
+    }
+    Ok(is_written)
 }
 
 /// Spends the letters of an account, those for one purpose or all: whoever holds their tokens gets nothing for them.
@@ -165,17 +182,42 @@ pub(super) async fn spend(txn: &mut Txn<'_>, user: &str, purpose: Option<Purpose
     spent.map(|_| ()).map_err(|error| txn.sort(error))
 }
 
-/// Writes a letter; the event that tells of it is the caller's.
-pub(super) async fn insert(txn: &mut Txn<'_>, letter: &Letter) -> Result<(), Error> {
-    let document = LetterDocument {
-        id: id(letter.digest),
-        purpose: letter.purpose.word().to_owned(),
-        user: letter.user.to_string(),
-        email: email::stored(&letter.email),
-        expires_at: letter.expires_at.into(),
+/// Writes a letter; `false`, and nothing written, when its address has had enough of its kind. The event that tells of it is the
+/// caller's, and so is the rule that an account sends no more either, where it may have sent some.
+pub(super) async fn insert(txn: &mut Txn<'_>, letter: &Letter, now: Timestamp) -> Result<bool, Error> {
+    let id = id(letter.digest);
+    let document = doc! {
+        "purpose": letter.purpose.word(),
+        "user": letter.user.to_string(),
+        email::FIELD: email::stored(&letter.email),
+        "expires_at": DateTime::from(letter.expires_at),
     };
-    let document = bson::serialize_to_document(&document).map_err(|error| corrupt(txn.what(), error))?;
-    txn.insert_many(LETTERS, vec![document]).await
+    let written = UpdateOp::new(doc! { "_id": &id }, doc! { "$setOnInsert": document }).upsert();
+    // Both in one round trip: most letters have a place.
+    let done = txn.update_many_ops(LETTERS, vec![place(letter, now), written]).await?;
+    if done.modified == 1 || done.upserted.contains(&0) {
+        return Ok(true);
+    }
+    let letters: Collection<Document> = txn.collection(LETTERS);
+    let withdrawn = letters.delete_one(doc! { "_id": id }).session(&mut *txn.session).await;
+    withdrawn.map(|_| false).map_err(|error| txn.sort(error))
+}
+
+/// Takes a place for a letter in the row of its address; changes nothing when none is free.
+fn place(letter: &Letter, now: Timestamp) -> UpdateOp {
+    let places = format!("${PLACES}");
+    let all = doc! { "$ifNull": [&places, []] };
+    let taken = doc! { "$filter": { "input": all, "cond": { "$gt": ["$$this", DateTime::from(now)] } } };
+    let one_more = doc! { "$concatArrays": ["$$taken", [DateTime::from(letter.expires_at)]] };
+    let is_free = doc! { "$lt": [{ "$size": "$$taken" }, i32::from(AT_ONCE)] };
+    let next = doc! { "$let": { "vars": { "taken": taken }, "in": { "$cond": [is_free, one_more, &places] } } };
+    let stages = vec![
+        doc! { "$set": { PLACES: next } },
+        // Kept until the last of them is over.
+        doc! { "$set": { "expires_at": { "$max": places } } },
+    ];
+    let row = format!("{}:{}", letter.purpose.word(), email::digest(&letter.email));
+    UpdateOp::new(doc! { "_id": row }, stages).upsert()
 }
 
 /// Changes the account of a letter and removes all letters of its kind to it; `false`, and nothing written, when the letter or

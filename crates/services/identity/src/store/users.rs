@@ -23,26 +23,27 @@ impl Store {
         self.mongo.collection(USERS)
     }
 
-    /// Writes a new account and all that comes with it.
+    /// Writes a new account and all that comes with it, without the letter when its address has had enough.
     pub(crate) async fn create_user(&self, newcomer: &Newcomer) -> Result<Created, Error> {
         const WHAT: &str = "create user";
         let Newcomer { account, event, letter, session } = newcomer;
         let document =
             bson::serialize_to_document(&UserDocument::new(account)).map_err(|error| corrupt(WHAT, error))?;
         let session = session.as_ref().map(|session| sessions::document(WHAT, session)).transpose()?;
-        let events: Vec<_> = [event].into_iter().chain(letter.as_ref().map(|posted| &posted.event)).cloned().collect();
-        let letter = letter.as_ref().map(|posted| posted.letter.clone());
-        let all = Arc::new((document, session, letter, events));
+        let all = Arc::new((document, session, letter.clone(), event.clone(), account.user.created_at));
         let created = self.mongo.transact(WHAT, move |txn| {
             let all = Arc::clone(&all);
             Box::pin(async move {
-                let (document, session, letter, events) = &*all;
+                let (document, session, letter, event, now) = &*all;
                 txn.insert_many(USERS, vec![document.clone()]).await?;
                 txn.insert_many(SESSIONS, session.iter().cloned().collect()).await?;
-                if let Some(letter) = letter {
-                    letters::insert(txn, letter).await?;
+                let mut events = vec![event.clone()];
+                if let Some(Posted { letter, event }) = letter
+                    && letters::insert(txn, letter, *now).await?
+                {
+                    events.push(event.clone());
                 }
-                outbox::append(txn, events).await
+                outbox::append(txn, &events).await
             })
         });
         match created.await {

@@ -249,3 +249,35 @@ async fn an_address_that_comes_back_brings_no_letters_back_and_no_flood() {
     }
     assert_eq!(me(&shop, &token).await.body["emailVerified"], false);
 }
+
+async fn delete(shop: &TestShop, token: &str) {
+    let sent = request(shop, Method::DELETE, "/api/v1/me").bearer_auth(token).json(&json!({ "password": PASSWORD }));
+    assert_eq!(sent.send().await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn an_address_gets_three_letters_however_often_it_registers_and_is_deleted() {
+    let clock = Arc::new(FakeClock::default());
+    let shop = identity_at(&clock).await;
+    let mongo = shop.mongo("identity").await;
+    for round in 1..=5 {
+        let token = register(&shop, "ada@example.org").await.text("token");
+        tokens(&mongo, "email.entered", round.min(3)).await;
+        delete(&shop, &token).await;
+    }
+    // Neither does an account that comes by the address otherwise, nor one that asks for a letter.
+    let eve = register(&shop, "eve@example.org").await.text("token");
+    let body = json!({ "email": "ada@example.org", "password": PASSWORD });
+    assert_eq!(change(&shop, Method::PUT, ("/api/v1/me/email", 1), &eve, &body).await.status, 200);
+    assert_eq!(call(&shop, Method::POST, "/api/v1/me/email/verification", &eve).await.status, 202);
+    tokens(&mongo, "email.entered", 4).await;
+    let about = documents(&mongo, "letters", doc! { "user": { "$exists": false } }).await;
+    assert!(about.iter().all(|row| !row.to_string().contains("example.org")), "{about:?}");
+    // Letters of the other kind are counted apart, and those of before are forgotten.
+    forgot(&shop, "ada@example.org").await;
+    tokens(&mongo, "password.forgotten", 1).await;
+    clock.advance(Duration::from_secs(15 * 60));
+    let eve = login(&shop, "ada@example.org", PASSWORD).await.text("token");
+    assert_eq!(call(&shop, Method::POST, "/api/v1/me/email/verification", &eve).await.status, 202);
+    tokens(&mongo, "email.entered", 5).await;
+}
