@@ -1,5 +1,5 @@
 //! Step four: makes the cluster like the manifests. Writes what differs, by server-side apply, then deletes what is no
-//! longer wanted.
+//! longer wanted, once every roll-out is finished: a pod of before may start again at any time, and needs what it was told of.
 //!
 //! What does not belong here: what is wanted (`build`). An object that is already as desired is not written: in a steady
 //! state this step makes no request that changes anything.
@@ -22,6 +22,7 @@ use crate::build::{Desired, Objects, metadata};
 use crate::crd::{Shop, ShopSpec};
 use crate::error::Error;
 use crate::observe::{Observed, is_ours, references};
+use crate::rollout::{AVAILABLE, progress};
 
 /// The field manager of everything that belongs to a Shop.
 pub const MANAGER: &str = "shopmesh.dev/operator";
@@ -78,8 +79,7 @@ pub async fn apply(client: &Client, shop: &Shop, observed: &Observed, desired: D
     };
     let Objects { service_accounts, secrets, config_maps, services, jobs, deployments } = live;
     writer.prune(jobs, &kept.jobs).await?;
-    if !waiting.is_empty() {
-        // Their pods are those of before, and need all that they were told of: also a Redis that is no longer wanted.
+    if !is_rolled_out(&objects.deployments, &waiting) {
         return Ok(Applied { objects, ..writer.applied });
     }
     // The other way round: nothing that still runs loses what it needs.
@@ -89,6 +89,12 @@ pub async fn apply(client: &Client, shop: &Shop, observed: &Observed, desired: D
     writer.prune(secrets, &kept.secrets).await?;
     writer.prune(service_accounts, &kept.service_accounts).await?;
     Ok(Applied { objects, ..writer.applied })
+}
+
+/// Whether no pod of before is left: those of a Deployment that waits, or that is on its way, need all that they were told
+/// of, also a Redis that is no longer wanted.
+fn is_rolled_out(deployments: &[Deployment], waiting: &[Deployment]) -> bool {
+    waiting.is_empty() && deployments.iter().all(|deployment| progress(Some(deployment)) == AVAILABLE)
 }
 
 /// Names of what is not pruned.
@@ -264,6 +270,34 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_rolled_out_while_a_pod_of_before_may_be_left() {
+        let deployment = |status: serde_json::Value| -> Deployment {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"generation": 2}, "spec": {"replicas": 1, "selector": {}, "template": {}}, "status": status,
+            }))
+            .unwrap()
+        };
+        let status = |seen: i64, pods: i32, updated: i32, available: i32| {
+            deployment(serde_json::json!({
+                "observedGeneration": seen, "replicas": pods, "updatedReplicas": updated, "availableReplicas": available,
+            }))
+        };
+        let done = status(2, 1, 1, 1);
+        let all = [done.clone(), done.clone()];
+        assert!(is_rolled_out(&all, &[]));
+        assert!(!is_rolled_out(&all, &all), "some wait for the database");
+        for (why, other) in [
+            ("the change is not seen yet", status(1, 1, 1, 1)),
+            ("an old pod runs beside the new one", status(2, 2, 1, 2)),
+            ("the new pod is not available", status(2, 1, 1, 0)),
+            ("no pod is new", status(2, 1, 0, 1)),
+            ("nothing is known", deployment(serde_json::json!({}))),
+        ] {
+            assert!(!is_rolled_out(&[done.clone(), other], &[]), "{why}");
+        }
+    }
 
     #[test]
     fn a_secret_that_the_shop_names_is_never_deleted() {

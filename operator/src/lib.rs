@@ -21,4 +21,5 @@ pub mod plan;
 pub mod reconcile;
 pub mod render;
 pub mod report;
+pub mod rollout;
 mod yaml;

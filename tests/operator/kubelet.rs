@@ -24,29 +24,42 @@ pub(crate) enum Verdict {
 /// Plays the node for one namespace, until it is dropped.
 pub(crate) struct Kubelet {
     verdict: watch::Sender<Verdict>,
+    starts: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Kubelet {
     pub(crate) fn start(client: Client, namespace: &str) -> Self {
         let (verdict, verdicts) = watch::channel(Verdict::Reached);
+        let (starts, may_start) = watch::channel(true);
         let pods = Api::<Pod>::namespaced(client, namespace);
         let task = tokio::spawn(async move {
             loop {
-                let verdict = verdicts.borrow().clone();
+                let (verdict, starts) = (verdicts.borrow().clone(), *may_start.borrow());
                 for pod in pods.list(&ListParams::default()).await.unwrap() {
-                    run(&pods, &pod, &verdict).await;
+                    if starts || is_check(&pod) {
+                        run(&pods, &pod, &verdict).await;
+                    }
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         });
-        Self { verdict, task }
+        Self { verdict, starts, task }
     }
 
     /// Says how database checks end from now on.
     pub(crate) fn database(&self, verdict: Verdict) {
         self.verdict.send_replace(verdict);
     }
+
+    /// Says whether new pods become ready from now on; database checks end anyhow.
+    pub(crate) fn starts(&self, starts: bool) {
+        self.starts.send_replace(starts);
+    }
+}
+
+fn is_check(pod: &Pod) -> bool {
+    pod.labels().get(metadata::SERVICE).is_some_and(|part| part == names::DATABASE_CHECK)
 }
 
 impl Drop for Kubelet {
@@ -60,8 +73,7 @@ async fn run(pods: &Api<Pod>, pod: &Pod, verdict: &Verdict) {
     if !is_new || pod.metadata.deletion_timestamp.is_some() {
         return;
     }
-    let is_check = pod.labels().get(metadata::SERVICE).is_some_and(|part| part == names::DATABASE_CHECK);
-    let status = match (is_check, verdict) {
+    let status = match (is_check(pod), verdict) {
         (false, _) => json!({
             "phase": "Running",
             "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": pod.creation_timestamp() }],

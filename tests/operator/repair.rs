@@ -107,6 +107,33 @@ async fn what_is_no_longer_declared_is_deleted() {
     operator.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pods_of_before_need_stays_until_they_are_replaced() {
+    let place = Place::new().await;
+    let mut operator = place.operator().await;
+    place.apply(&shop()).await;
+    place.ready().await;
+    operator.quiet(Duration::from_secs(2)).await;
+
+    place.kubelet.starts(false);
+    place.put_secret("redis", "url", "redis://cache.example.net").await;
+    let mut external = shop();
+    external["spec"]["redis"] = json!({ "mode": "External", "external": { "urlSecretRef": { "name": "redis" } } });
+    place.apply(&external).await;
+    place.condition("Reconciling", "True", "RollingOut").await;
+    operator.quiet(Duration::from_secs(3)).await;
+    let there = names(&place).await;
+    for name in ["Secret demo-redis", "Service demo-redis", "Deployment demo-redis"] {
+        assert!(there.iter().any(|other| other == name), "{name} is gone, and pods of before need it: {there:?}");
+    }
+
+    place.kubelet.starts(true);
+    place.ready().await;
+    let is_gone = |names: &Vec<String>| names.iter().all(|name| !name.contains("demo-redis"));
+    until("Redis is gone with those that needed it", || names(&place), is_gone).await;
+    operator.stop().await;
+}
+
 async fn names(place: &Place) -> Vec<String> {
     place.children().await.into_iter().map(|(name, _)| name).collect()
 }

@@ -16,6 +16,7 @@ use crate::crd::status::{DatabaseCheckStatus, IngressStatus, ServiceStatus, Shop
 use crate::error::{Class, Error};
 use crate::observe::Held;
 use crate::plan::{Plan, Verdict};
+use crate::rollout::{AVAILABLE, DEADLINE, ROLLING_OUT, progress};
 
 /// The status after a reconciliation. Conditions that say the same as before keep their time.
 #[must_use]
@@ -147,28 +148,7 @@ fn applied_status(plan: &Plan, applied: &Applied, answer: &Answer, old: &ShopSta
     (status, conditions)
 }
 
-const AVAILABLE: &str = "Available";
-const ROLLING_OUT: &str = "RollingOut";
-const DEADLINE: &str = "ProgressDeadlineExceeded";
 const WAITING: &str = "Waiting";
-
-/// How far a Deployment is.
-fn progress(deployment: Option<&Deployment>) -> &'static str {
-    let Some((spec, status)) = deployment.and_then(|it| Some((it.spec.as_ref()?, it.status.as_ref()?))) else {
-        return ROLLING_OUT;
-    };
-    let seen = status.observed_generation >= deployment.and_then(|deployment| deployment.meta().generation);
-    let wanted = spec.replicas.unwrap_or(1);
-    let has = |pods: Option<i32>| pods.unwrap_or_default() == wanted;
-    let exceeded = status.conditions.iter().flatten().any(|condition| {
-        condition.type_ == "Progressing" && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
-    });
-    match seen {
-        true if has(status.updated_replicas) && has(status.replicas) && has(status.available_replicas) => AVAILABLE,
-        true if exceeded => DEADLINE,
-        true | false => ROLLING_OUT,
-    }
-}
 
 fn find<'a>(applied: &'a Applied, name: &str) -> Option<&'a Deployment> {
     applied.objects.deployments.iter().find(|deployment| deployment.name_any() == name)

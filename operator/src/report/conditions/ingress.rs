@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
 
-use super::{AVAILABLE, Said, WAITING, find, is_true, progress, said};
+use super::{Said, WAITING, find, is_true, said};
 use crate::apply::Applied;
 use crate::ask::Answer;
 use crate::build::names;
@@ -11,6 +11,7 @@ use crate::crd::ShopStatus;
 use crate::crd::shop::ServiceType;
 use crate::crd::status::kinds;
 use crate::plan::{NginxPlan, Plan};
+use crate::rollout::{AVAILABLE, progress};
 
 /// The condition. A shop that was not asked now is as open as it was: it is asked on its way to Ready.
 pub(super) fn ingress(plan: &Plan, applied: &Applied, answer: &Answer, old: &ShopStatus) -> Said {
