@@ -60,7 +60,7 @@ pub(crate) const CODES: &[Code] = &[
     ("slug_taken", 409, "Another product has this slug."),
     ("category_name_taken", 409, "Another category has this name."),
     ("category_in_use", 409, "Products or other categories are in this category."),
-    ("stock_below_zero", 409, "Orders hold more pieces than there would be."),
+    ("stock_below_zero", 409, "There would be fewer pieces than orders hold; those are not free to be taken off."),
     ("import_too_large", 413, "An import is at most 16 MiB."),
     ("idempotency_key_reused", 422, "This Idempotency-Key was used for another request."),
 ];
