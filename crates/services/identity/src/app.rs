@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod customer_orders;
 mod deletions;
+mod endings;
 mod error;
 mod exports;
 mod first_admin;
@@ -33,6 +34,7 @@ use shop_types::{Clock, Email, Envelope, Event, EventId, IdempotencyKey, Role, U
 use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use self::api_keys::{Grant, NewKey};
+use self::endings::Rests;
 pub(crate) use self::error::Error;
 use self::first_admin::FirstAdmin;
 use self::hashing::Hashing;
@@ -42,6 +44,7 @@ pub(crate) use self::sessions::Tokens;
 pub(crate) use self::users::NewUser;
 use crate::domain::letter::Purpose;
 use crate::domain::secret::{BYTES, Secret};
+use crate::domain::session::Generation;
 use crate::domain::{Lifetimes, Name, Password, User};
 use crate::peers::Peers;
 use crate::store::{Account, Created, Newcomer, Registration, Store};
@@ -66,6 +69,7 @@ pub(crate) struct App {
     peers: Peers,
     /// Tells this pod that an export was wished for.
     exports: Notify,
+    rests: Rests,
     registrations: IntCounterVec,
     logins: IntCounterVec,
     revoked: IntCounterVec,
@@ -108,6 +112,7 @@ impl App {
             letters: Arc::new(Semaphore::new(LETTERS)),
             peers: Peers::new(service.mesh()),
             exports: Notify::new(),
+            rests: Rests::default(),
             registrations: metrics.counter("registrations_total", "Accounts that people have opened", &[])?,
             logins: metrics.counter("logins_total", "Attempts to log in", &["result"])?,
             revoked: metrics.counter("sessions_revoked_total", "Sessions ended before their time", &["reason"])?,
@@ -137,7 +142,7 @@ impl App {
         let event = self.user_created(&user);
         let letter = Some(self.posted(&user, Purpose::Verification)?);
         // Nobody can change an account before it is there: unlike a later session, this one needs no second look.
-        let (session, tokens) = self.new_session(&user)?;
+        let (session, tokens) = self.new_session(&user, Generation::FIRST)?;
         let account = Account::of_person(user.clone(), hash, registration.clone());
         match self.store.create_user(&Newcomer { account, event, letter, session: Some(session) }).await? {
             Created::Done => {

@@ -41,6 +41,7 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         async move { app.revocations().await }
     };
     let exports = Arc::clone(&app).make_exports(service.stop());
+    let rests = Arc::clone(&app).end_rests(service.stop());
     let answers = answer_revocations(service.redis()?.clone(), revocations, service.stop());
     Ok(service
         .prepare("collections and first admin", move || {
@@ -53,5 +54,6 @@ pub async fn service_with_clock(config: &Config, clock: Arc<dyn Clock>) -> anyho
         .errors(routes::CODES)
         .consume(events::TOPICS, events::handler(&app))
         .background("exports", Box::pin(exports))
+        .background("sessions that changes have ended", Box::pin(rests))
         .background("answers about revoked sessions", Box::pin(answers)))
 }

@@ -17,7 +17,7 @@ mod users;
 use jiff::Timestamp;
 use shop_mongo::{Error, IndexModel, Mongo, Setup, doc, idempotency, inbox, options::IndexOptions, outbox};
 use shop_types::event::RevocationFact;
-use shop_types::{Email, Envelope, UserId};
+use shop_types::{Email, Envelope, SessionId, UserId};
 use subtle::ConstantTimeEq as _;
 
 pub(crate) use self::audit::AuditFilter;
@@ -27,6 +27,7 @@ pub(crate) use self::exports::{Held, Wished};
 pub(crate) use self::letters::{Posted, Reset};
 pub(crate) use self::staff::{AccountChange, Changed, Details, Edited, Opening};
 use crate::app::hashing::Hash;
+use crate::domain::session::Generation;
 use crate::domain::{Session, User};
 
 const USERS: &str = "users";
@@ -44,6 +45,8 @@ pub(crate) struct Account {
     pub(crate) registration: Option<Registration>,
     /// Whether it was made from the mounted Secret.
     pub(crate) is_first_admin: bool,
+    /// Which of its sessions go on.
+    pub(crate) generation: Generation,
     /// UIDs of the Shops from whose Secret this first admin got address and password, the last one last.
     pub(crate) shops: Vec<String>,
 }
@@ -51,12 +54,13 @@ pub(crate) struct Account {
 impl Account {
     /// An account that was not made from the mounted Secret.
     pub(crate) const fn of_person(user: User, hash: Hash, registration: Option<Registration>) -> Self {
-        Self { user, hash, registration, is_first_admin: false, shops: Vec::new() }
+        Self { user, hash, registration, is_first_admin: false, generation: Generation::FIRST, shops: Vec::new() }
     }
 
-    /// Whether what proves who owns it, and what they may do, is still as in another reading of the same account.
+    /// Whether what proves who owns it, and what they may do, is still as in another reading of the same account, and was all the
+    /// time in between.
     pub(crate) fn proves_like(&self, other: &Self) -> bool {
-        let of = |account: &Self| (account.user.role, account.user.is_active());
+        let of = |account: &Self| (account.user.role, account.user.is_active(), account.generation.number);
         self.hash.as_str() == other.hash.as_str() && of(self) == of(other)
     }
 }
@@ -97,6 +101,8 @@ pub(crate) enum Created {
 #[derive(Debug)]
 pub(crate) struct PasswordChange {
     pub(crate) user: UserId,
+    /// The session that goes on.
+    pub(crate) here: SessionId,
     /// The one that it replaces.
     pub(crate) old: Hash,
     pub(crate) new: Hash,

@@ -3,7 +3,7 @@
 use shop_types::{Email, SessionId, UserId};
 
 use super::hashing::Hash;
-use super::sessions::{Ending, Reason};
+use super::sessions::Reason;
 use super::{App, Error};
 use crate::domain::letter::Purpose;
 use crate::domain::{Name, Password, Search, User};
@@ -70,15 +70,13 @@ impl App {
     ) -> Result<(), Error> {
         let account = self.proven(id, old).await?;
         let hash = self.hashing.hash(new).await?;
-        let Ending { last, before: _ } = self.ending(id, Some(here), Reason::Password).await?;
-        let change = PasswordChange { user: id, old: account.hash, new: hash, now: self.now() };
-        if !self.store.change_password(change, &last).await? {
+        let first = self.ending(id, Some(here)).await?;
+        let change = PasswordChange { user: id, here, old: account.hash, new: hash, now: self.now() };
+        if !self.store.change_password(change, &first).await? {
             // Somebody else changed it meanwhile: the old one is not right any more.
             return Err(Error::WrongPassword);
         }
-        self.ended(&last, Reason::Password);
-        // Those that were opened while it happened.
-        self.end_sessions(id, Some(here), Reason::Password).await?;
+        self.has_ended(id, &first, Reason::Password).await;
         tracing::info!(user.id = %id, "Changed the password of account {id}");
         Ok(())
     }

@@ -105,7 +105,7 @@ impl App {
         let (entry, revocation) = (self.entry(admin, id, Action::KeyRemoved), Revocation { fact, event });
         match self.store.remove_api_key(&entry, &revocation).await? {
             Changed::Done(()) => {
-                self.ended(&[revocation], Reason::KeyRemoved);
+                self.told(&revocation.fact, Reason::KeyRemoved);
                 tracing::info!(user.id = %id, admin.id = %admin, "Removed API key {id}");
                 Ok(())
             }

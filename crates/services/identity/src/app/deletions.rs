@@ -3,7 +3,7 @@
 use shop_types::event::UserFact;
 use shop_types::{Event, Role, UserId};
 
-use super::sessions::{Ending, Reason};
+use super::sessions::Reason;
 use super::{App, Error};
 use crate::domain::audit::Action;
 use crate::domain::{Password, User};
@@ -43,14 +43,12 @@ impl App {
 
     async fn delete(&self, user: &User, warrant: Warrant) -> Result<Changed<()>, Error> {
         let User { id, number, version, .. } = *user;
-        let Ending { last, before: _ } = self.ending(id, None, Reason::Deleted).await?;
+        let first = self.ending(id, None).await?;
         let (at, fact) = (self.now(), UserFact { user_id: id, number });
         let event = self.envelope(id.to_string(), version.saturating_add(1), at, Event::UserDeleted(fact));
-        let deleted = self.store.delete_account(Deletion { user: id, number, at, warrant, event }, &last).await?;
+        let deleted = self.store.delete_account(Deletion { user: id, number, at, warrant, event }, &first).await?;
         if deleted == Changed::Done(()) {
-            self.ended(&last, Reason::Deleted);
-            // Those that were opened while it happened.
-            self.end_sessions(id, None, Reason::Deleted).await?;
+            self.has_ended(id, &first, Reason::Deleted).await;
             tracing::info!(user.id = %id, "Deleted account {id}");
         }
         Ok(deleted)

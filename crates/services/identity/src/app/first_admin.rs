@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use shop_config::IdentityConfig;
 use shop_types::{Email, Role};
 
-use super::sessions::{Ending, Reason};
+use super::sessions::Reason;
 use super::{App, Error};
+use crate::domain::session::Generation;
 use crate::domain::{Name, Password};
 use crate::store::{Account, Created, Newcomer, Renewal, Renewed};
 
@@ -85,7 +86,8 @@ impl App {
         let event = self.user_created(&user);
         let id = user.id;
         let shops = mounted.shop.iter().cloned().collect();
-        let account = Account { user, hash, registration: None, is_first_admin: true, shops };
+        let account =
+            Account { user, hash, registration: None, is_first_admin: true, generation: Generation::FIRST, shops };
         let newcomer = Newcomer { account, event, letter: None, session: None };
         let why = match self.store.create_user(&newcomer).await? {
             Created::Done => {
@@ -104,22 +106,22 @@ impl App {
         Ok(())
     }
 
-    /// Address and password change together and last, after which no session of theirs is left: a pod that dies in between
-    /// has ended sessions, and the next one does it all.
+    /// Address and password change together, and no session of theirs goes on after that: a pod that dies before has done nothing,
+    /// and the next one does it all.
     async fn renew_first_admin(&self, mounted: &FirstAdmin, admin: &Account, shop: &str) -> anyhow::Result<()> {
         let (email, password) = mounted.read().await?;
         let hash = self.hashing.hash(password).await.map_err(Error::Hashing)?;
         let user = admin.user.id;
-        let Ending { last, before } = self.ending(user, None, Reason::NewShop).await?;
+        let first = self.ending(user, None).await?;
         let is_verified = admin.user.is_verified && admin.user.email == email;
         let renewal = Renewal { user, email, is_verified, hash, shop: shop.to_owned(), now: self.now() };
-        match self.store.renew_first_admin(renewal, &last).await? {
+        match self.store.renew_first_admin(renewal, &first).await? {
             Renewed::Done => {
-                let ended = before + self.ended(&last, Reason::NewShop);
+                self.has_ended(user, &first, Reason::NewShop).await;
                 tracing::warn!(
                     user.id = %user,
                     "The Shop was made anew: the first admin has address and password of the mounted Secret again, and \
-                     {ended} sessions ended"
+                     the sessions of before have ended"
                 );
             }
             Renewed::Before => tracing::info!("Another pod gave the first admin the mounted Secret of this new Shop"),

@@ -7,7 +7,7 @@ use shop_telemetry::context;
 use shop_types::event::{LetterFact, LetterSecret};
 use shop_types::{Email, Event, UserId};
 
-use super::sessions::{Ending, Reason};
+use super::sessions::Reason;
 use super::{App, Error, new_secret};
 use crate::domain::letter::{Letter, Purpose};
 use crate::domain::secret::Secret;
@@ -82,13 +82,11 @@ impl App {
         let letter = self.counting(token, Purpose::Reset).await?;
         let hash = self.hashing.hash(password).await?;
         let user = letter.user;
-        let Ending { last, before: _ } = self.ending(user, None, Reason::Password).await?;
-        if !self.store.reset_password(Reset { letter, hash, now: self.now() }, &last).await? {
+        let first = self.ending(user, None).await?;
+        if !self.store.reset_password(Reset { letter, hash, now: self.now() }, &first).await? {
             return Err(Error::SpentToken);
         }
-        self.ended(&last, Reason::Password);
-        // Those that were opened while it happened.
-        self.end_sessions(user, None, Reason::Password).await?;
+        self.has_ended(user, &first, Reason::Password).await;
         tracing::info!(user.id = %user, "Account {user} has another password by a letter");
         Ok(())
     }

@@ -7,12 +7,9 @@ use shop_types::event::RevocationFact;
 use shop_types::{Email, Event, Page, SessionId, UserId};
 
 use super::{App, Error};
-use crate::domain::session::later;
+use crate::domain::session::{Generation, later};
 use crate::domain::{Password, Presented, RefreshToken, Session, User};
 use crate::store::{Account, Revocation};
-
-/// Sessions that end in one transaction, so that it stays far from the time that a transaction may take.
-const AT_ONCE: u16 = 500;
 
 /// A pair of tokens. Never printed.
 pub(crate) struct Tokens {
@@ -59,14 +56,6 @@ impl Reason {
     }
 }
 
-/// The sessions of an account that are about to end.
-pub(super) struct Ending {
-    /// The last ones, for the transaction that also makes the change because of which they end.
-    pub(super) last: Vec<Revocation>,
-    /// How many ended already, because there were too many for one transaction.
-    pub(super) before: usize,
-}
-
 impl App {
     /// Opens a session for whoever knows an account's password. An address without an account costs the same work and is
     /// answered the same.
@@ -106,10 +95,9 @@ impl App {
         if !user.is_active() {
             return Err(Error::Deactivated);
         }
-        let (session, tokens) = self.new_session(user)?;
+        let (session, tokens) = self.new_session(user, account.generation)?;
         self.store.insert_session(&session).await?;
-        // Whoever changed the account meanwhile ended the sessions that were there, and may not have seen this one. They look
-        // once more after their change, and we look at the account after our session: one of both sees the other.
+        // Whoever changed the account meanwhile ended the sessions that were there, and may not have seen this one: see `endings`.
         if self.store.account_of(user.id).await?.is_some_and(|present| present.proves_like(account)) {
             return Ok(tokens);
         }
@@ -117,12 +105,13 @@ impl App {
         Err(Error::WrongCredentials)
     }
 
-    /// A session that nobody has written yet, and its first tokens.
-    pub(super) fn new_session(&self, user: &User) -> Result<(Session, Tokens), Error> {
+    /// A session that nobody has written yet, of this generation of the account, and its first tokens.
+    pub(super) fn new_session(&self, user: &User, generation: Generation) -> Result<(Session, Tokens), Error> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(Error::Random)?;
         let (id, now) = (SessionId::from_uuid(self.clock.new_id()), self.now());
         let (session, refresh) = Session::open(id, user.id, salt, &self.keys.refresh, self.lifetimes, now);
+        let session = session.of(generation);
         let tokens = self.tokens(user, &session, refresh, now)?;
         Ok((session, tokens))
     }
@@ -156,11 +145,11 @@ impl App {
                     return Err(Error::InvalidRefreshToken);
                 }
                 Presented::Repeat(successor) => {
-                    let user = self.active_user(session.user).await?;
+                    let user = self.holder(&session).await?;
                     return self.tokens(&user, &session, successor, now);
                 }
                 Presented::Rotate => {
-                    let user = self.active_user(session.user).await?;
+                    let user = self.holder(&session).await?;
                     let (next, refresh) = session.rotate(&self.keys.refresh, self.lifetimes, now);
                     let tokens = self.tokens(&user, &next, refresh, now)?;
                     if self.store.advance_session(&next, session.counter).await? {
@@ -171,9 +160,11 @@ impl App {
         }
     }
 
-    async fn active_user(&self, id: UserId) -> Result<User, Error> {
-        let user = self.store.user(id).await?;
-        user.filter(User::is_active).ok_or(Error::InvalidRefreshToken)
+    /// The account of a session that goes on in it.
+    async fn holder(&self, session: &Session) -> Result<User, Error> {
+        let account = self.store.account_of(session.user).await?;
+        let account = account.filter(|account| account.user.is_active() && account.generation.has(session));
+        Ok(account.ok_or(Error::InvalidRefreshToken)?.user)
     }
 
     /// Ends the session of an access token: neither that token nor the session's refresh token counts any more.
@@ -229,7 +220,7 @@ impl App {
         Ok(())
     }
 
-    fn revocation(&self, id: SessionId, session: Option<&Session>) -> Revocation {
+    pub(super) fn revocation(&self, id: SessionId, session: Option<&Session>) -> Revocation {
         let now = self.now();
         let until = match session {
             Some(session) => session.last_access(self.lifetimes, now),
@@ -241,47 +232,10 @@ impl App {
         Revocation { fact, event }
     }
 
-    /// Ends sessions of a user until few enough for one transaction are left, and gives the ends of those.
-    pub(super) async fn ending(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-        reason: Reason,
-    ) -> Result<Ending, Error> {
-        let mut before = 0;
-        loop {
-            let sessions = self.store.live_sessions(user, except, self.now(), AT_ONCE.into()).await?;
-            let last: Vec<_> = sessions.iter().map(|session| self.revocation(session.id, Some(session))).collect();
-            if last.len() < usize::from(AT_ONCE) {
-                return Ok(Ending { last, before });
-            }
-            self.store.revoke_sessions(&last).await?;
-            before += self.ended(&last, reason);
-        }
-    }
-
-    /// Ends all sessions of a user but one.
-    pub(super) async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-        reason: Reason,
-    ) -> Result<(), Error> {
-        let Ending { last, .. } = self.ending(user, except, reason).await?;
-        if !last.is_empty() {
-            self.store.revoke_sessions(&last).await?;
-            self.ended(&last, reason);
-        }
-        Ok(())
-    }
-
-    /// Counts them, and lets this pod know without waiting for the events.
-    pub(super) fn ended(&self, revocations: &[Revocation], reason: Reason) -> usize {
-        for Revocation { fact, .. } in revocations {
-            self.verifier.revocations().revoke(fact.session_id, fact.until);
-            self.revoked.with_label_values(&[reason.word()]).inc();
-        }
-        revocations.len()
+    /// Counts the end of a session or key, and lets this pod know without waiting for the event.
+    pub(super) fn told(&self, fact: &RevocationFact, reason: Reason) {
+        self.verifier.revocations().revoke(fact.session_id, fact.until);
+        self.revoked.with_label_values(&[reason.word()]).inc();
     }
 
     /// The sessions whose access tokens may still be alive although the session was revoked, also those of API keys.

@@ -4,7 +4,7 @@ use shop_mongo::Claim;
 use shop_types::{Email, Page, Role, UserId};
 
 use super::account::TURNS;
-use super::sessions::{Ending, Reason};
+use super::sessions::Reason;
 use super::{App, Error, new_secret};
 use crate::domain::audit::{Action, AuditId, Entry};
 use crate::domain::letter::Purpose;
@@ -192,13 +192,11 @@ impl App {
 
     /// Changes an account at the version that was read and ends its sessions; `None` when it has another one.
     async fn change(&self, admin: UserId, user: &User, change: Change) -> Result<Option<User>, Error> {
-        let Ending { last, before: _ } = self.ending(user.id, None, Reason::Admin).await?;
+        let first = self.ending(user.id, None).await?;
         let entry = self.entry(admin, user.id, change.action());
-        match self.store.change_account(AccountChange { entry, change, expected: user.version }, &last).await? {
+        match self.store.change_account(AccountChange { entry, change, expected: user.version }, &first).await? {
             Changed::Done(changed) => {
-                self.ended(&last, Reason::Admin);
-                // Those that were opened while it happened.
-                self.end_sessions(user.id, None, Reason::Admin).await?;
+                self.has_ended(user.id, &first, Reason::Admin).await;
                 let word = entry.action.word();
                 tracing::info!(user.id = %user.id, admin.id = %admin, "Changed account {} ({word})", user.id);
                 Ok(Some(changed))

@@ -53,6 +53,26 @@ pub(crate) struct Session {
     pub(crate) access_until: Timestamp,
     /// Until when its access tokens must be refused, once it was revoked.
     pub(crate) revoked_until: Option<Timestamp>,
+    /// The number of the account's [`Generation`] in which it was opened.
+    pub(crate) generation: i64,
+}
+
+/// Which sessions of an account go on. A change that ends them all begins the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation {
+    pub(crate) number: i64,
+    /// A session from before that goes on all the same.
+    pub(crate) spared: Option<SessionId>,
+}
+
+impl Generation {
+    /// That of a new account.
+    pub(crate) const FIRST: Self = Self { number: 0, spared: None };
+
+    /// Whether a session of the account goes on.
+    pub(crate) fn has(&self, session: &Session) -> bool {
+        session.generation == self.number || self.spared == Some(session.id)
+    }
 }
 
 /// What a refresh token brings its holder.
@@ -92,8 +112,14 @@ impl Session {
             ends_at: later(now, lifetimes.idle).min(closes_at),
             access_until: later(now, lifetimes.access),
             revoked_until: None,
+            generation: 0,
         };
         (session, token)
+    }
+
+    /// The same in this generation of its account.
+    pub(crate) const fn of(self, generation: Generation) -> Self {
+        Self { generation: generation.number, ..self }
     }
 
     /// Whether it can go on.

@@ -9,6 +9,7 @@ use shop_types::Role;
 use super::{Account, Registration, email};
 use crate::app::hashing::Hash;
 use crate::domain::refresh::Digest;
+use crate::domain::session::Generation;
 use crate::domain::{Session, User};
 
 /// A stored value that is no longer what we wrote: somebody else wrote into our database.
@@ -43,6 +44,11 @@ pub(super) struct UserDocument {
     /// By what a repeated registration is known again.
     #[serde(skip_serializing_if = "Option::is_none")]
     registration: Option<Binary>,
+    /// How many changes have ended all sessions, and the session that the last one has spared.
+    #[serde(default)]
+    generation: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spared: Option<String>,
     /// Whose Secret made the first admin what it is, the last one last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     shops: Vec<String>,
@@ -72,13 +78,14 @@ pub(super) fn user_rules() -> Document {
             "email_verified": { "bsonType": "bool" },
             "deactivated_at": { "bsonType": "date" },
             "version": { "bsonType": "long", "minimum": 1_i64 },
+            "generation": { "bsonType": "long", "minimum": 0_i64 },
         },
     } }
 }
 
 impl UserDocument {
     pub(super) fn new(account: &Account) -> Self {
-        let Account { user, hash, registration, is_first_admin, shops } = account;
+        let Account { user, hash, registration, is_first_admin, generation, shops } = account;
         let User { id, number, email, name, role, version, created_at, updated_at, is_verified, deactivated_at } = user;
         Self {
             id: id.to_string(),
@@ -93,6 +100,8 @@ impl UserDocument {
             email_verified: *is_verified,
             deactivated_at: deactivated_at.map(DateTime::from),
             first_admin: is_first_admin.then_some(true),
+            generation: generation.number,
+            spared: generation.spared.map(|id| id.to_string()),
             registration: registration.as_ref().map(|registration| binary(&registration.0)),
             shops: shops.clone(),
         }
@@ -114,7 +123,9 @@ impl UserDocument {
         let registration = self.registration.map(|stored| bytes(&stored, "registration")).transpose()?;
         let (hash, registration) = (Hash::from_stored(self.password.0), registration.map(Registration));
         let is_first_admin = self.first_admin == Some(true);
-        Ok(Account { user, hash, registration, is_first_admin, shops: self.shops })
+        let spared = self.spared.map(|id| id.parse().map_err(|_| Unreadable("spared"))).transpose()?;
+        let generation = Generation { number: self.generation, spared };
+        Ok(Account { user, hash, registration, is_first_admin, generation, shops: self.shops })
     }
 }
 
@@ -136,6 +147,8 @@ pub(super) struct SessionDocument {
     revoked_until: Option<DateTime>,
     /// After that nothing about the session matters any more.
     forget_at: DateTime,
+    #[serde(default)]
+    generation: i64,
 }
 
 /// What every session must match.
@@ -169,6 +182,7 @@ impl From<&Session> for SessionDocument {
             ends_at,
             access_until,
             revoked_until,
+            generation,
         } = session;
         let forget_at = revoked_until.unwrap_or(*access_until).max(*ends_at);
         Self {
@@ -184,6 +198,7 @@ impl From<&Session> for SessionDocument {
             access_until: (*access_until).into(),
             revoked_until: revoked_until.map(Into::into),
             forget_at: forget_at.into(),
+            generation: *generation,
         }
     }
 }
@@ -204,6 +219,7 @@ impl TryFrom<SessionDocument> for Session {
             ends_at: stored.ends_at.to_jiff(),
             access_until: stored.access_until.to_jiff(),
             revoked_until: stored.revoked_until.map(DateTime::to_jiff),
+            generation: stored.generation,
         })
     }
 }

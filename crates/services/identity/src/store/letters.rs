@@ -19,7 +19,7 @@ use shop_mongo::{Bson, Collection, Document, Error, IndexModel, Setup, Txn, Upda
 use shop_types::Envelope;
 
 use super::documents::Unreadable;
-use super::sessions::Ended;
+use super::sessions::{Ended, next_generation};
 use super::users::{corrupt, touch};
 use super::{Revocation, Store, USERS, email};
 use crate::app::hashing::Hash;
@@ -123,7 +123,7 @@ impl Store {
         let mut owner = email::filter(&letter.email);
         owner.extend(doc! { "_id": letter.user.to_string(), "deactivated_at": Bson::Null });
         let set = doc! { "password": hash.as_str(), "updated_at": DateTime::from(now) };
-        let account = UpdateOp::new(owner, doc! { "$set": set, "$inc": { "version": 1_i64 } });
+        let account = UpdateOp::new(owner, next_generation(set, None));
         let ended = Arc::new(Ended::new(revocations));
         let (this, all) = (counting(letter.digest, letter.purpose, now), of_user(&letter));
         let changed = self.mongo.transact("reset password", move |txn| {

@@ -85,11 +85,11 @@ impl Store {
         Ok((sessions, total))
     }
 
-    /// Sessions of a user that count or whose access tokens do, all but one, so many at most.
+    /// Sessions of a user that count or whose access tokens do, all but one, and but those of a generation, so many at most.
     pub(crate) async fn live_sessions(
         &self,
         user: UserId,
-        except: Option<SessionId>,
+        (except, present): (Option<SessionId>, Option<i64>),
         now: Timestamp,
         most: i64,
     ) -> Result<Vec<Session>, Error> {
@@ -101,6 +101,9 @@ impl Store {
         };
         if let Some(except) = except {
             filter.insert("_id", doc! { "$ne": except.to_string() });
+        }
+        if let Some(present) = present {
+            filter.insert("generation", doc! { "$ne": present });
         }
         let sessions = self.sessions();
         let found: Vec<SessionDocument> =
@@ -150,6 +153,12 @@ impl Ended {
         txn.update_many_ops(SESSIONS, self.ops.clone()).await?;
         outbox::append(txn, &self.events).await
     }
+}
+
+/// A change of an account that sets this and begins its next generation, in which of its sessions this one alone goes on.
+pub(super) fn next_generation(mut set: Document, spared: Option<SessionId>) -> Document {
+    set.insert("spared", spared.map(|id| id.to_string()));
+    doc! { "$set": set, "$inc": { "version": 1_i64, "generation": 1_i64 } }
 }
 
 fn revoke(id: SessionId, until: Timestamp) -> UpdateOp {

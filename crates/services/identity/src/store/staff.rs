@@ -9,7 +9,7 @@ use shop_types::{Envelope, Role};
 
 use super::audit::{self, AUDIT};
 use super::documents::UserDocument;
-use super::sessions::Ended;
+use super::sessions::{Ended, next_generation};
 use super::users::{corrupt, user};
 use super::{Account, Posted, Revocation, Store, USERS, email, letters, pages};
 use crate::domain::audit::Entry;
@@ -211,16 +211,14 @@ impl Store {
         const WHAT: &str = "change account";
         let AccountChange { entry, change, expected } = change;
         let at = bson::DateTime::from(entry.at);
-        let (mut set, mut unset) = (doc! { "updated_at": at }, Document::new());
-        match change {
-            Change::Role { from: _, to } => set.insert("role", to.as_str()),
-            Change::Close => set.insert("deactivated_at", at),
-            Change::Open => unset.insert("deactivated_at", ""),
+        let mut set = doc! { "updated_at": at };
+        let unset = match change {
+            Change::Role { from: _, to } => set.insert("role", to.as_str()).and(None),
+            Change::Close => set.insert("deactivated_at", at).and(None),
+            Change::Open => Some(doc! { "deactivated_at": "" }),
         };
-        let mut operators = doc! { "$set": set, "$inc": { "version": 1_i64 } };
-        if !unset.is_empty() {
-            operators.insert("$unset", unset);
-        }
+        let mut operators = next_generation(set, None);
+        operators.extend(unset.map(|unset| ("$unset".to_owned(), unset.into())));
         let id = entry.user.to_string();
         let account = UpdateOp::new(doc! { "_id": &id, "version": expected }, operators);
         let by_admin = Arc::new(ByAdmin::new(WHAT, &entry)?);

@@ -128,18 +128,18 @@ impl Store {
         }
     }
 
-    /// Replaces the password of a user, ends these sessions, and spends letters that would bring yet another password, if it is
+    /// Replaces the password of a user, ends these sessions, begins a generation of them, and spends letters that would bring yet another password, if it is
     /// still the old one; `false` when it is not.
     pub(crate) async fn change_password(
         &self,
         change: PasswordChange,
         revocations: &[Revocation],
     ) -> Result<bool, Error> {
-        let PasswordChange { user, old, new, now } = change;
+        let PasswordChange { user, here, old, new, now } = change;
         let set = doc! { "password": new.as_str(), "updated_at": bson::DateTime::from(now) };
         let op = UpdateOp::new(
             doc! { "_id": user.to_string(), "password": old.as_str() },
-            doc! { "$set": set, "$inc": { "version": 1_i64 } },
+            sessions::next_generation(set, Some(here)),
         );
         let (ended, user) = (Arc::new(Ended::new(revocations)), user.to_string());
         let changed = self.mongo.transact("change password", move |txn| {
@@ -173,18 +173,18 @@ impl Store {
         let Renewal { user, email, is_verified, hash, shop, now } = renewal;
         let mut guard = first_admin();
         guard.extend(doc! { "_id": user.to_string(), "shops": { "$ne": &shop } });
-        let change = doc! {
-            "$set": {
-                email::FIELD: email::stored(&email),
-                "email_verified": is_verified,
-                "password": hash.as_str(),
-                "updated_at": bson::DateTime::from(now),
-            },
+        let set = doc! {
+            email::FIELD: email::stored(&email),
+            "email_verified": is_verified,
+            "password": hash.as_str(),
+            "updated_at": bson::DateTime::from(now),
+        };
+        let mut change = sessions::next_generation(set, None);
+        change.extend(doc! {
             // Whoever has the Secret has the shop.
             "$unset": { "deactivated_at": "" },
-            "$inc": { "version": 1_i64 },
             "$push": { "shops": { "$each": [shop], "$slice": -SHOPS } },
-        };
+        });
         let (ended, user) = (Arc::new(Ended::new(revocations)), user.to_string());
         let renewed = self.mongo.transact("renew first admin", move |txn| {
             let (op, ended, user) = (UpdateOp::new(guard.clone(), change.clone()), Arc::clone(&ended), user.clone());

@@ -10,6 +10,7 @@ mod audit;
 mod callers;
 mod customer_orders;
 mod deletions;
+mod endings;
 mod exports;
 mod first_admin;
 mod given;

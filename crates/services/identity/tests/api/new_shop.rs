@@ -7,7 +7,7 @@ use shop_testkit::TestShop;
 use shop_types::{Clock as _, SessionId};
 
 use crate::first_admin::mount;
-use crate::given::{PASSWORD, another_pod, documents, events, identity_with, login, me, refresh, register};
+use crate::given::{PASSWORD, another_pod, documents, events, eventually, identity_with, login, me, refresh, register};
 
 const EMAIL: &str = "boss@example.org";
 
@@ -164,8 +164,10 @@ async fn more_sessions_than_one_transaction_ends_all_end() {
 
     let anew = another_pod(&of_shop(&config, "two", EMAIL, "the second password")).await;
 
-    let left = documents(&mongo, "sessions", doc! { "revoked_until": bson::Bson::Null }).await;
-    assert_eq!(left.len(), 0);
+    eventually("no session is left", async || {
+        documents(&mongo, "sessions", doc! { "revoked_until": bson::Bson::Null }).await.is_empty()
+    })
+    .await;
     assert_eq!(events(&mongo, "session.revoked").await.len(), 1101);
     assert_eq!(login(&anew, EMAIL, "the second password").await.status, 200);
 }
