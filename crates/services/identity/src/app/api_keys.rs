@@ -11,7 +11,7 @@ use super::sessions::Reason;
 use super::{App, Error, as_stored, new_secret};
 use crate::domain::audit::Action;
 use crate::domain::secret::Secret;
-use crate::domain::session::tokens_end;
+use crate::domain::session::later;
 use crate::domain::token_request::{Refused, TokenRequest};
 use crate::domain::{ApiKey, Name, ProgramRole};
 use crate::store::{Changed, Revocation};
@@ -65,7 +65,16 @@ impl App {
         let NewKey { name, role, expires_at } = new;
         let (secret, now) = (new_secret()?, self.now());
         let (id, expires_at) = (UserId::from_uuid(self.clock.new_id()), expires_at.map(as_stored));
-        let key = ApiKey { id, name, role, created_by: admin, created_at: now, expires_at, last_used_at: None };
+        let key = ApiKey {
+            id,
+            name,
+            role,
+            created_by: admin,
+            created_at: now,
+            expires_at,
+            last_used_at: None,
+            tokens_until: None,
+        };
         // Another turn follows only when somebody else used the claimed key meanwhile.
         loop {
             if let Some(claim) = &claim
@@ -98,19 +107,22 @@ impl App {
     /// # Errors
     /// [`Error::NoSuchKey`], [`Error::NoLongerAdmin`].
     pub(crate) async fn remove_api_key(&self, admin: UserId, id: UserId) -> Result<(), Error> {
-        let key = self.api_key(id).await?;
-        let now = self.now();
-        let fact = RevocationFact { session_id: key.session(), until: tokens_end(self.lifetimes.access, now) };
-        let event = self.envelope(fact.session_id.to_string(), 1, now, Event::SessionRevoked(fact.clone()));
-        let (entry, revocation) = (self.entry(admin, id, Action::KeyRemoved), Revocation { fact, event });
-        match self.store.remove_api_key(&entry, &revocation).await? {
-            Changed::Done(()) => {
-                self.told(&revocation.fact, Reason::KeyRemoved);
-                tracing::info!(user.id = %id, admin.id = %admin, "Removed API key {id}");
-                Ok(())
+        // Another turn follows only when it was removed meanwhile, or a pod with a longer life of tokens made one.
+        loop {
+            let key = self.api_key(id).await?;
+            let now = self.now();
+            let fact = RevocationFact { session_id: key.session(), until: key.last_token(self.lifetimes.access, now) };
+            let event = self.envelope(fact.session_id.to_string(), 1, now, Event::SessionRevoked(fact.clone()));
+            let (entry, revocation) = (self.entry(admin, id, Action::KeyRemoved), Revocation { fact, event });
+            match self.store.remove_api_key(&entry, &revocation).await? {
+                Changed::Done(()) => {
+                    self.told(&revocation.fact, Reason::KeyRemoved);
+                    tracing::info!(user.id = %id, admin.id = %admin, "Removed API key {id}");
+                    return Ok(());
+                }
+                Changed::Missed => {}
+                Changed::NoLongerAdmin => return Err(Error::NoLongerAdmin),
             }
-            Changed::Missed => Err(Error::NoSuchKey),
-            Changed::NoLongerAdmin => Err(Error::NoLongerAdmin),
         }
     }
 
@@ -123,7 +135,8 @@ impl App {
     pub(crate) async fn exchange_api_key(&self, request: TokenRequest) -> Result<Grant, Error> {
         let TokenRequest { key, secret, scope } = request;
         let now = self.now();
-        let key = self.store.use_api_key(key, secret.digest(), now).await?.ok_or(Refused::Client)?;
+        let tokens_until = later(now, self.lifetimes.access);
+        let key = self.store.use_api_key(key, secret.digest(), now, tokens_until).await?.ok_or(Refused::Client)?;
         let role = Role::from(key.role);
         if scope.is_some_and(|scope| scope != role.as_str()) {
             return Err(Refused::Scope.into());

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use shop_types::{Role, SessionId, UserId};
 
 use super::Name;
+use super::session::{MARGIN, later, tokens_end};
 
 /// A key as the database keeps it, without the digest of its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) struct ApiKey {
     pub(crate) expires_at: Option<Timestamp>,
     /// When it last brought a token.
     pub(crate) last_used_at: Option<Timestamp>,
+    /// No token that it has brought so far lives longer than that.
+    pub(crate) tokens_until: Option<Timestamp>,
 }
 
 /// What a program may do. It is never an admin: nobody could say who gave a role to whom.
@@ -53,6 +56,13 @@ impl ApiKey {
     pub(crate) fn token_life(&self, access: Duration, now: Timestamp) -> Duration {
         let left = |end: Timestamp| Duration::try_from(end.duration_since(now)).unwrap_or_default();
         self.expires_at.map_or(access, |end| access.min(left(end)))
+    }
+
+    /// When the last token of this key has certainly ended, if it brings no more from now on: tokens may have been made to live longer
+    /// than those of now.
+    pub(crate) fn last_token(&self, access: Duration, now: Timestamp) -> Timestamp {
+        let end = tokens_end(access, now);
+        self.tokens_until.map_or(end, |until| end.max(later(until, MARGIN)))
     }
 }
 
@@ -93,6 +103,7 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             expires_at: expires_at.map(|second| Timestamp::from_second(second).unwrap()),
             last_used_at: None,
+            tokens_until: None,
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) const REPEAT_WINDOW: SignedDuration = SignedDuration::from_secs(10);
 
 /// How much later the last token of what ends now may end than the time of its end says: it may be in the making, by a pod
 /// whose clock is ahead.
-const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+pub(crate) const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long tokens and sessions live.
 #[derive(Debug, Clone, Copy)]

@@ -123,7 +123,7 @@ fn maybe_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Times
 
 impl From<ApiKey> for KeyBody {
     fn from(key: ApiKey) -> Self {
-        let ApiKey { id, name, role, created_by, created_at, expires_at, last_used_at } = key;
+        let ApiKey { id, name, role, created_by, created_at, expires_at, last_used_at, tokens_until: _ } = key;
         let name = name.as_str().to_owned();
         Self { id, name, role: role.into(), created_by, created_at, expires_at, last_used_at }
     }

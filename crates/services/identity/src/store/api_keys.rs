@@ -37,6 +37,9 @@ struct KeyDocument {
     expires_at: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used_at: Option<DateTime>,
+    /// When the last of its tokens ends; absent in those that were used last before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens_until: Option<DateTime>,
     /// Set when it is removed: until when its tokens must be refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revoked_until: Option<DateTime>,
@@ -60,6 +63,7 @@ pub(super) fn setup() -> Setup {
             "created_at": { "bsonType": "date" },
             "expires_at": { "bsonType": "date" },
             "last_used_at": { "bsonType": "date" },
+            "tokens_until": { "bsonType": "date" },
             "revoked_until": { "bsonType": "date" },
         },
     } })
@@ -118,19 +122,20 @@ impl Store {
         found.map(|stored| key(WHAT, stored)).transpose()
     }
 
-    /// The key with this id and secret, if it was not removed, and notes its use.
+    /// The key with this id and secret, if it was not removed, and notes its use and until when the token lives that it brings.
     pub(crate) async fn use_api_key(
         &self,
         id: UserId,
         digest: SecretDigest,
         now: Timestamp,
+        tokens_until: Timestamp,
     ) -> Result<Option<ApiKey>, Error> {
         const WHAT: &str = "use API key";
         let (keys, mut filter, now) = (self.keys(), present(id), DateTime::from(now));
         filter.insert("digest", binary(&digest.0));
         filter.insert("expires_at", doc! { "$not": { "$lte": now } });
         // Whoever removes the key writes the same document: this use is before its end, or there is none.
-        let note = doc! { "$max": { "last_used_at": now } };
+        let note = doc! { "$max": { "last_used_at": now, "tokens_until": DateTime::from(tokens_until) } };
         let used = self.mongo.run(WHAT, async move {
             keys.find_one_and_update(filter, note).return_document(ReturnDocument::After).await
         });
@@ -138,11 +143,13 @@ impl Store {
     }
 
     /// Removes a key, writes down who did it, and tells that its tokens count no longer; [`Changed::Missed`] when it was
-    /// removed before.
+    /// removed before, or has brought a token that lives longer than the revocation.
     pub(crate) async fn remove_api_key(&self, entry: &Entry, revocation: &Revocation) -> Result<Changed<()>, Error> {
         const WHAT: &str = "remove API key";
         let until = DateTime::from(revocation.fact.until);
-        let op = UpdateOp::new(present(entry.user), doc! { "$set": { "revoked_until": until } });
+        let mut key = present(entry.user);
+        key.insert("tokens_until", doc! { "$not": { "$gt": until } });
+        let op = UpdateOp::new(key, doc! { "$set": { "revoked_until": until } });
         let (by_admin, event) = (Arc::new(ByAdmin::new(WHAT, entry)?), Arc::new([revocation.event.clone()]));
         let removed = self.mongo.transact(WHAT, move |txn| {
             let (op, by_admin, event) = (op.clone(), Arc::clone(&by_admin), Arc::clone(&event));
@@ -185,7 +192,7 @@ fn key(what: &'static str, stored: KeyDocument) -> Result<ApiKey, Error> {
 
 impl KeyDocument {
     fn new(key: &ApiKey, digest: SecretDigest) -> Self {
-        let ApiKey { id, name, role, created_by, created_at, expires_at, last_used_at } = key;
+        let ApiKey { id, name, role, created_by, created_at, expires_at, last_used_at, tokens_until } = key;
         Self {
             id: id.to_string(),
             name: name.as_str().to_owned(),
@@ -195,6 +202,7 @@ impl KeyDocument {
             created_at: (*created_at).into(),
             expires_at: expires_at.map(DateTime::from),
             last_used_at: last_used_at.map(DateTime::from),
+            tokens_until: tokens_until.map(DateTime::from),
             revoked_until: None,
         }
     }
@@ -212,6 +220,7 @@ impl TryFrom<KeyDocument> for ApiKey {
             created_at: stored.created_at.to_jiff(),
             expires_at: stored.expires_at.map(DateTime::to_jiff),
             last_used_at: stored.last_used_at.map(DateTime::to_jiff),
+            tokens_until: stored.tokens_until.map(DateTime::to_jiff),
         })
     }
 }

@@ -249,6 +249,37 @@ async fn a_key_ends_by_itself_and_its_tokens_with_it() {
 }
 
 #[tokio::test]
+async fn tokens_of_a_removed_key_count_no_longer_also_when_they_were_made_to_live_longer_than_those_of_now() {
+    let (shop, _) = identity_with_admin().await;
+    let clock = Arc::new(FakeClock::default());
+    let pod = async |life: u64| {
+        let mut config = shop.config().clone();
+        config.identity.access_token_ttl = Duration::from_secs(life);
+        TestShop::start(async |_| identity::service_with_clock(&config, Arc::clone(&clock) as _).await).await
+    };
+    let before = pod(3_600).await;
+    let admin = login(&before, "boss@example.org", PASSWORD).await;
+    let key = service_key(&before, &admin.text("token")).await;
+    let program = token(&before, &key).await;
+    let after = pod(60).await;
+    let path = format!("{KEYS}/{}", key.text("id"));
+    assert_eq!(call(&after, Method::DELETE, &path, &admin.text("token")).await.status, 204);
+    clock.advance(Duration::from_secs(300));
+    // One that starts now knows only what the database does.
+    let late = pod(60).await;
+    let users = format!("/api/v1/users/{}", admin.body["user"]["id"].as_str().unwrap());
+    let told = events(&shop.mongo("identity").await, "session.revoked").await;
+    let until = told[0]["body"]["until"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(until > clock.now() + Duration::from_secs(3_299), "{told:?}");
+    eventually("the pod that starts later has asked", async || {
+        call(&late, Method::GET, &users, &program).await.status == 401
+    })
+    .await;
+    // A pod forgets once a minute what is over, the one that removed it, too.
+    call(&after, Method::GET, &users, &program).await.must_be(401, "invalid_token");
+}
+
+#[tokio::test]
 async fn a_key_of_staff_does_what_staff_does_and_has_no_session_to_end() {
     let (shop, boss) = identity_with_admin().await;
     let admin = boss.text("token");
