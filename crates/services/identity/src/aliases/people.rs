@@ -27,17 +27,20 @@ pub(super) fn all(routes: &mut ServiceConfig<'_>) {
     routes.service(register_users).service(list_users).service(get_user);
 }
 
-/// The account, if the caller may see it: customers see their own, staff and programs all. Who has no token got here
-/// because the aliases are open.
+/// The account, if the caller may see it: customers see their own, staff and programs the one whose id they know. Numbers
+/// follow each other, so by number admins alone find others: else whoever counts had the list of all accounts, which is theirs.
+/// Who has no token got here because the aliases are open.
 async fn visible(app: &App, caller: &Caller, named: Named<UserKind>) -> Result<User, HttpError> {
     let user = match named {
         Named::Id(id) => app.user(id).await?,
         Named::Number(number) => app.user_of_number(number).await?,
     };
-    match caller.role() {
-        Some(Role::Customer) if caller.user() != Some(user.id) => Err(HttpError::not_found()),
-        Some(Role::Customer | Role::Staff | Role::Admin | Role::Service) | None => Ok(user),
-    }
+    let may_see = match caller.role() {
+        Some(Role::Staff | Role::Service) => matches!(named, Named::Id(_)),
+        Some(Role::Admin) | None => true,
+        Some(Role::Customer) => false,
+    };
+    if may_see || caller.user() == Some(user.id) { Ok(user) } else { Err(HttpError::not_found()) }
 }
 
 /// Opens an account and a session for it.
@@ -70,7 +73,7 @@ pub(crate) async fn register_users(
     registered(&app, key, sent).await
 }
 
-/// Reads one account: one's own, or for staff and programs anybody's.
+/// Reads one account: one's own, or for staff and programs that of an id, for admins also of a number.
 #[utoipa::path(tag = "identity", params(("id" = String, Path)), responses(
     (status = 200, description = "The account", body = UserAlias),
     (status = 404, description = "No such account, or not yours", body = ErrorBody),

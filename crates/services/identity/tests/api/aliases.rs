@@ -8,7 +8,9 @@ use shop_proto::identity::find_user_request::User;
 use shop_proto::identity::identity_client::IdentityClient;
 use shop_testkit::TestShop;
 
-use crate::given::{Answer, PASSWORD, call, identity, identity_with, identity_with_admin, me, post, request};
+use crate::given::{
+    Answer, PASSWORD, call, change, identity, identity_with, identity_with_admin, login, me, post, request,
+};
 
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 
@@ -72,7 +74,11 @@ async fn one_sees_and_changes_oneself_and_staff_see_everybody() {
     let (id, number) = (user["id"].as_str().unwrap(), &user["number"]);
     let callers = shop.callers();
     for path in [format!("/user/{id}"), format!("/users/{id}"), format!("/user/{number}"), format!("/users/{number}")] {
-        for who in [token.clone(), boss.text("token"), callers.staff().token, callers.service().token] {
+        let mut who = vec![token.clone(), boss.text("token")];
+        if path.ends_with(id) {
+            who.extend([callers.staff().token, callers.service().token]);
+        }
+        for who in who {
             let shown = call(&shop, Method::GET, &path, &who).await;
             assert_eq!((shown.status, &shown.body), (200, user), "{path}");
         }
@@ -113,6 +119,35 @@ async fn one_sees_and_changes_oneself_and_staff_see_everybody() {
     for other in [token, callers.staff().token, callers.service().token] {
         call(&shop, Method::GET, "/users", &other).await.must_be(403, "forbidden");
     }
+}
+
+#[tokio::test]
+async fn admins_alone_find_others_by_number_so_that_nobody_else_counts_through_all_accounts() {
+    let (shop, boss) = identity_with_admin().await;
+    let ada = post(&shop, "/user", &ada("ada@example.org")).await;
+    let user = &ada.body["user"];
+    let callers = shop.callers();
+    let mut said = Vec::new();
+    for number in [user["number"].to_string(), "999999".to_owned()] {
+        for path in [format!("/user/{number}"), format!("/users/{number}")] {
+            for who in [callers.staff().token, callers.service().token] {
+                let refused = call(&shop, Method::GET, &path, &who).await;
+                refused.must_be(404, "not_found");
+                said.push((refused.body["error"].clone(), refused.body["details"].clone()));
+            }
+        }
+    }
+    assert!(said.windows(2).all(|pair| pair[0] == pair[1]), "other people's are told from unknown ones: {said:?}");
+    let path = format!("/user/{}", user["number"]);
+    for who in [boss.text("token"), ada.text("token")] {
+        assert_eq!(&call(&shop, Method::GET, &path, &who).await.body, user);
+    }
+    // Staff has an account, too, and its number is its own.
+    let role = format!("/api/v1/users/{}/roles", user["id"].as_str().unwrap());
+    let given = change(&shop, Method::PUT, (&role, 1), &boss.text("token"), &json!({ "role": "staff" })).await;
+    assert_eq!(given.status, 200, "{given:?}");
+    let staff = login(&shop, "ada@example.org", PASSWORD).await.text("token");
+    assert_eq!(call(&shop, Method::GET, &path, &staff).await.body["id"], user["id"]);
 }
 
 #[tokio::test]
