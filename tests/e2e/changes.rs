@@ -40,11 +40,11 @@ async fn a_child_that_is_deleted_or_edited_by_hand_is_repaired() {
     let site = shared().await;
     let admin = Visitor::admin(&site).await;
     let maps = site.api::<ConfigMap>();
-    let before = maps.get("demo-cart").await.unwrap().data;
+    let before = maps.get("demo-keys").await.unwrap().data;
 
-    let patch = json!({ "data": { "SHOPMESH_LOG": "trace" } });
-    maps.patch("demo-cart", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-    let look = || async { maps.get("demo-cart").await.unwrap().data };
+    let patch = json!({ "data": { "extra": "1" } });
+    maps.patch("demo-keys", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    let look = || async { maps.get("demo-keys").await.unwrap().data };
     until("the ConfigMap is as before", look, |data| *data == before).await;
 
     site.api::<Service>().delete("demo-catalog", &DeleteParams::default()).await.unwrap();

@@ -26,8 +26,8 @@ async fn a_shop_is_ready_once_it_answers_and_stays_so_when_it_does_not() {
     place.answers.say(Answer::Unwell("silence".to_owned()));
     let asked = place.answers.asked();
     let maps = place.api::<ConfigMap>();
-    maps.delete("demo-cart", &DeleteParams::default()).await.unwrap();
-    until("a round was made", || async { maps.get_opt("demo-cart").await.unwrap() }, Option::is_some).await;
+    maps.delete("demo-keys", &DeleteParams::default()).await.unwrap();
+    until("a round was made", || async { maps.get_opt("demo-keys").await.unwrap() }, Option::is_some).await;
     place.ready().await;
     assert_eq!(place.answers.asked(), asked, "a ready Shop is not asked");
     operator.stop().await;

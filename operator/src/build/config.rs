@@ -24,17 +24,14 @@ pub(super) fn key_set(plan: &Plan) -> ConfigMap {
     }
 }
 
-/// A `ConfigMap` with the name of its part.
+/// A `ConfigMap` that cannot be changed; its name tells what it holds. Other settings are another one: pods of before that
+/// start again find theirs, and those that read it are replaced because they name another.
 pub(super) fn config_map(plan: &Plan, part: Part, data: BTreeMap<String, String>) -> ConfigMap {
+    let digest = keys::digest("", data.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
     ConfigMap {
-        metadata: metadata::of_part(&plan.shop, part, names::service(&plan.shop.name, part.name)),
+        metadata: metadata::of_part(&plan.shop, part, names::settings(&plan.shop.name, part.name, &digest[..8])),
+        immutable: Some(true),
         data: Some(data),
         ..ConfigMap::default()
     }
-}
-
-/// A digest of what it holds: pods that read it at their start alone are replaced when it changes.
-pub(super) fn digest(config_map: &ConfigMap) -> String {
-    let data = config_map.data.iter().flatten();
-    keys::digest("", data.flat_map(|(key, value)| [key.as_str(), value.as_str()]))
 }

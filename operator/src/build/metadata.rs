@@ -16,8 +16,6 @@ pub const SHOP: &str = "shopmesh.dev/shop";
 pub const SERVICE: &str = "shopmesh.dev/service";
 /// Label: stable or canary.
 pub const TRACK: &str = "shopmesh.dev/track";
-/// Annotation of pods: digest of the settings that they read at their start.
-pub const CONFIG_HASH: &str = "shopmesh.dev/config-hash";
 /// Annotation of pods: salted digest of the secrets that they read at their start.
 pub const SECRET_HASH: &str = "shopmesh.dev/secret-hash";
 /// Annotation: digest of what was applied; tells fields that were removed from those that others added.

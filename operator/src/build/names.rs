@@ -70,10 +70,16 @@ pub const SANDBOX_PSP_PART: Part = Part { name: "sandbox-psp", role: "payment-pr
 /// The database check.
 pub const DATABASE_CHECK_PART: Part = Part { name: DATABASE_CHECK, role: "check" };
 
-/// Deployment, Service, `ServiceAccount` and `ConfigMap` of a service.
+/// Deployment, Service and `ServiceAccount` of a service.
 #[must_use]
 pub fn service(shop: &str, service: &str) -> String {
     format!("{shop}-{service}")
+}
+
+/// The `ConfigMap` of a part, by a digest of what it holds.
+#[must_use]
+pub fn settings(shop: &str, part: &str, digest: &str) -> String {
+    format!("{shop}-{part}-{digest}")
 }
 
 /// The Service whose name stands for every single pod.
@@ -82,13 +88,13 @@ pub fn headless(shop: &str, service: &str) -> String {
     format!("{shop}-{service}-headless")
 }
 
-/// All objects of the managed Redis.
+/// All objects of the managed Redis but its settings.
 #[must_use]
 pub fn redis(shop: &str) -> String {
     service(shop, REDIS_PART.name)
 }
 
-/// All objects of the bundled NGINX.
+/// All objects of the bundled NGINX but its settings.
 #[must_use]
 pub fn nginx(shop: &str) -> String {
     service(shop, NGINX_PART.name)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, SleepAction};
+use kube::ResourceExt;
 
 use super::deployment::{Replace, deployment};
 use super::pod::{Files, Pod, Probes, Restart, Source};
@@ -31,7 +32,7 @@ pub(super) fn nginx(plan: &Plan, nginx: &NginxPlan) -> Part {
         ports: vec![("http", nginx_config::PORT), ("status", nginx_config::STATUS_PORT)],
         probes: Some(Probes::Path("http", nginx_config::HEALTH_PATH)),
         files: vec![
-            Files { name: "config", folder: CONFIG_FOLDER, source: Source::ConfigMap(name.clone()) },
+            Files { name: "config", folder: CONFIG_FOLDER, source: Source::ConfigMap(settings.name_any()) },
             Files { name: "tmp", folder: "/tmp", source: Source::Empty("256Mi") },
         ],
         resources: nginx.resources.clone(),
@@ -42,7 +43,7 @@ pub(super) fn nginx(plan: &Plan, nginx: &NginxPlan) -> Part {
             pre_stop: Some(LifecycleHandler { sleep: Some(SleepAction { seconds: 5 }), ..LifecycleHandler::default() }),
             ..Lifecycle::default()
         }),
-        annotations: vec![(metadata::CONFIG_HASH, config::digest(&settings))],
+        annotations: Vec::new(),
         restart: Restart::Always,
     };
     let mut address = service::address(plan, part, name, &[("http", names::NGINX_PORT)]);

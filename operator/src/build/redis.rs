@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt;
+
 use super::deployment::{Replace, deployment};
 use super::pod::{Files, Pod, Probes, Restart, Source};
 use super::{Part, config, metadata, names, service};
@@ -31,7 +33,7 @@ pub(super) fn redis(plan: &Plan, redis: &RedisPlan) -> Part {
         ports: ports.to_vec(),
         probes: Some(Probes::Port("redis")),
         files: vec![
-            Files { name: "config", folder: CONFIG_FOLDER, source: Source::ConfigMap(name.clone()) },
+            Files { name: "config", folder: CONFIG_FOLDER, source: Source::ConfigMap(settings.name_any()) },
             Files { name: "users", folder: USERS_FOLDER, source: Source::Secret(name.clone(), users) },
             Files { name: "data", folder: "/data", source: Source::Empty("64Mi") },
         ],
@@ -39,10 +41,10 @@ pub(super) fn redis(plan: &Plan, redis: &RedisPlan) -> Part {
         user: REDIS_USER,
         grace_seconds: Some(10),
         lifecycle: None,
-        annotations: vec![
-            (metadata::CONFIG_HASH, config::digest(&settings)),
-            (metadata::SECRET_HASH, keys::digest(&plan.shop.uid, [plan.secrets.redis_password.expose()])),
-        ],
+        annotations: vec![(
+            metadata::SECRET_HASH,
+            keys::digest(&plan.shop.uid, [plan.secrets.redis_password.expose()]),
+        )],
         restart: Restart::Always,
     };
     Part {

@@ -19,7 +19,7 @@ pub(super) fn service(plan: &Plan, service: &ServicePlan) -> Part {
         image: &service.image,
         command: Vec::new(),
         args: vec![part.name.to_owned()],
-        settings: Some(name.clone()),
+        settings: settings.metadata.name.clone(),
         env: variables(plan, service),
         ports: PORTS.to_vec(),
         probes: Some(Probes::Admin),
@@ -28,10 +28,7 @@ pub(super) fn service(plan: &Plan, service: &ServicePlan) -> Part {
         user: NONROOT,
         grace_seconds: Some(service.grace_seconds),
         lifecycle: None,
-        annotations: vec![
-            (metadata::CONFIG_HASH, config::digest(&settings)),
-            (metadata::SECRET_HASH, service.secret_hash.clone()),
-        ],
+        annotations: vec![(metadata::SECRET_HASH, service.secret_hash.clone())],
         restart: Restart::Always,
     };
     Part {

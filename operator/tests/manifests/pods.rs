@@ -143,10 +143,11 @@ fn everything_has_the_shop_as_its_owner_and_a_name_that_fits() {
 /// What the pod of a service is told, with a stand-in for what comes from Secrets.
 fn environment(objects: &Objects, service: &str) -> BTreeMap<String, String> {
     let name = format!("demo-{service}");
-    let map = objects.config_maps.iter().find(|map| map.name_any() == name).unwrap();
-    let mut environment = map.data.clone().unwrap();
     let deployment = objects.deployments.iter().find(|deployment| deployment.name_any() == name).unwrap();
     let pod = deployment.spec.as_ref().unwrap().template.spec.as_ref().unwrap();
+    let source = pod.containers[0].env_from.as_ref().unwrap()[0].config_map_ref.as_ref().unwrap();
+    let map = objects.config_maps.iter().find(|map| map.name_any() == source.name).unwrap();
+    let mut environment = map.data.clone().unwrap();
     for variable in pod.containers[0].env.iter().flatten() {
         environment.insert(variable.name.clone(), variable.value.clone().unwrap_or_else(|| "from-elsewhere".into()));
     }
@@ -172,6 +173,27 @@ fn every_service_reads_back_what_it_was_told() {
         let (level, deadline) = if service.name == "order" { ("debug", 120) } else { ("info", 900) };
         assert_eq!((config.telemetry.log.as_str(), config.order_deadline.as_secs()), (level, deadline));
     }
+}
+
+/// What a `ConfigMap` holds, and whether that is for good.
+type Content = (Option<bool>, Option<BTreeMap<String, String>>);
+
+#[test]
+fn settings_never_change_under_pods_that_have_read_them() {
+    let maps = |spec: &str| -> BTreeMap<String, Content> {
+        let maps = built(spec).objects.config_maps.into_iter();
+        maps.map(|map| (map.name_any(), (map.immutable, map.data))).collect()
+    };
+    let before = maps("{}");
+    for spec in ["order: {deadlineSeconds: 60}", "ingress: {maxBodySize: 2Mi}", "redis: {managed: {maxMemory: 64Mi}}"] {
+        let after = maps(spec);
+        let new: Vec<_> = after.keys().filter(|name| !before.contains_key(*name)).collect();
+        assert_eq!(new.len(), 1, "{spec}: {new:?}");
+        assert!(before.iter().all(|(name, map)| after.get(name).is_none_or(|after| after == map)), "{spec}");
+    }
+    // The public keys are followed while a pod runs.
+    let changeable: Vec<_> = before.iter().filter(|(_, (immutable, _))| *immutable != Some(true)).collect();
+    assert!(changeable.len() == 1 && changeable[0].0 == "demo-keys", "{changeable:?}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Drop for Redis {
 }
 
 fn config_map(objects: &Objects) -> &ConfigMap {
-    objects.config_maps.iter().find(|map| map.name_any() == "demo-redis").unwrap()
+    objects.config_maps.iter().find(|map| map.name_any().starts_with("demo-redis-")).unwrap()
 }
 
 fn secret(objects: &Objects) -> &Secret {

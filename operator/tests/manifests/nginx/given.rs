@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use kube::ResourceExt;
 use operator::build::build;
 use operator::plan::{Settings, plan};
 use reqwest::{Method, StatusCode};
@@ -18,7 +19,7 @@ use crate::fixture::{shop, world};
 pub(super) fn text(spec: &str, settings: &Settings) -> String {
     let shop = shop(spec);
     let objects = build(&plan(&shop, &world(&shop), settings).unwrap()).objects;
-    let map = objects.config_maps.into_iter().find(|map| map.metadata.name.as_deref() == Some("demo-nginx")).unwrap();
+    let map = objects.config_maps.into_iter().find(|map| map.name_any().starts_with("demo-nginx-")).unwrap();
     map.data.unwrap().remove("nginx.conf").unwrap()
 }
 
