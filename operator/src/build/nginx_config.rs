@@ -20,6 +20,8 @@ const NEAR: [&str; 7] =
     ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
 /// Answered by NGINX itself, for the kubelet.
 pub(super) const HEALTH_PATH: &str = "/nginx-health";
+/// Most bytes of a body that is no file: what services read of one.
+const MOST_JSON_BYTES: u128 = 64 * 1024;
 /// Where requests go that NGINX cannot read; nobody else can ask for it.
 const UNREADABLE_PATH: &str = "/nginx-unreadable";
 
@@ -63,13 +65,19 @@ http {{
     # By default NGINX does not start with a host name of more than 46 characters; names have up to 253.
     server_names_hash_bucket_size 512;
     client_max_body_size {max_body_bytes};
+    # Who sends or reads slowly, without a token even, fills no disk: headers and pieces of bodies have to come in time, and
+    # answers wait in the service.
+    client_header_timeout 15s;
+    client_body_timeout 15s;
+    proxy_max_temp_file_size 0;
     client_body_temp_path /tmp/client_body;
     proxy_temp_path /tmp/proxy;
     fastcgi_temp_path /tmp/fastcgi;
     uwsgi_temp_path /tmp/uwsgi;
     scgi_temp_path /tmp/scgi;
 
-    # No query string: it may hold what no log should.
+    # No query string: it may hold what no log should. NGINX' own lines about a request have it; its status and upstream stand here.
+    error_log stderr crit;
     log_format json escape=json '{{"time":"$time_iso8601","service":"nginx","request_id":"$shop_request_id",'
         '"method":"$request_method","path":"$uri","status":$status,"bytes":$bytes_sent,'
         '"seconds":$request_time,"upstream":"$upstream_addr","upstream_status":"$upstream_status"}}';
@@ -149,7 +157,7 @@ fn server(plan: &Plan, nginx: &NginxPlan, default: &str, name: &str) -> String {
     for service in shop_config::SERVICES {
         let aliases = if plan.serves_aliases { service.aliases } else { &[] };
         for route in service.routes.iter().chain(aliases) {
-            text.push_str(&locations(route, service.name));
+            text.push_str(&locations(route, service.name, nginx.max_body_bytes));
         }
     }
     for service in shop_config::SERVICES {
@@ -159,8 +167,10 @@ fn server(plan: &Plan, nginx: &NginxPlan, default: &str, name: &str) -> String {
     text
 }
 
-/// Whole path elements: `/api/v1/me` is not the beginning of `/api/v1/merge`.
-fn locations(route: &str, service: &str) -> String {
+/// Whole path elements: `/api/v1/me` is not the beginning of `/api/v1/merge`. Only the catalog takes files: what others could not
+/// read is not received, either.
+fn locations(route: &str, service: &str, max_body_bytes: u128) -> String {
+    let most = if service == "catalog" { max_body_bytes } else { max_body_bytes.min(MOST_JSON_BYTES) };
     let matches = match route {
         "/" => vec!["/".to_owned()],
         route => vec![format!("= {route}"), format!("{route}/")],
@@ -170,6 +180,7 @@ fn locations(route: &str, service: &str) -> String {
         let _ = write!(
             text,
             "\n        location {matching} {{\n            proxy_pass http://{service};\n            \
+             client_max_body_size {most};\n            \
              error_page 400 = {UNREADABLE_PATH};\n            error_page 413 = @too_large;\n            error_page 502 504 = @again_{service};\n        }}\n"
         );
         text

@@ -130,6 +130,23 @@ async fn a_body_that_is_too_large_is_refused_with_the_shops_own_error_body() {
 }
 
 #[tokio::test]
+async fn only_the_catalog_is_sent_files() {
+    let service = echo("service", "200 OK").await;
+    let nginx = start("ingress: {maxBodySize: 1Mi}", &settings(), service, service).await;
+    let image = "/api/v1/products/0190b3c0-0000-7000-8000-000000000001/images";
+    for (path, bytes, status) in [
+        ("/api/v1/carts", 64 * 1024, StatusCode::OK),
+        ("/api/v1/carts", 64 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        ("/api/v1/auth/login", 64 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        (image, 1024 * 1024, StatusCode::OK),
+        (image, 1024 * 1024 + 1, StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        let answer = request(&nginx, Method::POST, path).body(vec![b'x'; bytes]).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{bytes} to {path}");
+    }
+}
+
+#[tokio::test]
 async fn a_method_that_nginx_itself_refuses_gets_the_shops_own_error_body() {
     let service = echo("service", "200 OK").await;
     for spec in ["{}", "ingress: {host: shop.example}"] {

@@ -139,6 +139,9 @@ pub(super) async fn echo(name: &'static str, status: &'static str) -> SocketAddr
                 let answer =
                     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
                 stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+                // Whoever closes on a body that is under way takes the answer back.
+                drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
             });
         }
     });
