@@ -6,6 +6,7 @@ import re
 import secrets
 
 import schemathesis
+from schemathesis.checks import CHECKS
 from schemathesis.core import NOT_SET
 from schemathesis.generation.meta import TestPhase
 from shop import admin, appointed, register
@@ -96,3 +97,25 @@ def before_call(context, case, **kwargs):
 def after_call(context, case, response):
     if response.status_code == 401 and response.request.headers.get("Authorization") == f"Bearer {Session.token}":
         Session.is_over = True
+
+
+def names_in(case):
+    """What the path of a request names."""
+    return {str(value) for value in case.path_parameters.values()} if isinstance(case.path_parameters, dict) else set()
+
+
+known_by_path = CHECKS.get_one("ensure_resource_availability")
+CHECKS.unregister("ensure_resource_availability")
+
+
+@schemathesis.check
+def ensure_resource_availability(ctx, response, case):
+    """The check of that name knows by paths what was deleted. Here a thing has several: what an older name has deleted is gone by
+    all of them."""
+    names = names_in(case)
+    for prior in ctx.internals.recorder.find_all_cases() if ctx.internals.recorder else []:
+        answered = ctx.internals.recorder.find_response(case_id=prior.id)
+        is_gone = prior.operation.method.upper() == "DELETE" and answered and answered.status_code < 300
+        if is_gone and names & names_in(prior):
+            return None
+    return known_by_path(ctx, response, case)
