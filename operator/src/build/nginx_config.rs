@@ -65,11 +65,12 @@ http {{
     # By default NGINX does not start with a host name of more than 46 characters; names have up to 253.
     server_names_hash_bucket_size 512;
     client_max_body_size {max_body_bytes};
-    # Who sends or reads slowly, without a token even, fills no disk: headers and pieces of bodies have to come in time, and
-    # answers wait in the service.
+    # Nobody keeps a connection, and what is spooled for it, by sending or reading nothing. A picture fits into what is spooled of an
+    # answer: the places of the catalog are not for slow readers to hold.
     client_header_timeout 15s;
     client_body_timeout 15s;
-    proxy_max_temp_file_size 0;
+    send_timeout 15s;
+    proxy_max_temp_file_size 8m;
     client_body_temp_path /tmp/client_body;
     proxy_temp_path /tmp/proxy;
     fastcgi_temp_path /tmp/fastcgi;
