@@ -88,19 +88,19 @@ impl App {
     pub(crate) async fn end_rests(self: Arc<Self>, stop: CancellationToken) {
         let mut rests = self.rests.receiver.lock().await;
         while let Some(Some(rest)) = stop.run_until_cancelled(rests.recv()).await {
-            loop {
-                let pause = match self.end_left(rest).await {
-                    Ok(true) => break,
-                    Ok(false) => Duration::ZERO,
-                    Err(error) => {
-                        tell(&error);
-                        PAUSE
-                    }
-                };
-                if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                    tracing::warn!(user.id = %rest.user, "Stopped before all sessions of account {} had ended", rest.user);
-                    return;
+            let pause = match self.end_left(rest).await {
+                Ok(true) => continue,
+                Ok(false) => Duration::ZERO,
+                Err(error) => {
+                    tell(&error);
+                    PAUSE
                 }
+            };
+            // Behind the others, none of which waits for an account that cannot be read. The receiver is here.
+            let _heard = self.rests.sender.send(rest);
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                tracing::warn!(user.id = %rest.user, "Stopped before all sessions of account {} had ended", rest.user);
+                return;
             }
         }
     }
