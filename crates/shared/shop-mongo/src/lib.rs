@@ -46,6 +46,7 @@ pub use error::{Cause, Error};
 pub use files::{Files, Part};
 pub use group::Group;
 pub use mongo::{DEADLINE, Mongo};
+pub use retry::Pauses;
 pub use setup::Setup;
 pub use throwaway::{drop_databases, unplanned, watch_plans};
 pub use txn::Txn;

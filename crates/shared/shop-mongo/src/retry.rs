@@ -7,11 +7,11 @@ use std::time::Duration;
 /// Pauses that double from 4 ms to 250 ms, each cut to a random part (full jitter), none before the first repetition:
 /// most conflicts are over once they are noticed.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Pauses(u32);
+pub struct Pauses(u32);
 
 impl Pauses {
-    /// The next pause.
-    pub(crate) fn next(&mut self) -> Duration {
+    /// How long to pause now.
+    pub fn pause(&mut self) -> Duration {
         const FIRST: Duration = Duration::from_millis(4);
         const LONGEST: Duration = Duration::from_millis(250);
         let made = self.0;
@@ -80,8 +80,8 @@ mod tests {
     #[test]
     fn the_first_repetition_is_at_once_and_none_waits_longer_than_a_quarter_second() {
         let mut pauses = Pauses::default();
-        assert_eq!(pauses.next(), Duration::ZERO);
-        let rest: Vec<Duration> = (0..40).map(|_| pauses.next()).collect();
+        assert_eq!(pauses.pause(), Duration::ZERO);
+        let rest: Vec<Duration> = (0..40).map(|_| pauses.pause()).collect();
         assert!(rest.iter().all(|pause| *pause <= Duration::from_millis(250)), "{rest:?}");
         assert!(rest[0] <= Duration::from_millis(4), "{rest:?}");
         assert!(rest.iter().skip(10).any(|pause| *pause > Duration::from_millis(25)), "{rest:?}");

@@ -73,7 +73,7 @@ impl Mongo {
                 if matches!(error, Error::Conflict { .. }) && started.elapsed() > PATIENCE {
                     mongo.sessions().suspect();
                 }
-                let pause = pauses.next();
+                let pause = pauses.pause();
                 if Instant::now() + pause >= until {
                     return Err(error);
                 }
@@ -148,7 +148,7 @@ async fn commit(session: &mut ClientSession, what: &'static str, until: Instant)
             Err(error) if commit_is_unknown(&error) => error,
             Err(error) => return Err(Error::of(what, error)),
         };
-        let pause = pauses.next();
+        let pause = pauses.pause();
         if Instant::now() + pause >= until {
             let error = Error::of(what, error);
             tracing::warn!(

@@ -141,7 +141,7 @@ impl Mongo {
             match self.run_until(what, until, sent).await {
                 // The driver repeats no command that it does not know.
                 Err(error) if error.is_away() => {
-                    let pause = pauses.next();
+                    let pause = pauses.pause();
                     if Instant::now() + pause >= until {
                         return Err(error);
                     }

@@ -1,19 +1,13 @@
 //! Changes of things as they are now, for callers that have not said which version they mean. What is absent from such a
 //! change stays as somebody else has made it, and whoever is outrun decides again: they named no version that could be stale.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::time::Duration;
-
+use shop_mongo::Pauses;
 use shop_telemetry::context;
 use shop_types::{CategoryId, ProductId};
 use tokio::time::{Instant, sleep};
 
 use super::{App, Error, ProductKey};
 use crate::domain::{CategoryChange, Listing, Placed, ProductChange};
-
-/// The pauses before a change is decided again double from the first to the longest; each is cut to a random part.
-const FIRST_PAUSE: Duration = Duration::from_millis(4);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 impl App {
     /// Changes a product at whichever version it is.
@@ -72,25 +66,18 @@ impl App {
 /// Does something again that was outrun, until the deadline of the request.
 async fn again<T>(attempt: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
     let until = Instant::now() + context::remaining().unwrap_or(shop_mongo::DEADLINE);
-    let mut longest = FIRST_PAUSE;
+    let mut pauses = Pauses::default();
     loop {
         match attempt().await {
             Err(Error::Stale { .. }) => {}
             done => return done,
         }
-        let pause = longest.mul_f64(share());
+        let pause = pauses.pause();
         if Instant::now() + pause >= until {
             return Err(shop_mongo::Error::Conflict { what: "change as it is now" }.into());
         }
         sleep(pause).await;
-        longest = longest.saturating_mul(2).min(LONGEST_PAUSE);
     }
-}
-
-/// A random number from 0 to 1; the keys of a hasher are random enough for a pause.
-fn share() -> f64 {
-    let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(u32::MAX);
-    f64::from(random) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl<C: Send + Sync + 'static, A: Send + 'static> Lane<C, A> {
                         stuck.part.suspect();
                     }
                 }
-                stuck.due = Instant::now() + stuck.pauses.next();
+                stuck.due = Instant::now() + stuck.pauses.pause();
                 if stuck.due >= stuck.part.until() {
                     stuck.part.tell(Err(error));
                 } else if stuck.conflicts >= TRIES_BEFORE_SPLIT && stuck.part.len() > 1 {

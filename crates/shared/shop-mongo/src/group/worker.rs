@@ -94,7 +94,7 @@ where
             Err(error) if error.is_transient() => error,
             ended => return ended,
         };
-        let mut pause = pauses.next();
+        let mut pause = pauses.pause();
         if matches!(error, Error::Conflict { .. }) {
             conflicts += 1;
             let now = Instant::now();
